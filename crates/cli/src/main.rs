@@ -1,0 +1,2 @@
+//! The sockeye command.
+fn main() {}

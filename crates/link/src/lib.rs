@@ -1,0 +1,1 @@
+//! What packets travel on: wires, impairments and pcapng capture.

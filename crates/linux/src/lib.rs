@@ -1,0 +1,1 @@
+//! The Linux socket ABI as data.

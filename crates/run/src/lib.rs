@@ -1,0 +1,1 @@
+//! Puts unmodified programs on a Sockeye host.

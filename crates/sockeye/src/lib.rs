@@ -1,0 +1,1 @@
+//! Berkeley sockets in user space: an embeddable network host.

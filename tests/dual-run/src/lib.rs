@@ -1,0 +1,1 @@
+//! The same socket calls on the kernel and on Sockeye, compared.

@@ -1,0 +1,1 @@
+//! Real programs under sockeye run, compared with a native run.

@@ -1,0 +1,1 @@
+//! Hosts and hostile wires in virtual time.
