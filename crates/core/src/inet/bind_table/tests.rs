@@ -1,0 +1,135 @@
+//! Conflicts as Linux decides them, and bounds.
+
+use alloc::vec::Vec;
+use core::hash::BuildHasherDefault;
+
+use proptest::prelude::*;
+use siphasher::sip::SipHasher13;
+
+use super::*;
+
+type Table = BindTable<BuildHasherDefault<SipHasher13>>;
+
+fn table() -> Table {
+    BindTable::new(BuildHasherDefault::default())
+}
+
+fn binding(address: &str) -> Binding {
+    Binding {
+        space: PortSpace::Tcp,
+        port: 80,
+        address: BindAddress::new(address.parse().unwrap(), false),
+        device: None,
+        reuse_address: false,
+        reuse_port: false,
+        uid: 0,
+        holder: Holder::Bound,
+    }
+}
+
+fn conflict(first: Binding, second: Binding) -> bool {
+    let mut table = table();
+    table.insert(first);
+    table.conflicts(&second)
+}
+
+#[test]
+fn a_wildcard_conflicts_with_each_address_of_its_families() {
+    assert!(conflict(binding("0.0.0.0"), binding("127.0.0.1")));
+    assert!(conflict(binding("127.0.0.1"), binding("0.0.0.0")));
+    assert!(conflict(binding("::"), binding("127.0.0.1")));
+    assert!(conflict(binding("::"), binding("::1")));
+    assert!(conflict(binding("::ffff:127.0.0.1"), binding("127.0.0.1")));
+    assert!(!conflict(binding("127.0.0.1"), binding("127.0.0.2")));
+    assert!(!conflict(binding("0.0.0.0"), binding("::1")));
+}
+
+#[test]
+fn v6only_keeps_the_ipv6_wildcard_apart_from_ipv4() {
+    let only = Binding { address: BindAddress::new("::".parse().unwrap(), true), ..binding("::") };
+    assert!(!conflict(only, binding("0.0.0.0")));
+    assert!(!conflict(binding("127.0.0.1"), only));
+    assert!(conflict(only, binding("::1")));
+    assert!(conflict(only, only));
+}
+
+#[test]
+fn reuse_address_is_shared_unless_the_other_listens() {
+    let reuse = Binding { reuse_address: true, ..binding("0.0.0.0") };
+    assert!(!conflict(reuse, reuse));
+    assert!(conflict(binding("0.0.0.0"), reuse));
+    assert!(conflict(Binding { holder: Holder::Listening, ..reuse }, reuse));
+    assert!(!conflict(Binding { holder: Holder::TimeWait, ..reuse }, reuse));
+}
+
+#[test]
+fn reuse_port_is_shared_within_one_user() {
+    let reuse = Binding { reuse_port: true, holder: Holder::Listening, ..binding("0.0.0.0") };
+    assert!(!conflict(reuse, reuse));
+    assert!(conflict(reuse, Binding { uid: 1, ..reuse }));
+    assert!(!conflict(Binding { holder: Holder::TimeWait, ..reuse }, Binding { uid: 1, ..reuse }));
+}
+
+#[test]
+fn other_protocols_ports_and_devices_do_not_conflict() {
+    let on = |bits| Binding { device: Some(InterfaceId::from_bits(bits)), ..binding("0.0.0.0") };
+    assert!(!conflict(binding("::"), Binding { space: PortSpace::Udp, ..binding("::") }));
+    assert!(!conflict(binding("::"), Binding { port: 81, ..binding("::") }));
+    assert!(!conflict(on(1), on(2)));
+    assert!(conflict(on(1), binding("0.0.0.0")));
+}
+
+#[test]
+fn a_socket_does_not_conflict_with_itself() {
+    let mut table = table();
+    let own = binding("0.0.0.0");
+    table.insert(own);
+    let listening = Binding { holder: Holder::Listening, ..own };
+    assert!(!table.conflicts_without(&own, &listening));
+    table.insert(own);
+    assert!(table.conflicts_without(&own, &listening));
+}
+
+#[test]
+fn ports_of_connections_are_shared_by_connections_only() {
+    let mut table = table();
+    let connected = Binding { holder: Holder::Connected, ..binding("127.0.0.1") };
+    table.insert(connected);
+    assert!(table.is_free_for_connect(&connected));
+    assert!(table.conflicts(&binding("0.0.0.0")));
+    table.insert(binding("127.0.0.2"));
+    assert!(!table.is_free_for_connect(&connected));
+}
+
+proptest! {
+    #[test]
+    fn claims_that_were_all_removed_leave_nothing(
+        claims in proptest::collection::vec((0u16..4, any::<bool>(), any::<bool>(), 0u8..3), 0..100)
+    ) {
+        let mut table = table();
+        let mut held: Vec<Binding> = claims
+            .into_iter()
+            .map(|(port, reuse_address, reuse_port, address)| Binding {
+                port,
+                reuse_address,
+                reuse_port,
+                address: BindAddress::V4([127, 0, 0, address].into()),
+                ..binding("0.0.0.0")
+            })
+            .collect();
+        held.iter().for_each(|binding| table.insert(*binding));
+        for binding in &mut held {
+            table.replace(binding, Binding { holder: Holder::TimeWait, ..*binding });
+        }
+        held.iter().for_each(|binding| table.remove(binding));
+        prop_assert!(table.is_empty());
+    }
+
+    #[test]
+    fn each_port_of_a_range_is_tried_once(low in 1u16..=u16::MAX, length in 0u16..300, offset in any::<u32>(), for_connect in any::<bool>()) {
+        let high = low.saturating_add(length);
+        let mut ports: Vec<u16> = ephemeral_ports(low..=high, offset, for_connect).collect();
+        ports.sort_unstable();
+        prop_assert_eq!(ports, (low..=high).collect::<Vec<u16>>());
+    }
+}

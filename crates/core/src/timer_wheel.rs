@@ -1,0 +1,268 @@
+//! A hierarchical timing wheel: one entry per connection, every operation O(1).
+//!
+//! After Varghese and Lauck's scheme 7. A tick is 2^16 ns (65.5 us); each level has 64 slots, and a slot of one level
+//! spans the whole level beneath it. An entry lies in the slot of the lowest level that tells its tick from the
+//! current one, and moves down as time comes near.
+//!
+//! Invariants:
+//! - an entry never fires before its deadline, and at most one tick after it;
+//! - moving a deadline *later* only writes it down: the entry is looked at again when its old place comes up. A
+//!   retransmission timer that each acknowledgement pushes back costs one store, not one relinking;
+//! - entries of one slot fire in the order in which they were put there, so a run is reproducible.
+
+use alloc::vec::Vec;
+
+use sockeye_tcp::Instant;
+
+/// Nanoseconds of a tick, as a power of two.
+const TICK_SHIFT: u32 = 16;
+/// Slots of a level, as a power of two.
+const LEVEL_SHIFT: u32 = 6;
+const SLOTS: usize = 1 << LEVEL_SHIFT;
+/// Ticks fit in 48 bits: eight levels of six bits.
+const LEVELS: usize = 8;
+const NONE: u32 = u32::MAX;
+
+/// The place of one timer in a [`TimerWheel`], owned by whoever it wakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TimerId(u32);
+
+#[derive(Debug, Clone, Copy)]
+struct Entry<T> {
+    token: T,
+    /// When the owner wants to be woken.
+    deadline: Option<Instant>,
+    /// The tick at which the wheel looks at the entry; never after the deadline's.
+    tick: u64,
+    /// The list this entry is on, as `level * SLOTS + slot`, or `NONE`.
+    list: u32,
+    previous: u32,
+    next: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct List {
+    head: u32,
+    tail: u32,
+}
+
+const EMPTY: List = List { head: NONE, tail: NONE };
+
+/// Timers of many connections. `T` names the owner of a timer.
+#[derive(Debug)]
+pub struct TimerWheel<T> {
+    entries: Vec<Entry<T>>,
+    free: Vec<u32>,
+    lists: Vec<List>,
+    /// One bit for each slot that is not empty.
+    occupied: [u64; LEVELS],
+    /// All ticks up to this one have been looked at.
+    current: u64,
+    /// Entries that were due when they were set.
+    due: List,
+}
+
+/// The list number of `TimerWheel::due`.
+const DUE: u32 = NONE - 1;
+
+impl<T: Copy> TimerWheel<T> {
+    /// A wheel without timers, at time zero. It owns nothing until the first timer is set.
+    pub fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            lists: Vec::new(),
+            occupied: [0; LEVELS],
+            current: 0,
+            due: EMPTY,
+        }
+    }
+
+    /// Adds a timer that is not running.
+    pub fn add(&mut self, token: T) -> TimerId {
+        let entry = Entry {
+            token,
+            deadline: None,
+            tick: 0,
+            list: NONE,
+            previous: NONE,
+            next: NONE,
+        };
+        if let Some(index) = self.free.pop() {
+            self.entries[index as usize] = entry;
+            return TimerId(index);
+        }
+        let index = u32::try_from(self.entries.len()).unwrap_or(NONE);
+        assert!(index < DUE, "more timers than a host can have sockets");
+        self.entries.push(entry);
+        TimerId(index)
+    }
+
+    /// Takes a timer away for good.
+    pub fn remove(&mut self, id: TimerId) {
+        self.unlink(id.0);
+        self.entries[id.0 as usize].deadline = None;
+        self.free.push(id.0);
+    }
+
+    /// Sets when the timer fires, or stops it. Cheap when nothing changes and when the deadline moves later.
+    pub fn set(&mut self, id: TimerId, deadline: Option<Instant>) {
+        let entry = &mut self.entries[id.0 as usize];
+        entry.deadline = deadline;
+        let Some(deadline) = deadline else {
+            // The entry stays where it is: most timers that stop are started again before it comes up.
+            return;
+        };
+        let tick = tick_after(deadline);
+        if entry.list != NONE && entry.tick <= tick {
+            return;
+        }
+        self.unlink(id.0);
+        self.link(id.0, tick);
+    }
+
+    /// When the timer fires.
+    pub fn deadline(&self, id: TimerId) -> Option<Instant> {
+        self.entries[id.0 as usize].deadline
+    }
+
+    /// The next timer that is due at `now`, stopped. Call until `None`.
+    pub fn expire(&mut self, now: Instant) -> Option<T> {
+        let target = now.as_nanos() >> TICK_SHIFT;
+        loop {
+            while self.due.head != NONE {
+                let index = self.due.head;
+                self.unlink(index);
+                let entry = &mut self.entries[index as usize];
+                match entry.deadline {
+                    None => {}
+                    Some(deadline) if deadline <= now => {
+                        entry.deadline = None;
+                        return Some(entry.token);
+                    }
+                    Some(deadline) => self.link(index, tick_after(deadline)),
+                }
+            }
+            let (tick, list) = self.earliest()?;
+            if tick > target {
+                self.current = self.current.max(target);
+                return None;
+            }
+            self.current = self.current.max(tick);
+            self.bring_down(list);
+        }
+    }
+
+    /// A time at which `expire` should be called next: the earliest deadline, or a little before it when that lies far
+    /// away. `None` when no timer is linked.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        if self.due.head != NONE {
+            return Some(Instant::from_nanos(self.current << TICK_SHIFT));
+        }
+        self.earliest().map(|(tick, _)| Instant::from_nanos(tick << TICK_SHIFT))
+    }
+
+    /// The first occupied slot and the tick at which it begins. A lower level always comes before a higher one.
+    fn earliest(&self) -> Option<(u64, usize)> {
+        for level in 0..LEVELS {
+            let bits = self.occupied[level];
+            if bits == 0 {
+                continue;
+            }
+            let shift = LEVEL_SHIFT * u32::try_from(level).unwrap_or(0);
+            // Entries of a level share all higher digits with `current` and have a greater digit at this level.
+            let slot = bits.trailing_zeros();
+            let base = (self.current >> shift) & !(SLOTS as u64 - 1);
+            return Some(((base | u64::from(slot)) << shift, level * SLOTS + slot as usize));
+        }
+        None
+    }
+
+    /// Links each entry of a slot again, seen from the current tick: to a lower level, or to what is due.
+    fn bring_down(&mut self, list: usize) {
+        let mut index = self.lists[list].head;
+        self.lists[list] = EMPTY;
+        self.occupied[list / SLOTS] &= !(1 << (list % SLOTS));
+        while index != NONE {
+            let entry = &mut self.entries[index as usize];
+            let next = entry.next;
+            entry.list = NONE;
+            // A deadline that has moved later since is taken up here; a timer that was stopped drops out.
+            if let Some(deadline) = entry.deadline {
+                self.link(index, tick_after(deadline));
+            }
+            index = next;
+        }
+    }
+
+    fn link(&mut self, index: u32, tick: u64) {
+        let list = if tick <= self.current {
+            DUE
+        } else {
+            let differing = 63 - (tick ^ self.current).leading_zeros();
+            let level = differing / LEVEL_SHIFT;
+            let slot = (tick >> (level * LEVEL_SHIFT)) & (SLOTS as u64 - 1);
+            self.occupied[level as usize] |= 1 << slot;
+            level * (1 << LEVEL_SHIFT) + u32::try_from(slot).unwrap_or(0)
+        };
+        if self.lists.is_empty() {
+            self.lists.resize(LEVELS * SLOTS, EMPTY);
+        }
+        let tail = self.list_mut(list).tail;
+        let entry = &mut self.entries[index as usize];
+        entry.tick = tick;
+        entry.list = list;
+        entry.previous = tail;
+        entry.next = NONE;
+        if tail == NONE {
+            self.list_mut(list).head = index;
+        } else {
+            self.entries[tail as usize].next = index;
+        }
+        self.list_mut(list).tail = index;
+    }
+
+    fn unlink(&mut self, index: u32) {
+        let Entry { list, previous, next, .. } = self.entries[index as usize];
+        if list == NONE {
+            return;
+        }
+        if previous == NONE {
+            self.list_mut(list).head = next;
+        } else {
+            self.entries[previous as usize].next = next;
+        }
+        if next == NONE {
+            self.list_mut(list).tail = previous;
+        } else {
+            self.entries[next as usize].previous = previous;
+        }
+        self.entries[index as usize].list = NONE;
+        if list != DUE && self.lists[list as usize].head == NONE {
+            self.occupied[list as usize / SLOTS] &= !(1 << (list as usize % SLOTS));
+        }
+    }
+
+    fn list_mut(&mut self, list: u32) -> &mut List {
+        if list == DUE {
+            &mut self.due
+        } else {
+            &mut self.lists[list as usize]
+        }
+    }
+}
+
+impl<T: Copy> Default for TimerWheel<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The first tick that does not begin before `deadline`, bounded by what eight levels can hold.
+fn tick_after(deadline: Instant) -> u64 {
+    let tick = deadline.as_nanos().div_ceil(1 << TICK_SHIFT);
+    tick.min((1 << (LEVEL_SHIFT as usize * LEVELS)) - 1)
+}
+
+#[cfg(test)]
+mod tests;
