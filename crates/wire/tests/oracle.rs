@@ -69,7 +69,7 @@ prop_compose! {
             user_timeout,
         };
         // A SYN with everything and a long cookie would not fit.
-        if options.len() > 32 || options.sack_room() == 0 {
+        if user_timeout.is_some() {
             options.fast_open = None;
         }
         let room = options.sack_room();
