@@ -104,7 +104,7 @@ impl<'a> Ipv4View<'a> {
     /// True if the header is intact.
     pub fn checksum_is_valid(&self) -> bool {
         let mut sum = Checksum::new();
-        sum.add_bytes(self.fixed);
+        sum.add_array(self.fixed);
         if !self.options.is_empty() {
             sum.add_bytes(self.options);
         }
@@ -279,24 +279,26 @@ impl Ipv4Header {
 
     /// Appends the header, checksum filled in.
     pub fn emit(&self, out: &mut Headers) {
-        let (bytes, length) = self.to_array();
-        out.extend_from_slice(bytes.get(..length).unwrap_or(&bytes));
+        let fixed = self.fixed();
+        if self.options.is_empty() {
+            out.extend_from_slice(&fixed);
+        } else {
+            out.extend_from_slice(&self.with_options(fixed));
+        }
     }
 
     /// Puts the header in front of what is in `out`, checksum filled in.
     pub fn prepend(&self, out: &mut Headers) {
-        let (bytes, length) = self.to_array();
-        out.prepend(bytes.get(..length).unwrap_or(&bytes));
+        let fixed = self.fixed();
+        if self.options.is_empty() {
+            out.prepend(&fixed);
+        } else {
+            out.prepend(&self.with_options(fixed));
+        }
     }
 
-    fn to_array(&self) -> ([u8; MAX_HEADER_LEN], usize) {
-        let length = self.header_len();
-        let mut bytes = [0; MAX_HEADER_LEN];
-        // At most 15: 60 bytes are the longest header that `options` can make.
-        bytes[0] = 0x40 | u8::try_from(length / 4).unwrap_or(15);
-        bytes[1] = self.traffic_class;
-        bytes[2..4].copy_from_slice(&self.total_length().to_be_bytes());
-        bytes[4..6].copy_from_slice(&self.identification.to_be_bytes());
+    /// The first 20 bytes, with the checksum that is right if there are no options.
+    fn fixed(&self) -> [u8; MIN_HEADER_LEN] {
         let mut fragment = u16::try_from(self.fragment_offset / 8).unwrap_or(0) & OFFSET_MASK;
         if self.dont_fragment {
             fragment |= DONT_FRAGMENT;
@@ -304,22 +306,36 @@ impl Ipv4Header {
         if self.more_fragments {
             fragment |= MORE_FRAGMENTS;
         }
+        let mut bytes = [0; MIN_HEADER_LEN];
+        // At most 15: 60 bytes are the longest header that `options` can make.
+        bytes[0] = 0x40 | u8::try_from(self.header_len() / 4).unwrap_or(15);
+        bytes[1] = self.traffic_class;
+        bytes[2..4].copy_from_slice(&self.total_length().to_be_bytes());
+        bytes[4..6].copy_from_slice(&self.identification.to_be_bytes());
         bytes[6..8].copy_from_slice(&fragment.to_be_bytes());
         bytes[8] = self.hop_limit;
         bytes[9] = self.protocol.0;
         bytes[12..16].copy_from_slice(&self.source.octets());
         bytes[16..20].copy_from_slice(&self.destination.octets());
         let mut sum = Checksum::new();
-        if self.options.is_empty() {
-            sum.add_bytes(&bytes[..MIN_HEADER_LEN]);
-        } else {
-            for (to, from) in bytes[MIN_HEADER_LEN..].iter_mut().zip(&self.options) {
-                *to = *from;
-            }
-            sum.add_bytes(&bytes);
-        }
+        sum.add_array(&bytes);
         bytes[10..12].copy_from_slice(&sum.finish().to_be_bytes());
-        (bytes, length)
+        bytes
+    }
+
+    fn with_options(&self, fixed: [u8; MIN_HEADER_LEN]) -> ArrayVec<u8, MAX_HEADER_LEN> {
+        let mut bytes = ArrayVec::new();
+        bytes.extend(fixed);
+        bytes.extend(self.options.iter().copied());
+        bytes.extend(core::iter::repeat_n(0, self.header_len() - bytes.len()));
+        let mut sum = Checksum::new();
+        sum.add_bytes(&self.options);
+        let [high, low] =
+            Checksum::update(u16::from_be_bytes([fixed[10], fixed[11]]), 0, sum.folded())
+                .to_be_bytes();
+        bytes[10] = high;
+        bytes[11] = low;
+        bytes
     }
 }
 

@@ -163,7 +163,7 @@ impl TcpHeader {
     ) {
         let (mut bytes, length) = self.to_array();
         // What is behind `length` is zeros, which add nothing.
-        pseudo_header.add_bytes(&bytes);
+        pseudo_header.add_array(&bytes);
         for piece in data {
             pseudo_header.add_bytes(piece);
         }

@@ -26,6 +26,15 @@ pub struct Timestamps {
     pub echo: u32,
 }
 
+impl Timestamps {
+    /// The option behind two bytes that align it.
+    fn to_bytes(self, [x, y]: [u8; 2]) -> [u8; 12] {
+        let [a, b, c, d] = self.value.to_be_bytes();
+        let [e, f, g, h] = self.echo.to_be_bytes();
+        [x, y, TIMESTAMPS, 10, a, b, c, d, e, f, g, h]
+    }
+}
+
 /// Up to four ranges of data received out of order, each from its first byte to one past its last (RFC 2018 3).
 #[derive(Clone, Copy, Default)]
 pub struct SackBlocks {
@@ -280,6 +289,9 @@ impl TcpOptions {
 
     /// Length of the options field these options make, padding included; a multiple of 4, at most 40.
     pub fn len(&self) -> usize {
+        if let Some(stamps) = self.only_timestamps() {
+            return if stamps.is_some() { 12 } else { 0 };
+        }
         let mut writer = Writer::measure();
         self.write(&mut writer);
         writer.position
@@ -302,6 +314,16 @@ impl TcpOptions {
     /// Writes the options field and returns its length. What does not fit in 40 bytes is left out: first the SACK blocks that
     /// are last, then whole options.
     pub fn emit(&self, room: &mut [u8; TcpOptions::MAX_LEN]) -> usize {
+        match self.only_timestamps() {
+            Some(None) => return 0,
+            Some(Some(stamps)) => {
+                if let Some(target) = room.first_chunk_mut() {
+                    *target = stamps.to_bytes([NOP, NOP]);
+                }
+                return 12;
+            }
+            None => {}
+        }
         let mut writer = Writer {
             room: Some(room),
             position: 0,
@@ -310,21 +332,29 @@ impl TcpOptions {
         writer.position
     }
 
+    /// What nearly every segment has: nothing, or timestamps alone. `None` if there is anything else.
+    fn only_timestamps(&self) -> Option<Option<Timestamps>> {
+        let alone = self.mss.is_none()
+            && self.window_scale.is_none()
+            && !self.sack_permitted
+            && self.sack.is_empty()
+            && self.fast_open.is_none()
+            && self.user_timeout.is_none();
+        alone.then_some(self.timestamps)
+    }
+
     fn write(&self, out: &mut Writer<'_>) {
         // The order and the grouping are those of Linux's tcp_options_write.
         if let Some(mss) = self.mss {
             let [a, b] = mss.to_be_bytes();
             out.put(&[MSS, 4, a, b]);
         }
-        if let Some(Timestamps { value, echo }) = self.timestamps {
-            let [a, b, c, d] = value.to_be_bytes();
-            let [e, f, g, h] = echo.to_be_bytes();
-            let [x, y] = if self.sack_permitted {
+        if let Some(stamps) = self.timestamps {
+            out.put(&stamps.to_bytes(if self.sack_permitted {
                 [SACK_PERMITTED, 2]
             } else {
                 [NOP, NOP]
-            };
-            out.put(&[x, y, TIMESTAMPS, 10, a, b, c, d, e, f, g, h]);
+            }));
         } else if self.sack_permitted {
             out.put(&[NOP, NOP, SACK_PERMITTED, 2]);
         }
