@@ -1,0 +1,196 @@
+//! What a host is made from, and Linux's system-wide settings with Linux's names and defaults.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+pub use crate::ip::routes::IpCidr;
+
+/// How packets to own addresses travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Loopback {
+    /// Inside the host, within the call that sent them.
+    #[default]
+    Internal,
+    /// Out by `transmit(InterfaceId::LOOPBACK)`; the embedder captures or impairs them and gives them back by `receive`.
+    External,
+}
+
+/// How a host is made.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Seeds all randomness of the host and keys its hashes.
+    pub seed: u64,
+    /// The host's name, for logs.
+    pub hostname: String,
+    /// Addresses of the first external interface, `eth0`, which is made if there are any.
+    pub addresses: Vec<IpCidr>,
+    /// How loopback works.
+    pub loopback: Loopback,
+    /// System-wide settings.
+    pub sysctl: Sysctl,
+    /// Added to the host's time to get the time since the Unix epoch, for timestamps that programs see.
+    pub epoch: Duration,
+}
+
+/// What lies beneath an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Medium {
+    /// IP packets without a link-layer header (TUN).
+    #[default]
+    Ip,
+}
+
+/// What a device does itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct OffloadCapabilities {
+    /// It fills in transport checksums: frames may leave with `Partial`.
+    pub checksum: bool,
+    /// The largest super-segment it takes whole, 0 if none.
+    pub segmentation: usize,
+}
+
+/// A network interface to add.
+#[derive(Clone, Debug)]
+pub struct InterfaceConfig {
+    /// Its name, as in `eth0`.
+    pub name: String,
+    /// The longest IP packet it carries.
+    pub mtu: usize,
+    /// Its addresses; each makes its network reachable.
+    pub addresses: Vec<IpCidr>,
+    /// What lies beneath.
+    pub medium: Medium,
+    /// What the device does itself.
+    pub offload: OffloadCapabilities,
+}
+
+/// Minimum, default and maximum, as in `tcp_rmem`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MinDefaultMax {
+    /// Never less.
+    pub min: usize,
+    /// To begin with.
+    pub default: usize,
+    /// Never more.
+    pub max: usize,
+}
+
+/// System-wide settings under Linux's names (`net.core.*`, `net.ipv4.*`, `net.ipv6.*`, `net.unix.*`).
+#[derive(Clone, Debug)]
+pub struct Sysctl {
+    /// `net.core.somaxconn`.
+    pub somaxconn: u32,
+    /// `net.core.rmem_default`, `rmem_max`.
+    pub rmem_default: usize,
+    /// The largest `SO_RCVBUF`.
+    pub rmem_max: usize,
+    /// `net.core.wmem_default`.
+    pub wmem_default: usize,
+    /// The largest `SO_SNDBUF`.
+    pub wmem_max: usize,
+    /// `net.core.optmem_max`.
+    pub optmem_max: usize,
+    /// `net.ipv4.ip_local_port_range`.
+    pub ip_local_port_range: (u16, u16),
+    /// `net.ipv4.ip_unprivileged_port_start`.
+    pub ip_unprivileged_port_start: u16,
+    /// `net.ipv4.ip_default_ttl`.
+    pub ip_default_ttl: u8,
+    /// `net.ipv6.conf.all.hop_limit`.
+    pub ipv6_hop_limit: u8,
+    /// `net.ipv4.ip_nonlocal_bind`.
+    pub ip_nonlocal_bind: bool,
+    /// `net.ipv6.bindv6only`.
+    pub bindv6only: bool,
+    /// `net.ipv4.ping_group_range`.
+    pub ping_group_range: (u32, u32),
+    /// `net.ipv4.ipfrag_time`.
+    pub ipfrag_time: Duration,
+    /// `net.ipv6.ip6frag_time`.
+    pub ip6frag_time: Duration,
+    /// `net.ipv4.ipfrag_high_thresh`, in bytes.
+    pub ipfrag_high_thresh: usize,
+    /// `net.ipv4.icmp_echo_ignore_all`.
+    pub icmp_echo_ignore_all: bool,
+    /// `net.ipv4.icmp_msgs_per_sec`.
+    pub icmp_msgs_per_sec: u32,
+    /// `net.ipv4.icmp_msgs_burst`.
+    pub icmp_msgs_burst: u32,
+    /// `net.ipv4.tcp_rmem`.
+    pub tcp_rmem: MinDefaultMax,
+    /// `net.ipv4.tcp_wmem`.
+    pub tcp_wmem: MinDefaultMax,
+    /// `net.ipv4.tcp_syn_retries`.
+    pub tcp_syn_retries: u8,
+    /// `net.ipv4.tcp_synack_retries`.
+    pub tcp_synack_retries: u8,
+    /// `net.ipv4.tcp_retries2`.
+    pub tcp_retries2: u8,
+    /// `net.ipv4.tcp_max_syn_backlog`.
+    pub tcp_max_syn_backlog: u32,
+    /// `net.ipv4.tcp_abort_on_overflow`.
+    pub tcp_abort_on_overflow: bool,
+    /// `net.ipv4.tcp_fin_timeout`.
+    pub tcp_fin_timeout: Duration,
+    /// `net.ipv4.tcp_max_tw_buckets`.
+    pub tcp_max_tw_buckets: usize,
+    /// `net.ipv4.tcp_keepalive_time`.
+    pub tcp_keepalive_time: Duration,
+    /// `net.ipv4.tcp_keepalive_intvl`.
+    pub tcp_keepalive_intvl: Duration,
+    /// `net.ipv4.tcp_keepalive_probes`.
+    pub tcp_keepalive_probes: u8,
+    /// `net.ipv4.tcp_timestamps`.
+    pub tcp_timestamps: bool,
+    /// `net.ipv4.tcp_window_scaling`.
+    pub tcp_window_scaling: bool,
+    /// `net.ipv4.tcp_sack`.
+    pub tcp_sack: bool,
+    /// `net.unix.max_dgram_qlen`.
+    pub unix_max_dgram_qlen: usize,
+}
+
+impl Default for Sysctl {
+    fn default() -> Self {
+        Self {
+            somaxconn: 4096,
+            rmem_default: 212_992,
+            rmem_max: 212_992,
+            wmem_default: 212_992,
+            wmem_max: 212_992,
+            optmem_max: 131_072,
+            ip_local_port_range: (32_768, 60_999),
+            ip_unprivileged_port_start: 1024,
+            ip_default_ttl: 64,
+            ipv6_hop_limit: 64,
+            ip_nonlocal_bind: false,
+            bindv6only: false,
+            // Linux's own default is the empty range 1 0; every current distribution opens it.
+            ping_group_range: (0, i32::MAX.cast_unsigned()),
+            ipfrag_time: Duration::from_secs(30),
+            ip6frag_time: Duration::from_secs(60),
+            ipfrag_high_thresh: 4 << 20,
+            icmp_echo_ignore_all: false,
+            icmp_msgs_per_sec: 1000,
+            icmp_msgs_burst: 50,
+            tcp_rmem: MinDefaultMax { min: 4096, default: 131_072, max: 6 << 20 },
+            tcp_wmem: MinDefaultMax { min: 4096, default: 16_384, max: 4 << 20 },
+            tcp_syn_retries: 6,
+            tcp_synack_retries: 5,
+            tcp_retries2: 15,
+            tcp_max_syn_backlog: 4096,
+            tcp_abort_on_overflow: false,
+            tcp_fin_timeout: Duration::from_secs(60),
+            tcp_max_tw_buckets: 262_144,
+            tcp_keepalive_time: Duration::from_secs(7200),
+            tcp_keepalive_intvl: Duration::from_secs(75),
+            tcp_keepalive_probes: 9,
+            tcp_timestamps: true,
+            tcp_window_scaling: true,
+            tcp_sack: true,
+            unix_max_dgram_qlen: 512,
+        }
+    }
+}

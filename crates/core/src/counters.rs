@@ -1,0 +1,118 @@
+//! Counters under the names of `/proc/net/snmp`, `/proc/net/snmp6` and `/proc/net/netstat`.
+
+macro_rules! counters {
+    ($($field:ident: $name:literal,)*) => {
+        /// What the host has counted since it was made.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct Counters {
+            $(#[doc = concat!("`", $name, "`")] pub $field: u64,)*
+        }
+
+        impl Counters {
+            /// All counters with their Linux names.
+            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$(($name, self.$field),)*].into_iter()
+            }
+
+            /// The counter with this Linux name.
+            pub fn get(&self, name: &str) -> Option<u64> {
+                self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+            }
+        }
+    };
+}
+
+counters! {
+    ip_in_receives: "IpInReceives",
+    ip_in_hdr_errors: "IpInHdrErrors",
+    ip_in_addr_errors: "IpInAddrErrors",
+    ip_in_unknown_protos: "IpInUnknownProtos",
+    ip_in_discards: "IpInDiscards",
+    ip_in_delivers: "IpInDelivers",
+    ip_out_requests: "IpOutRequests",
+    ip_out_discards: "IpOutDiscards",
+    ip_out_no_routes: "IpOutNoRoutes",
+    ip_reasm_timeout: "IpReasmTimeout",
+    ip_reasm_reqds: "IpReasmReqds",
+    ip_reasm_oks: "IpReasmOKs",
+    ip_reasm_fails: "IpReasmFails",
+    ip_frag_oks: "IpFragOKs",
+    ip_frag_fails: "IpFragFails",
+    ip_frag_creates: "IpFragCreates",
+    ip_ext_in_truncated_pkts: "IpExtInTruncatedPkts",
+    ip6_in_receives: "Ip6InReceives",
+    ip6_in_hdr_errors: "Ip6InHdrErrors",
+    ip6_in_addr_errors: "Ip6InAddrErrors",
+    ip6_in_unknown_protos: "Ip6InUnknownProtos",
+    ip6_in_discards: "Ip6InDiscards",
+    ip6_in_delivers: "Ip6InDelivers",
+    ip6_out_requests: "Ip6OutRequests",
+    ip6_out_discards: "Ip6OutDiscards",
+    ip6_out_no_routes: "Ip6OutNoRoutes",
+    ip6_reasm_timeout: "Ip6ReasmTimeout",
+    ip6_reasm_reqds: "Ip6ReasmReqds",
+    ip6_reasm_oks: "Ip6ReasmOKs",
+    ip6_reasm_fails: "Ip6ReasmFails",
+    ip6_frag_oks: "Ip6FragOKs",
+    ip6_frag_fails: "Ip6FragFails",
+    ip6_frag_creates: "Ip6FragCreates",
+    icmp_in_msgs: "IcmpInMsgs",
+    icmp_in_errors: "IcmpInErrors",
+    icmp_in_csum_errors: "IcmpInCsumErrors",
+    icmp_in_dest_unreachs: "IcmpInDestUnreachs",
+    icmp_in_echos: "IcmpInEchos",
+    icmp_in_echo_reps: "IcmpInEchoReps",
+    icmp_out_msgs: "IcmpOutMsgs",
+    icmp_out_errors: "IcmpOutErrors",
+    icmp_out_rate_limit_host: "IcmpOutRateLimitHost",
+    icmp_out_dest_unreachs: "IcmpOutDestUnreachs",
+    icmp_out_echo_reps: "IcmpOutEchoReps",
+    icmp6_in_msgs: "Icmp6InMsgs",
+    icmp6_in_errors: "Icmp6InErrors",
+    icmp6_in_csum_errors: "Icmp6InCsumErrors",
+    icmp6_in_dest_unreachs: "Icmp6InDestUnreachs",
+    icmp6_in_echos: "Icmp6InEchos",
+    icmp6_in_echo_replies: "Icmp6InEchoReplies",
+    icmp6_out_msgs: "Icmp6OutMsgs",
+    icmp6_out_errors: "Icmp6OutErrors",
+    icmp6_out_rate_limit_host: "Icmp6OutRateLimitHost",
+    icmp6_out_dest_unreachs: "Icmp6OutDestUnreachs",
+    icmp6_out_echo_replies: "Icmp6OutEchoReplies",
+    tcp_active_opens: "TcpActiveOpens",
+    tcp_passive_opens: "TcpPassiveOpens",
+    tcp_attempt_fails: "TcpAttemptFails",
+    tcp_estab_resets: "TcpEstabResets",
+    tcp_in_segs: "TcpInSegs",
+    tcp_out_segs: "TcpOutSegs",
+    tcp_retrans_segs: "TcpRetransSegs",
+    tcp_in_errs: "TcpInErrs",
+    tcp_out_rsts: "TcpOutRsts",
+    tcp_in_csum_errors: "TcpInCsumErrors",
+    tcp_ext_listen_overflows: "TcpExtListenOverflows",
+    tcp_ext_listen_drops: "TcpExtListenDrops",
+    tcp_ext_tw: "TcpExtTW",
+    tcp_ext_tw_recycled: "TcpExtTWRecycled",
+    tcp_ext_tcp_time_wait_overflow: "TcpExtTCPTimeWaitOverflow",
+    tcp_ext_tcp_abort_on_close: "TcpExtTCPAbortOnClose",
+    tcp_ext_tcp_abort_on_data: "TcpExtTCPAbortOnData",
+    tcp_ext_tcp_req_qfull_drop: "TcpExtTCPReqQFullDrop",
+    tcp_ext_tcp_backlog_drop: "TcpExtTCPBacklogDrop",
+    tcp_ext_tcp_abort_on_timeout: "TcpExtTCPAbortOnTimeout",
+    tcp_ext_tcp_orig_data_sent: "TcpExtTCPOrigDataSent",
+    tcp_ext_tcp_timeouts: "TcpExtTCPTimeouts",
+    tcp_ext_delayed_acks: "TcpExtDelayedACKs",
+    udp_in_datagrams: "UdpInDatagrams",
+    udp_no_ports: "UdpNoPorts",
+    udp_in_errors: "UdpInErrors",
+    udp_out_datagrams: "UdpOutDatagrams",
+    udp_rcvbuf_errors: "UdpRcvbufErrors",
+    udp_sndbuf_errors: "UdpSndbufErrors",
+    udp_in_csum_errors: "UdpInCsumErrors",
+    udp6_in_datagrams: "Udp6InDatagrams",
+    udp6_no_ports: "Udp6NoPorts",
+    udp6_in_errors: "Udp6InErrors",
+    udp6_out_datagrams: "Udp6OutDatagrams",
+    udp6_rcvbuf_errors: "Udp6RcvbufErrors",
+    udp6_sndbuf_errors: "Udp6SndbufErrors",
+    udp6_in_csum_errors: "Udp6InCsumErrors",
+}

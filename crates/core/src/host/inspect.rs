@@ -1,0 +1,110 @@
+//! What a host tells about itself.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Host;
+use crate::socket::Endpoint;
+use crate::{Counters, Credentials, Domain, SocketAddress, SocketId, SocketType, unix};
+
+/// One socket, as `ss` shows it.
+#[derive(Clone, Debug)]
+pub struct SocketSummary {
+    /// Its id; stale for connections that no program has any more, which `ss` shows too.
+    pub id: SocketId,
+    /// Address family.
+    pub domain: Domain,
+    /// Type.
+    pub kind: SocketType,
+    /// Protocol number.
+    pub protocol: u16,
+    /// The state's name in `ss`: `LISTEN`, `ESTAB`, `UNCONN`, `TIME-WAIT`, ...
+    pub state: &'static str,
+    /// Its own name.
+    pub local: Option<SocketAddress>,
+    /// Its peer's name.
+    pub peer: Option<SocketAddress>,
+    /// Bytes to read; of a listener the length of its accept queue.
+    pub recv_q: usize,
+    /// Bytes not acknowledged; of a listener its backlog.
+    pub send_q: usize,
+    /// Who made it.
+    pub credentials: Credentials,
+    /// What names it for good.
+    pub cookie: u64,
+    /// No program has it any more.
+    pub is_orphan: bool,
+    /// The data travels outside of the host (see [`Host::join`]).
+    pub is_joined: bool,
+    /// The timer that runs, as `ss -o` names it, with the time left.
+    pub timer: Option<(&'static str, core::time::Duration)>,
+    /// The fields of `tcp_info`.
+    pub tcp_info: Option<sockeye_tcp::Info>,
+    /// Bytes of memory the socket holds, as far as it knows.
+    pub memory: usize,
+    /// `SO_RCVBUF`
+    pub receive_buffer: usize,
+    /// `SO_SNDBUF`
+    pub send_buffer: usize,
+    /// Datagrams dropped for want of room.
+    pub drops: u64,
+}
+
+/// A host at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The host's name.
+    pub hostname: String,
+    /// All sockets, and connections in TIME-WAIT.
+    pub sockets: Vec<SocketSummary>,
+    /// All counters.
+    pub counters: Counters,
+}
+
+impl Host {
+    /// The counters of `/proc/net/snmp`, `snmp6` and `netstat`.
+    pub fn counters(&self) -> &Counters {
+        &self.stack.counters
+    }
+
+    /// All sockets and counters.
+    pub fn snapshot(&self) -> Snapshot {
+        let sockets = self.sockets.iter().map(|(id, _)| self.summary(id));
+        Snapshot {
+            hostname: self.stack.config.hostname.clone(),
+            sockets: sockets.flatten().collect(),
+            counters: self.stack.counters.clone(),
+        }
+    }
+
+    /// One socket.
+    pub fn summary(&self, id: SocketId) -> Option<SocketSummary> {
+        let socket = self.sockets.get(id)?;
+        let size = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let mut summary = SocketSummary {
+            id,
+            domain: socket.domain,
+            kind: socket.kind,
+            protocol: socket.protocol,
+            state: "UNCONN",
+            local: None,
+            peer: None,
+            recv_q: 0,
+            send_q: 0,
+            credentials: socket.credentials,
+            cookie: socket.cookie,
+            is_orphan: socket.is_hidden,
+            is_joined: false,
+            timer: None,
+            tcp_info: None,
+            memory: size_of_val(socket),
+            receive_buffer: size(socket.options.receive_buffer),
+            send_buffer: size(socket.options.send_buffer),
+            drops: 0,
+        };
+        match &socket.endpoint {
+            Endpoint::Unix(endpoint) => unix::summarize(self, endpoint, &mut summary),
+        }
+        Some(summary)
+    }
+}

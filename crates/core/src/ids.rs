@@ -1,0 +1,257 @@
+//! Handles: generational ids, and the slab that gives them out.
+//!
+//! A stale id is never another object's: the slot's generation has moved on. Looking one up answers `None`.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::marker::PhantomData;
+
+/// What an id of this kind is called in `Debug`.
+pub trait Kind {
+    /// The name.
+    const NAME: &'static str;
+}
+
+/// A generational id: slot and generation.
+pub struct Id<K> {
+    index: u32,
+    generation: u32,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K> Id<K> {
+    pub(crate) const fn new(index: u32, generation: u32) -> Self {
+        Self {
+            index,
+            generation,
+            kind: PhantomData,
+        }
+    }
+
+    /// The id as one number, never 0.
+    pub const fn to_bits(self) -> u64 {
+        // Generations start at 1.
+        ((self.generation as u64) << 32) | self.index as u64
+    }
+
+    /// The id that [`Self::to_bits`] made the number from. Any other number is a stale id.
+    pub const fn from_bits(bits: u64) -> Self {
+        let [a, b, c, d, e, f, g, h] = bits.to_be_bytes();
+        Self::new(
+            u32::from_be_bytes([e, f, g, h]),
+            u32::from_be_bytes([a, b, c, d]),
+        )
+    }
+
+    pub(crate) const fn index(self) -> u32 {
+        self.index
+    }
+}
+
+impl<K> Clone for Id<K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for Id<K> {}
+
+impl<K> PartialEq for Id<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_bits() == other.to_bits()
+    }
+}
+
+impl<K> Eq for Id<K> {}
+
+impl<K> PartialOrd for Id<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K> Ord for Id<K> {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        self.to_bits().cmp(&other.to_bits())
+    }
+}
+
+impl<K> core::hash::Hash for Id<K> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        state.write_u64(self.to_bits());
+    }
+}
+
+impl<K: Kind> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({}v{})", K::NAME, self.index, self.generation)
+    }
+}
+
+/// Names [`SocketId`].
+#[derive(Debug)]
+pub enum SocketKind {}
+
+impl Kind for SocketKind {
+    const NAME: &'static str = "SocketId";
+}
+
+/// Names [`InterfaceId`].
+#[derive(Debug)]
+pub enum InterfaceKind {}
+
+impl Kind for InterfaceKind {
+    const NAME: &'static str = "InterfaceId";
+}
+
+/// A socket of a host.
+pub type SocketId = Id<SocketKind>;
+/// A network interface of a host.
+pub type InterfaceId = Id<InterfaceKind>;
+
+impl InterfaceId {
+    /// `lo`, which every host has.
+    pub const LOOPBACK: InterfaceId = InterfaceId::new(0, 1);
+
+    /// Linux's `ifindex`: 1 for `lo`.
+    pub fn ifindex(self) -> u32 {
+        self.index() + 1
+    }
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    generation: u32,
+    value: Option<T>,
+}
+
+/// Slots of one page. Pages are never moved, so growth copies nothing and wastes at most one page.
+const PAGE: usize = 64;
+
+/// Values by generational id. Every operation is O(1).
+#[derive(Debug)]
+pub struct Slab<T, K> {
+    pages: Vec<Box<[Slot<T>]>>,
+    free: Vec<u32>,
+    len: usize,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<T, K> Slab<T, K> {
+    /// An empty slab, which owns no memory.
+    pub const fn new() -> Self {
+        Self {
+            pages: Vec::new(),
+            free: Vec::new(),
+            len: 0,
+            kind: PhantomData,
+        }
+    }
+
+    /// Puts a value in, built from its own id. `None` if all ids are taken.
+    pub fn insert_with(&mut self, build: impl FnOnce(Id<K>) -> T) -> Option<Id<K>> {
+        if self.free.is_empty() {
+            let first = u32::try_from(self.pages.len() * PAGE).ok()?;
+            let last = first.checked_add(u32::try_from(PAGE).ok()?)?;
+            let mut page = Vec::with_capacity(PAGE);
+            page.resize_with(PAGE, || Slot {
+                generation: 1,
+                value: None,
+            });
+            self.pages.push(page.into_boxed_slice());
+            self.free.extend((first..last).rev());
+        }
+        let index = self.free.pop()?;
+        let slot = self.slot_mut(index)?;
+        let id = Id::new(index, slot.generation);
+        slot.value = Some(build(id));
+        self.len += 1;
+        Some(id)
+    }
+
+    /// The value, if the id is not stale.
+    pub fn get(&self, id: Id<K>) -> Option<&T> {
+        let index = id.index as usize;
+        let slot = self.pages.get(index / PAGE)?.get(index % PAGE)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        slot.value.as_ref()
+    }
+
+    /// The value, if the id is not stale.
+    pub fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
+        let slot = self.slot_mut(id.index)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        slot.value.as_mut()
+    }
+
+    /// Two different values at once.
+    pub fn get_pair_mut(&mut self, a: Id<K>, b: Id<K>) -> Option<(&mut T, &mut T)> {
+        let (ia, ib) = (a.index as usize, b.index as usize);
+        let (pa, pb) = (ia / PAGE, ib / PAGE);
+        let (slot_a, slot_b) = if pa == pb {
+            let [x, y] = self
+                .pages
+                .get_mut(pa)?
+                .get_disjoint_mut([ia % PAGE, ib % PAGE])
+                .ok()?;
+            (x, y)
+        } else {
+            let [x, y] = self.pages.get_disjoint_mut([pa, pb]).ok()?;
+            (x.get_mut(ia % PAGE)?, y.get_mut(ib % PAGE)?)
+        };
+        if slot_a.generation != a.generation || slot_b.generation != b.generation {
+            return None;
+        }
+        Some((slot_a.value.as_mut()?, slot_b.value.as_mut()?))
+    }
+
+    /// Takes the value out; its id is stale from now on.
+    pub fn remove(&mut self, id: Id<K>) -> Option<T> {
+        let slot = self.slot_mut(id.index)?;
+        if slot.generation != id.generation {
+            return None;
+        }
+        let value = slot.value.take()?;
+        slot.generation = slot.generation.checked_add(1).unwrap_or(1);
+        self.free.push(id.index);
+        self.len -= 1;
+        Some(value)
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True if there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All values in the order of their slots.
+    pub fn iter(&self) -> impl Iterator<Item = (Id<K>, &T)> {
+        let slots = self.pages.iter().flat_map(|page| page.iter());
+        (0u32..)
+            .zip(slots)
+            .filter_map(|(index, slot)| Some((Id::new(index, slot.generation), slot.value.as_ref()?)))
+    }
+
+    fn slot_mut(&mut self, index: u32) -> Option<&mut Slot<T>> {
+        let index = index as usize;
+        self.pages.get_mut(index / PAGE)?.get_mut(index % PAGE)
+    }
+}
+
+impl<T, K> Default for Slab<T, K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests;

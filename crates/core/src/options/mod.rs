@@ -1,0 +1,189 @@
+//! Socket options: the values that all sockets share, and `getsockopt`/`setsockopt`.
+
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use crate::ids::{InterfaceId, SocketId};
+use crate::{Errno, Host, Instant, Sysctl};
+
+/// The bytes of an option as `getsockopt` gives them.
+pub type OptionValue = SmallVec<[u8; 16]>;
+
+/// Which clock stamps received messages, and how finely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timestamping {
+    /// None.
+    #[default]
+    Off,
+    /// `SO_TIMESTAMP`: microseconds.
+    Micros,
+    /// `SO_TIMESTAMPNS`: nanoseconds.
+    Nanos,
+}
+
+bitflags::bitflags! {
+    /// Options that are on or off.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Switches: u64 {
+        /// `SO_REUSEADDR`
+        const REUSE_ADDRESS = 1;
+        /// `SO_REUSEPORT`
+        const REUSE_PORT = 1 << 1;
+        /// `SO_BROADCAST`
+        const BROADCAST = 1 << 2;
+        /// `SO_DONTROUTE`
+        const DONT_ROUTE = 1 << 3;
+        /// `SO_OOBINLINE` (TCP keeps its own)
+        const OOB_INLINE = 1 << 4;
+        /// `SO_PASSCRED`
+        const PASS_CREDENTIALS = 1 << 5;
+        /// `SO_RXQ_OVFL`
+        const RECEIVE_OVERFLOWS = 1 << 6;
+        /// `SO_RCVBUF` was set: no autotuning.
+        const RECEIVE_BUFFER_LOCKED = 1 << 7;
+        /// `SO_SNDBUF` was set: no autotuning.
+        const SEND_BUFFER_LOCKED = 1 << 8;
+        /// `SO_NO_CHECK`
+        const NO_CHECKSUM = 1 << 9;
+        /// `IP_PKTINFO`
+        const PACKET_INFO = 1 << 10;
+        /// `IP_RECVTTL`
+        const RECEIVE_TTL = 1 << 11;
+        /// `IP_RECVTOS`
+        const RECEIVE_TOS = 1 << 12;
+        /// `IP_RECVERR`
+        const RECEIVE_ERRORS = 1 << 13;
+        /// `IP_RECVORIGDSTADDR`
+        const RECEIVE_ORIGINAL_DESTINATION = 1 << 14;
+        /// `IP_HDRINCL`
+        const HEADER_INCLUDED = 1 << 15;
+        /// `IP_FREEBIND`
+        const FREE_BIND = 1 << 16;
+        /// `IP_TRANSPARENT`
+        const TRANSPARENT = 1 << 17;
+        /// `IP_BIND_ADDRESS_NO_PORT`
+        const BIND_ADDRESS_NO_PORT = 1 << 18;
+        /// `IPV6_V6ONLY`
+        const V6_ONLY = 1 << 19;
+        /// `IPV6_RECVPKTINFO`
+        const PACKET_INFO_V6 = 1 << 20;
+        /// `IPV6_RECVHOPLIMIT`
+        const RECEIVE_HOP_LIMIT = 1 << 21;
+        /// `IPV6_RECVTCLASS`
+        const RECEIVE_TRAFFIC_CLASS = 1 << 22;
+        /// `IPV6_RECVERR`
+        const RECEIVE_ERRORS_V6 = 1 << 23;
+        /// `IPV6_DONTFRAG`
+        const DONT_FRAGMENT_V6 = 1 << 24;
+        /// `UDP_GRO`
+        const UDP_GRO = 1 << 25;
+        /// `SO_DEBUG`
+        const DEBUG = 1 << 26;
+        /// `SO_KEEPALIVE` of sockets that are not TCP (recorded only there)
+        const KEEPALIVE = 1 << 27;
+    }
+}
+
+/// The options that sockets of every kind keep. TCP's own are `sockeye_tcp::SocketOptions`.
+#[derive(Clone, Debug)]
+pub struct SharedOptions {
+    /// Those that are on or off.
+    pub switches: Switches,
+    /// `SO_RCVBUF` as `getsockopt` tells it: twice what was asked for.
+    pub receive_buffer: u32,
+    /// `SO_SNDBUF` as `getsockopt` tells it.
+    pub send_buffer: u32,
+    /// `SO_RCVLOWAT`
+    pub receive_low_water: u32,
+    /// `SO_RCVTIMEO`
+    pub receive_timeout: Option<Duration>,
+    /// `SO_SNDTIMEO`
+    pub send_timeout: Option<Duration>,
+    /// `SO_LINGER`: on, with its seconds.
+    pub linger: Option<u32>,
+    /// `SO_PRIORITY`
+    pub priority: u32,
+    /// `SO_MARK`
+    pub mark: u32,
+    /// `SO_BINDTODEVICE`, `SO_BINDTOIFINDEX`
+    pub device: Option<InterfaceId>,
+    /// `SO_TIMESTAMP`, `SO_TIMESTAMPNS`
+    pub timestamping: Timestamping,
+    /// `IP_TOS`
+    pub type_of_service: u8,
+    /// `IP_TTL`, if set.
+    pub time_to_live: Option<u8>,
+    /// `IP_MULTICAST_TTL`
+    pub multicast_ttl: u8,
+    /// `IPV6_TCLASS`
+    pub traffic_class: u8,
+    /// `IPV6_UNICAST_HOPS`, if set.
+    pub unicast_hops: Option<u8>,
+    /// `IP_MTU_DISCOVER`, `IP_PMTUDISC_*`: 0 dont, 1 want, 2 do, 3 probe, 4 interface, 5 omit.
+    pub mtu_discover: u8,
+    /// `IPV6_MTU_DISCOVER`
+    pub mtu_discover_v6: u8,
+    /// `UDP_SEGMENT`, 0 for off.
+    pub udp_segment: u16,
+}
+
+impl SharedOptions {
+    /// The options of a new socket.
+    pub fn new(sysctl: &Sysctl) -> Self {
+        let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let mut switches = Switches::empty();
+        switches.set(Switches::V6_ONLY, sysctl.bindv6only);
+        Self {
+            switches,
+            receive_buffer: size(sysctl.rmem_default),
+            send_buffer: size(sysctl.wmem_default),
+            receive_low_water: 1,
+            receive_timeout: None,
+            send_timeout: None,
+            linger: None,
+            priority: 0,
+            mark: 0,
+            device: None,
+            timestamping: Timestamping::Off,
+            type_of_service: 0,
+            time_to_live: None,
+            multicast_ttl: 1,
+            traffic_class: 0,
+            unicast_hops: None,
+            // IP_PMTUDISC_WANT
+            mtu_discover: 1,
+            mtu_discover_v6: 1,
+            udp_segment: 0,
+        }
+    }
+
+    /// Whether an option is on.
+    pub fn is_on(&self, switch: Switches) -> bool {
+        self.switches.contains(switch)
+    }
+}
+
+pub(crate) fn set(
+    host: &mut Host,
+    id: SocketId,
+    _level: i32,
+    _name: i32,
+    _value: &[u8],
+    _now: Instant,
+) -> Result<(), Errno> {
+    host.get(id)?;
+    Err(Errno::ENOPROTOOPT)
+}
+
+pub(crate) fn get(
+    host: &mut Host,
+    id: SocketId,
+    _level: i32,
+    _name: i32,
+    _length: usize,
+    _now: Instant,
+) -> Result<OptionValue, Errno> {
+    host.get(id)?;
+    Err(Errno::ENOPROTOOPT)
+}

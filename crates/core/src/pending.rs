@@ -1,0 +1,1 @@
+//! Blocking as a value: a call that cannot finish yet, resumed when readiness changes.

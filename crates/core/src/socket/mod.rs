@@ -1,0 +1,48 @@
+//! What sockets of all kinds share.
+
+pub(crate) mod defaults;
+
+use crate::options::SharedOptions;
+use crate::unix::UnixEndpoint;
+use crate::{Credentials, Domain, Errno, Readiness, SocketType};
+
+/// One socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) domain: Domain,
+    pub(crate) kind: SocketType,
+    /// `SO_PROTOCOL`
+    pub(crate) protocol: u16,
+    /// Who made it.
+    pub(crate) credentials: Credentials,
+    /// `SO_COOKIE`: never used again in the life of a host.
+    pub(crate) cookie: u64,
+    pub(crate) options: SharedOptions,
+    /// The pending error: `SO_ERROR`, or the result of the next call.
+    pub(crate) error: Option<Errno>,
+    /// What the embedder was told last.
+    pub(crate) readiness: Readiness,
+    /// Grows whenever an edge-triggered poller is to be woken.
+    pub(crate) edges: u32,
+    /// It is in the queue of events.
+    pub(crate) is_queued: bool,
+    /// No program has it any more (or not yet): it lives on for its connection's sake.
+    pub(crate) is_hidden: bool,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// The state that only sockets of one kind have.
+#[derive(Debug)]
+pub(crate) enum Endpoint {
+    Unix(UnixEndpoint),
+}
+
+impl Socket {
+    /// Takes the pending error, as a call that fails with it does.
+    pub(crate) fn take_error(&mut self) -> Result<(), Errno> {
+        match self.error.take() {
+            Some(errno) => Err(errno),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What `TCP_INFO` tells.
+use core::time::Duration;
+
+use crate::State;
+
+/// The fields of Linux's `struct tcp_info`, and what `ss -i` shows besides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of struct tcp_info")]
+pub struct Info {
+    pub state: State,
+    /// 0 open, 1 disorder, 2 CWR, 3 recovery, 4 loss.
+    pub ca_state: u8,
+    pub retransmits: u8,
+    pub probes: u8,
+    pub backoff: u8,
+    pub timestamps: bool,
+    pub sack: bool,
+    /// Ours and the peer's window scale, if negotiated: (`snd_wscale`, `rcv_wscale`).
+    pub window_scale: Option<(u8, u8)>,
+    pub rto: Duration,
+    pub ato: Duration,
+    pub snd_mss: u32,
+    pub rcv_mss: u32,
+    pub unacked: u32,
+    pub sacked: u32,
+    pub lost: u32,
+    pub retrans: u32,
+    pub last_data_sent: Duration,
+    pub last_data_recv: Duration,
+    pub last_ack_recv: Duration,
+    pub pmtu: u32,
+    pub rcv_ssthresh: u32,
+    pub rtt: Duration,
+    pub rttvar: Duration,
+    pub snd_ssthresh: u32,
+    pub snd_cwnd: u32,
+    pub advmss: u32,
+    pub reordering: u32,
+    pub rcv_rtt: Duration,
+    pub rcv_space: u32,
+    pub total_retrans: u32,
+    pub bytes_acked: u64,
+    pub bytes_received: u64,
+    pub segs_out: u32,
+    pub segs_in: u32,
+    pub notsent_bytes: u32,
+    pub min_rtt: Duration,
+    pub data_segs_in: u32,
+    pub data_segs_out: u32,
+    pub busy_time: Duration,
+    pub rwnd_limited: Duration,
+    pub sndbuf_limited: Duration,
+    pub delivered: u32,
+    pub bytes_sent: u64,
+    pub bytes_retrans: u64,
+    pub dsack_dups: u32,
+    pub reord_seen: u32,
+    pub rcv_ooopack: u32,
+    pub snd_wnd: u32,
+    pub rcv_wnd: u32,
+    pub total_rto: u16,
+    /// Name of the congestion control (`cubic`, `reno`).
+    pub congestion: &'static str,
+    /// Bytes in the send queue, sent or not (`SIOCOUTQ`).
+    pub send_queue: usize,
+    /// Bytes in the receive queue.
+    pub receive_queue: usize,
+    /// Bytes received out of order.
+    pub out_of_order: usize,
+}

@@ -1,0 +1,204 @@
+//! What a connection tells its owner: state, readiness, errors, events.
+use core::fmt;
+
+use bitflags::bitflags;
+
+use crate::OutgoingSegment;
+
+/// The states of RFC 9293 3.3.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the names are the RFC's")]
+pub enum State {
+    Closed,
+    Listen,
+    SynSent,
+    SynReceived,
+    Established,
+    FinWait1,
+    FinWait2,
+    CloseWait,
+    Closing,
+    LastAck,
+    TimeWait,
+}
+
+impl State {
+    /// The number Linux gives this state (`tcpi_state`).
+    pub const fn number(self) -> u8 {
+        match self {
+            State::Established => 1,
+            State::SynSent => 2,
+            State::SynReceived => 3,
+            State::FinWait1 => 4,
+            State::FinWait2 => 5,
+            State::TimeWait => 6,
+            State::Closed => 7,
+            State::CloseWait => 8,
+            State::LastAck => 9,
+            State::Listen => 10,
+            State::Closing => 11,
+        }
+    }
+
+    /// True once both sides know each other's sequence numbers and the handshake is complete.
+    pub const fn is_synchronized(self) -> bool {
+        !matches!(
+            self,
+            State::Closed | State::Listen | State::SynSent | State::SynReceived
+        )
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Closed => "CLOSED",
+            State::Listen => "LISTEN",
+            State::SynSent => "SYN-SENT",
+            State::SynReceived => "SYN-RECEIVED",
+            State::Established => "ESTABLISHED",
+            State::FinWait1 => "FIN-WAIT-1",
+            State::FinWait2 => "FIN-WAIT-2",
+            State::CloseWait => "CLOSE-WAIT",
+            State::Closing => "CLOSING",
+            State::LastAck => "LAST-ACK",
+            State::TimeWait => "TIME-WAIT",
+        })
+    }
+}
+
+/// Why a connection ended, or what a call on it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Error {
+    /// `ECONNREFUSED`: the SYN was answered with a reset.
+    ConnectionRefused,
+    /// `ECONNRESET`: a reset came.
+    Reset,
+    /// `EPIPE`: a reset came after the peer's FIN.
+    BrokenPipe,
+    /// `ETIMEDOUT`: no answer for too long.
+    TimedOut,
+    /// `EHOSTUNREACH`, from ICMP.
+    HostUnreachable,
+    /// `ENETUNREACH`, from ICMP.
+    NetworkUnreachable,
+    /// `EPROTO`, from ICMP (parameter problem).
+    Protocol,
+    /// `ENOPROTOOPT`, from ICMP (protocol unreachable).
+    ProtocolUnreachable,
+    /// `EACCES`, from ICMPv6 (administratively prohibited).
+    Prohibited,
+    /// `ECONNABORTED`: aborted by the owner.
+    Aborted,
+}
+
+/// An ICMP error about a segment of this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IcmpError {
+    /// May pass; remembered and told if the connection times out.
+    Soft(Error),
+    /// Ends a connection attempt; as a soft one once the connection is established (RFC 5461).
+    Hard(Error),
+    /// The segment was too long; the MSS that fits the path's MTU (MTU less IP header less 20).
+    PacketTooBig(u16),
+}
+
+/// What the owner may do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Status {
+    /// Bytes a read would give now (`FIONREAD`): up to the urgent mark.
+    pub readable: usize,
+    /// The peer's FIN has come and everything before it has been read, or the receive side is shut: reads give 0.
+    pub readable_eof: bool,
+    /// Writable as Linux's `sk_stream_is_writeable`, and the state allows sending.
+    pub writable: bool,
+    /// Sending is over: FIN queued, or closed.
+    pub send_shut: bool,
+    /// The peer's FIN has come (its data may still be unread), or the owner shut the receive side, or closed.
+    pub receive_shut: bool,
+    /// An unread urgent byte waits (`POLLPRI`).
+    pub urgent: bool,
+    /// The error that [`crate::Connection::take_error`] would take.
+    pub error: Option<Error>,
+}
+
+bitflags! {
+    /// What happened while an input was handled: for counters (named as in `/proc/net/netstat`) and for waking up.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+    pub struct Events: u64 {
+        /// The handshake is complete.
+        const ESTABLISHED = 1;
+        /// There is new data to read.
+        const READABLE = 1 << 1;
+        /// The peer's FIN came in order.
+        const FIN = 1 << 2;
+        /// Sent data was acknowledged: there may be room.
+        const ACKNOWLEDGED = 1 << 3;
+        /// New urgent data was announced (`SIGURG`).
+        const URGENT = 1 << 4;
+        /// The connection came to its end.
+        const CLOSED = 1 << 5;
+        /// The connection came to TIME-WAIT.
+        const TIME_WAIT = 1 << 6;
+        /// A reset ended the connection (`EstabResets`).
+        const RESET = 1 << 7;
+        /// A connection attempt failed (`AttemptFails`).
+        const ATTEMPT_FAILED = 1 << 8;
+        /// `PAWSEstab`
+        const PAWS_DROP = 1 << 9;
+        /// A segment outside of the window was dropped.
+        const OUT_OF_WINDOW = 1 << 10;
+        /// `TCPChallengeACK`
+        const CHALLENGE_ACK = 1 << 11;
+        /// `TCPSYNChallenge`
+        const SYN_CHALLENGE = 1 << 12;
+        /// `TCPACKSkipped...`: an answer to an invalid segment was held back by the rate limit.
+        const ACK_SKIPPED = 1 << 13;
+        /// `TCPOFOQueue`
+        const OUT_OF_ORDER = 1 << 14;
+        /// `TCPOFODrop`
+        const OUT_OF_ORDER_DROP = 1 << 15;
+        /// `DelayedACKLost`: a segment that was received already came again.
+        const DUPLICATE = 1 << 16;
+        /// `TCPRcvQDrop`, `TCPZeroWindowDrop`: data that found no room.
+        const NO_ROOM = 1 << 17;
+        /// `TCPTimeouts`
+        const TIMEOUT = 1 << 18;
+        /// `TCPFastRetrans`
+        const FAST_RETRANSMIT = 1 << 19;
+        /// `TCPSackRecovery` or `TCPRenoRecovery`
+        const RECOVERY = 1 << 20;
+        /// `TCPSACKReneging`
+        const SACK_RENEGING = 1 << 21;
+        /// `TCPDSACKRecv`
+        const DSACK_RECEIVED = 1 << 22;
+        /// `DelayedACKs`: the delayed acknowledgment was sent by the timer.
+        const DELAYED_ACK = 1 << 23;
+        /// `TCPKeepAlive`
+        const KEEPALIVE = 1 << 24;
+        /// `TCPWinProbe`
+        const WINDOW_PROBE = 1 << 25;
+        /// `TCPAbortOnData`
+        const ABORT_ON_DATA = 1 << 26;
+        /// `TCPAbortOnClose`
+        const ABORT_ON_CLOSE = 1 << 27;
+        /// `TCPAbortOnTimeout`
+        const ABORT_ON_TIMEOUT = 1 << 28;
+        /// `TCPAbortOnLinger`
+        const ABORT_ON_LINGER = 1 << 29;
+        /// `TCPHPHits`: the fast path took it.
+        const HEADER_PREDICTED = 1 << 30;
+        /// `TCPSpuriousRTOs` and the like are left for later; `tcp_retries1` timeouts in a row: suspect the path.
+        const SUSPECT_PATH = 1 << 31;
+    }
+}
+
+/// What an inbound segment led to.
+#[must_use]
+#[derive(Debug, Default)]
+pub struct Response {
+    /// A reset to send in answer. Other answers come from [`crate::Connection::poll_transmit`].
+    pub reset: Option<OutgoingSegment>,
+    /// What happened.
+    pub events: Events,
+}
