@@ -1,0 +1,15 @@
+# usage: netns.sh up|down COMMAND...
+# Run as the first process of a new network namespace. "up" gives it the loopback and the own addresses of a run's
+# host; "down" leaves it without any interface that is up, so that nothing can pass over the kernel's network.
+set -eu
+if [ "$1" = up ]; then
+    ip link set lo up
+    ip addr add 10.0.2.100/32 dev lo
+    ip -6 addr add fd00::100/128 dev lo nodad
+fi
+shift
+if [ "$(id -u)" != 0 ]; then
+    # The capabilities of the user namespace were for the lines above only.
+    exec setpriv --ambient-caps=-all --inh-caps=-all "$@"
+fi
+exec "$@"
