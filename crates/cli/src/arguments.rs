@@ -1,0 +1,161 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sockeye_run::Publication;
+
+/// The Berkeley sockets system in user space, under unmodified programs.
+#[derive(Debug, Parser)]
+#[command(name = "sockeye", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a program, with all its children, on a private network
+    Run(Run),
+    /// Show the sockets of runs, in iproute2's columns
+    Ss(Ss),
+    /// List the runs
+    Ps(Ps),
+    /// Say what this machine lacks and what then does not work
+    Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Publish a port of the run on this machine: [IP:]HOSTPORT:PORT[/udp]
+    #[arg(short, long, value_name = "[IP:]HOSTPORT:PORT[/udp]")]
+    publish: Vec<Publication>,
+    /// How connections between the run's own sockets travel
+    #[arg(long, value_enum, default_value_t = Loopback::Direct)]
+    loopback: Loopback,
+    /// Write the packets to a pcapng file; implies --loopback stack
+    #[arg(long, value_name = "FILE")]
+    pcap: Option<PathBuf>,
+    /// What `sockeye ss` and `sockeye ps` call the run
+    #[arg(long)]
+    name: Option<String>,
+    /// The program and its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "CMD"
+    )]
+    command: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Loopback {
+    /// The two programs' files become one kernel pair
+    Direct,
+    /// Every byte goes through Sockeye's own TCP/IP
+    Stack,
+}
+
+impl From<Run> for sockeye_run::Options {
+    fn from(run: Run) -> sockeye_run::Options {
+        let loopback = match run.loopback {
+            Loopback::Stack => sockeye_run::Loopback::Stack,
+            Loopback::Direct if run.pcap.is_some() => sockeye_run::Loopback::Stack,
+            Loopback::Direct => sockeye_run::Loopback::Direct,
+        };
+        sockeye_run::Options {
+            command: run.command,
+            loopback,
+            publish: run.publish,
+            capture: run.pcap,
+            name: run.name,
+        }
+    }
+}
+
+/// Which sockets, and what about them.
+#[derive(Debug, Args)]
+pub(crate) struct Ss {
+    /// Only of the run with this name, or this process; of all otherwise
+    pub(crate) name: Option<String>,
+    /// TCP sockets
+    #[arg(short, long)]
+    pub(crate) tcp: bool,
+    /// UDP sockets
+    #[arg(short, long)]
+    pub(crate) udp: bool,
+    /// AF_UNIX sockets
+    #[arg(short = 'x', long)]
+    pub(crate) unix: bool,
+    /// Only listening sockets
+    #[arg(short, long)]
+    pub(crate) listening: bool,
+    /// Numbers instead of names (they are numbers always)
+    #[arg(short, long)]
+    pub(crate) numeric: bool,
+    /// Listening sockets too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// The process that uses the socket
+    #[arg(short, long)]
+    pub(crate) processes: bool,
+    /// What TCP knows about the connection
+    #[arg(short, long)]
+    pub(crate) info: bool,
+    /// The socket's memory
+    #[arg(short, long)]
+    pub(crate) memory: bool,
+    /// Everything as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How to list runs.
+#[derive(Debug, Args)]
+pub(crate) struct Ps {
+    /// Everything as one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn everything_after_the_program_is_the_programs() {
+        let arguments = Arguments::try_parse_from([
+            "sockeye", "run", "-p", "80:80", "--", "ls", "-p", "--json",
+        ])
+        .unwrap();
+        let Command::Run(run) = arguments.command else {
+            panic!("not run")
+        };
+        assert_eq!(run.command, ["ls", "-p", "--json"]);
+        assert_eq!(run.publish.len(), 1);
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = Arguments::try_parse_from(["sockeye", "run"])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("CMD"), "{error}");
+    }
+
+    #[test]
+    fn a_bad_port_says_what_was_expected() {
+        let error = Arguments::try_parse_from(["sockeye", "run", "-p", "x", "--", "true"])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("expected [IP:]HOSTPORT:PORT"), "{error}");
+    }
+}

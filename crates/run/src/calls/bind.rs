@@ -1,0 +1,29 @@
+//! `bind(2)`.
+
+use sockeye_core::Errno;
+use sockeye_linux::address::Purpose;
+
+use super::read_address;
+use crate::notify::{Call, Outcome};
+use crate::slab::Id;
+use crate::supervisor::Supervisor;
+
+pub(super) fn carry_out(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+) -> Result<Outcome, Errno> {
+    let Some(conduit) = supervisor.conduits.get(id) else {
+        return Err(Errno::EBADF);
+    };
+    let (socket, domain) = (conduit.socket, conduit.domain);
+    let address = read_address(call, domain, call.argument(1), call.int(2), Purpose::Bind)?;
+    match supervisor.host.bind(socket, &address, supervisor.now) {
+        // The holder of the port may have been closed without our knowing yet.
+        Err(Errno::EADDRINUSE) if supervisor.take_census() > 0 => {
+            supervisor.host.bind(socket, &address, supervisor.now)?;
+        }
+        answer => answer?,
+    }
+    Ok(Outcome::Value(0))
+}

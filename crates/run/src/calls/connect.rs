@@ -1,0 +1,178 @@
+//! `connect(2)`.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use sockeye_core::{Errno, SocketAddress};
+use sockeye_linux::address::Purpose;
+
+use super::{errno, read_address};
+use crate::conduit::{Connecting, Far, Relay, State};
+use crate::join::Join;
+use crate::notify::{Call, Outcome};
+use crate::slab::Id;
+use crate::supervisor::{Progress, Supervisor};
+use crate::sys;
+
+pub(super) fn carry_out(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+) -> Result<Outcome, Errno> {
+    let Some(conduit) = supervisor.conduits.get_mut(id) else {
+        return Err(Errno::EBADF);
+    };
+    let address = read_address(
+        call,
+        conduit.domain,
+        call.argument(1),
+        call.int(2),
+        Purpose::Connect,
+    )?;
+    let nonblocking = sys::is_nonblocking(file);
+    let timeout = conduit.send_timeout;
+    match &conduit.state {
+        State::Datagram(_) => return super::send::connect(supervisor, id, file, &address),
+        State::Fresh => {}
+        State::Listening(_) => return Err(Errno::EISCONN),
+        State::Joined | State::Relay(_) => {
+            // What was begun before has come to its end.
+            if std::mem::take(&mut conduit.untold) {
+                return Ok(Outcome::Connected(id));
+            }
+            return Err(Errno::EISCONN);
+        }
+        State::Connecting(_) if nonblocking => return Err(Errno::EALREADY),
+        State::Connecting(_) => {
+            return Ok(Outcome::Wait {
+                conduit: id,
+                timeout,
+                late: Errno::EINPROGRESS,
+            });
+        }
+        State::Failed => {
+            // The failure is told once; after that the socket may be used again, with a fresh file in its place: a
+            // connected AF_UNIX file can't go back.
+            let pending = supervisor.pending_error(id);
+            if let Some(errno) = pending {
+                return Err(errno);
+            }
+            return again(supervisor, call, id, &address, nonblocking);
+        }
+    }
+    start(supervisor, id, file, &address, nonblocking)
+}
+
+fn start(
+    supervisor: &mut Supervisor,
+    id: Id,
+    file: BorrowedFd<'_>,
+    address: &SocketAddress,
+    nonblocking: bool,
+) -> Result<Outcome, Errno> {
+    let Some(conduit) = supervisor.conduits.get_mut(id) else {
+        return Err(Errno::EBADF);
+    };
+    let (socket, timeout) = (conduit.socket, conduit.send_timeout);
+    if !matches!(address, SocketAddress::Unspecified) {
+        match supervisor.join(id, file, address)? {
+            Join::Done if nonblocking => {
+                if let Some(conduit) = supervisor.conduits.get_mut(id) {
+                    conduit.untold = true;
+                }
+                return Err(Errno::EINPROGRESS);
+            }
+            Join::Done => return Ok(Outcome::Connected(id)),
+            Join::No => {}
+        }
+    }
+    let begun = match supervisor.host.connect(socket, address, supervisor.now) {
+        Err(Errno::EADDRNOTAVAIL) if supervisor.take_census() > 0 => {
+            supervisor.host.connect(socket, address, supervisor.now)
+        }
+        answer => answer,
+    };
+    supervisor.settle();
+    match begun {
+        Ok(()) if matches!(address, SocketAddress::Unspecified) => return Ok(Outcome::Value(0)),
+        Ok(()) | Err(Errno::EINPROGRESS) => {}
+        Err(errno) => return Err(errno),
+    }
+    match supervisor.progress(id) {
+        Progress::Established => {
+            let end = supervisor.attach(file).map_err(|error| errno(&error))?;
+            if let Some(conduit) = supervisor.conduits.get_mut(id) {
+                conduit.state = State::Relay(Box::new(Relay::new(end, Far::Host)));
+                conduit.untold = nonblocking;
+            }
+            supervisor.watch_relay(id);
+            if nonblocking {
+                Err(Errno::EINPROGRESS)
+            } else {
+                Ok(Outcome::Connected(id))
+            }
+        }
+        Progress::Failed if nonblocking => {
+            let end = supervisor.attach(file).map_err(|error| errno(&error))?;
+            drop(Connecting::fill(file, end).map_err(|error| errno(&error))?);
+            if let Some(conduit) = supervisor.conduits.get_mut(id) {
+                conduit.state = State::Failed;
+            }
+            Err(Errno::EINPROGRESS)
+        }
+        // The file has not been touched: the socket may connect again.
+        Progress::Failed => Err(supervisor.pending_error(id).unwrap_or(Errno::ECONNREFUSED)),
+        Progress::Pending => {
+            let end = supervisor.attach(file).map_err(|error| errno(&error))?;
+            let connecting = Connecting::fill(file, end).map_err(|error| errno(&error))?;
+            if let Some(conduit) = supervisor.conduits.get_mut(id) {
+                conduit.state = State::Connecting(connecting);
+            }
+            supervisor.watch_connecting(id);
+            if nonblocking {
+                Err(Errno::EINPROGRESS)
+            } else {
+                Ok(Outcome::Wait {
+                    conduit: id,
+                    timeout,
+                    late: Errno::EINPROGRESS,
+                })
+            }
+        }
+    }
+}
+
+/// Connects a socket whose file is used up: a fresh file takes its place under the same descriptor. Other duplicates
+/// and epoll registrations keep the old one.
+fn again(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    address: &SocketAddress,
+    nonblocking: bool,
+) -> Result<Outcome, Errno> {
+    let file = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, nonblocking)
+        .map_err(|error| errno(&error))?;
+    sys::set_send_buffer(file.as_fd(), supervisor.send_buffer);
+    replace(supervisor, call, id, &file)?;
+    start(supervisor, id, file.as_fd(), address, nonblocking)
+}
+
+fn replace(supervisor: &mut Supervisor, call: &Call, id: Id, file: &OwnedFd) -> Result<(), Errno> {
+    let cookie = sys::socket_cookie(file.as_fd()).map_err(|error| errno(&error))?;
+    let target = u32::try_from(call.int(0)).map_err(|_| Errno::EBADF)?;
+    let close_on_exec = sys::closes_on_exec(call.tid(), call.int(0));
+    supervisor
+        .listener
+        .replace_file(call.notification.id, file.as_fd(), target, close_on_exec)
+        .map_err(|error| errno(&error))?;
+    supervisor.conduits.set_cookie(id, cookie);
+    if let Some(conduit) = supervisor.conduits.get_mut(id) {
+        conduit.state = State::Fresh;
+        conduit.name = None;
+    }
+    supervisor
+        .census
+        .enter(file.as_fd(), id, false)
+        .map_err(|error| errno(&error))
+}

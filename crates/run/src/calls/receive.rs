@@ -1,0 +1,327 @@
+//! `recvfrom(2)` with an address, `recvmsg(2)`, `recvmmsg(2)`.
+//!
+//! Datagrams are taken from the program's own file, whose queue the kernel keeps, and the name each came under is
+//! translated.
+
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use sockeye_core::{Errno, Incoming, MessageFlags};
+use sockeye_linux::message::{
+    CONTROL_LENGTH_OFFSET, FLAGS_OFFSET, MESSAGE_LENGTH_OFFSET, MMSGHDR_SIZE, NAME_LENGTH_OFFSET,
+};
+use sockeye_linux::{address, control};
+
+use super::message::CallersMessage;
+use super::{errno, write_address};
+use crate::conduit::State;
+use crate::datagrams::LARGEST;
+use crate::memory;
+use crate::notify::{Call, Outcome};
+use crate::slab::Id;
+use crate::supervisor::Supervisor;
+use crate::sys;
+
+/// How long a stream waits before it tries again what only the kernel can tell the end of.
+const RETRY: Duration = Duration::from_millis(1);
+
+/// A datagram as the program gets it.
+struct Taken {
+    /// Cut to the room there was.
+    data: Vec<u8>,
+    /// What the call answers.
+    length: usize,
+    source: Vec<u8>,
+    control: Vec<u8>,
+    flags: i32,
+}
+
+fn is_stream(supervisor: &Supervisor, id: Id) -> bool {
+    supervisor
+        .conduits
+        .get(id)
+        .is_some_and(|conduit| !matches!(conduit.state, State::Datagram(_)))
+}
+
+fn wait(
+    supervisor: &Supervisor,
+    id: Id,
+    file: BorrowedFd<'_>,
+    flags: i32,
+) -> Result<Outcome, Errno> {
+    if flags & libc::MSG_DONTWAIT != 0 || sys::is_nonblocking(file) {
+        return Err(Errno::EAGAIN);
+    }
+    let timeout = supervisor
+        .conduits
+        .get(id)
+        .and_then(|conduit| conduit.receive_timeout);
+    Ok(Outcome::Wait {
+        conduit: id,
+        timeout,
+        late: Errno::EAGAIN,
+    })
+}
+
+/// Takes one datagram from the program's file, or an entry from the host's error queue.
+fn take(
+    supervisor: &mut Supervisor,
+    id: Id,
+    file: BorrowedFd<'_>,
+    room: usize,
+    control_room: usize,
+    flags: i32,
+) -> Result<Taken, Errno> {
+    let Some(conduit) = supervisor.conduits.get(id) else {
+        return Err(Errno::EBADF);
+    };
+    let socket = conduit.socket;
+    if flags & libc::MSG_ERRQUEUE != 0 {
+        let mut data = vec![0; room.min(LARGEST)];
+        let received = supervisor.host.receive_message(
+            socket,
+            Incoming {
+                buffers: &mut [&mut data],
+                flags: MessageFlags::from_bits_retain(flags.cast_unsigned()),
+                ancillary_room: control_room,
+            },
+            supervisor.now,
+        )?;
+        data.truncate(received.length);
+        return Ok(Taken {
+            length: received.length,
+            data,
+            source: received
+                .address
+                .as_ref()
+                .map(address::encode)
+                .unwrap_or_default(),
+            control: control::encode(&received.ancillary),
+            flags: received.flags.bits().cast_signed(),
+        });
+    }
+    let mut buffer = vec![0; room.min(LARGEST)];
+    let kept = flags & (libc::MSG_PEEK | libc::MSG_TRUNC);
+    let received = match sys::receive_message(file, &mut buffer, kept | libc::MSG_DONTWAIT) {
+        Ok(received) => received,
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            return Err(supervisor.pending_error(id).unwrap_or(Errno::EAGAIN));
+        }
+        Err(error) => {
+            return Err(supervisor
+                .pending_error(id)
+                .unwrap_or_else(|| errno(&error)));
+        }
+    };
+    let (salt, source) = supervisor
+        .names
+        .address_of(&received.name)
+        .unwrap_or_default();
+    let control = match salt {
+        0 => Vec::new(),
+        salt => supervisor
+            .sources
+            .control(salt, flags & libc::MSG_PEEK != 0),
+    };
+    buffer.truncate(received.length);
+    // There is room in the queue now.
+    supervisor.deliver_datagrams(id);
+    Ok(Taken {
+        data: buffer,
+        length: received.length,
+        source,
+        control,
+        flags: received.flags & libc::MSG_TRUNC,
+    })
+}
+
+/// `recvfrom` with an address, or with `MSG_ERRQUEUE`.
+pub(super) fn from(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+) -> Result<Outcome, Errno> {
+    let (buffer, length, flags) = (call.argument(1), call.argument(2), call.int(3));
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if is_stream(supervisor, id) {
+        return stream(
+            supervisor,
+            call,
+            id,
+            file,
+            length.min(memory::MOST_BYTES),
+            flags,
+        );
+    }
+    let taken = match take(supervisor, id, file, length, 0, flags) {
+        Err(Errno::EAGAIN) => return wait(supervisor, id, file, flags),
+        taken => taken?,
+    };
+    memory::write(call.tid(), buffer, &taken.data)?;
+    if call.argument(4) != 0 {
+        write_address(call, &taken.source, call.argument(4), call.argument(5))?;
+    }
+    Ok(Outcome::Value(
+        i64::try_from(taken.length).unwrap_or(i64::MAX),
+    ))
+}
+
+/// A stream gives no address: its length comes back as 0. tcp(7)
+fn stream(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+    length: usize,
+    flags: i32,
+) -> Result<Outcome, Errno> {
+    let Some(conduit) = supervisor.conduits.get(id) else {
+        return Err(Errno::EBADF);
+    };
+    match conduit.state {
+        State::Joined | State::Relay(_) | State::Failed | State::Connecting(_) => {}
+        _ => return Err(Errno::ENOTCONN),
+    }
+    if flags & libc::MSG_ERRQUEUE != 0 {
+        return Err(Errno::EAGAIN);
+    }
+    let mut data = vec![0; length];
+    let kept = flags & (libc::MSG_PEEK | libc::MSG_OOB);
+    match sys::receive(file, &mut data, kept | libc::MSG_DONTWAIT) {
+        Ok(read) => {
+            data.truncate(read);
+            memory::write(call.tid(), call.argument(1), &data)?;
+            if call.argument(5) != 0 {
+                memory::write(call.tid(), call.argument(5), &0_u32.to_ne_bytes())?;
+            }
+            Ok(Outcome::Value(i64::try_from(read).unwrap_or(i64::MAX)))
+        }
+        Err(error)
+            if error.kind() == std::io::ErrorKind::WouldBlock
+                && flags & libc::MSG_DONTWAIT == 0
+                && !sys::is_nonblocking(file) =>
+        {
+            Ok(Outcome::Again(RETRY))
+        }
+        Err(error) => Err(errno(&error)),
+    }
+}
+
+/// `recvmsg`.
+pub(super) fn message(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+) -> Result<Outcome, Errno> {
+    let flags = call.int(2);
+    if is_stream(supervisor, id) {
+        // A TCP socket's error queue is empty; the conduit's is not what was asked for.
+        return if flags & libc::MSG_ERRQUEUE != 0 {
+            Err(Errno::EAGAIN)
+        } else {
+            Ok(Outcome::Proceed)
+        };
+    }
+    match one(supervisor, call, id, file, call.argument(1), flags) {
+        Ok(length) => Ok(Outcome::Value(i64::try_from(length).unwrap_or(i64::MAX))),
+        Err(Errno::EAGAIN) => wait(supervisor, id, file, flags),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn one(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+    header: u64,
+    flags: i32,
+) -> Result<usize, Errno> {
+    let tid = call.tid();
+    let message = CallersMessage::read(tid, header)?;
+    let control_room = usize::try_from(message.header.control_length).unwrap_or(usize::MAX);
+    let taken = take(
+        supervisor,
+        id,
+        file,
+        memory::total(&message.spans),
+        control_room,
+        flags,
+    )?;
+    memory::scatter(tid, &message.spans, &taken.data)?;
+    let mut out = taken.flags;
+    if message.header.name != 0 {
+        let room = usize::try_from(message.header.name_length).map_err(|_| Errno::EINVAL)?;
+        memory::write(
+            tid,
+            message.header.name,
+            &taken.source[..room.min(taken.source.len())],
+        )?;
+        let whole = u32::try_from(taken.source.len()).unwrap_or(0);
+        memory::write(
+            tid,
+            message.address.wrapping_add(NAME_LENGTH_OFFSET),
+            &whole.to_ne_bytes(),
+        )?;
+    }
+    let mut given = 0;
+    if !taken.control.is_empty() {
+        if message.header.control != 0 && control_room > 0 {
+            let (fitting, cut) = control::fit(&taken.control, control_room);
+            memory::write(tid, message.header.control, &taken.control[..fitting])?;
+            given = fitting;
+            if cut {
+                out |= libc::MSG_CTRUNC;
+            }
+        } else {
+            out |= libc::MSG_CTRUNC;
+        }
+    }
+    memory::write(
+        tid,
+        message.address.wrapping_add(CONTROL_LENGTH_OFFSET),
+        &(given as u64).to_ne_bytes(),
+    )?;
+    memory::write(
+        tid,
+        message.address.wrapping_add(FLAGS_OFFSET),
+        &out.to_ne_bytes(),
+    )?;
+    Ok(taken.length)
+}
+
+/// `recvmmsg`: waits for the first, then takes what is there. (Linux without `MSG_WAITFORONE` waits for all, which
+/// nobody who has a timeout relies on: it looks at the clock only between datagrams.)
+pub(super) fn messages(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+) -> Result<Outcome, Errno> {
+    if is_stream(supervisor, id) {
+        return Ok(Outcome::Proceed);
+    }
+    let flags = call.int(3);
+    let count = call.int(2).cast_unsigned().min(1024);
+    let mut done = 0_u64;
+    while done < u64::from(count) {
+        let header = call.argument(1).wrapping_add(done * MMSGHDR_SIZE as u64);
+        match one(supervisor, call, id, file, header, flags) {
+            Ok(length) => {
+                let length = u32::try_from(length).unwrap_or(u32::MAX);
+                memory::write(
+                    call.tid(),
+                    header.wrapping_add(MESSAGE_LENGTH_OFFSET),
+                    &length.to_ne_bytes(),
+                )?;
+                done += 1;
+            }
+            Err(_) if done > 0 => break,
+            Err(Errno::EAGAIN) => return wait(supervisor, id, file, flags),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(Outcome::Value(i64::try_from(done).unwrap_or(i64::MAX)))
+}

@@ -1,0 +1,271 @@
+//! `sendto(2)` with an address, `sendmsg(2)`, `sendmmsg(2)`; `connect(2)` of datagram sockets.
+
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use sockeye_core::{Ancillary, Errno, MessageFlags, SocketAddress};
+use sockeye_linux::address::{self, Purpose};
+use sockeye_linux::control;
+use sockeye_linux::message::{MESSAGE_LENGTH_OFFSET, MMSGHDR_SIZE};
+
+use super::message::CallersMessage;
+use super::{errno, read_address};
+use crate::conduit::State;
+use crate::memory;
+use crate::notify::{Call, Outcome};
+use crate::slab::Id;
+use crate::supervisor::Supervisor;
+use crate::sys;
+
+/// How long a stream waits before it tries again what only the kernel can tell the end of.
+const RETRY: Duration = Duration::from_millis(1);
+
+fn flags_of(call: &Call, index: usize) -> MessageFlags {
+    MessageFlags::from_bits_retain(call.int(index).cast_unsigned())
+}
+
+fn is_stream(supervisor: &Supervisor, id: Id) -> bool {
+    supervisor
+        .conduits
+        .get(id)
+        .is_some_and(|conduit| !matches!(conduit.state, State::Datagram(_)))
+}
+
+/// `sendto` with an address.
+pub(super) fn to(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+) -> Result<Outcome, Errno> {
+    let Some(conduit) = supervisor.conduits.get(id) else {
+        return Err(Errno::EBADF);
+    };
+    let flags = flags_of(call, 3);
+    let length = usize::try_from(call.argument(2)).unwrap_or(usize::MAX);
+    if is_stream(supervisor, id) {
+        return stream(
+            supervisor,
+            call,
+            id,
+            file,
+            length.min(memory::MOST_BYTES),
+            flags,
+        );
+    }
+    let address = if call.argument(4) == 0 {
+        None
+    } else {
+        Some(read_address(
+            call,
+            conduit.domain,
+            call.argument(4),
+            call.int(5),
+            Purpose::Send,
+        )?)
+    };
+    if length > 65_535 {
+        return Err(Errno::EMSGSIZE);
+    }
+    let data = memory::read(call.tid(), call.argument(1), length)?;
+    match datagram(supervisor, id, &data, address.as_ref(), Vec::new(), flags) {
+        Ok(sent) => value(sent),
+        Err(Errno::EAGAIN) => wait(supervisor, id, file, flags),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// A connected stream takes no notice of the address. tcp(7)
+fn stream(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+    length: usize,
+    flags: MessageFlags,
+) -> Result<Outcome, Errno> {
+    let Some(conduit) = supervisor.conduits.get(id) else {
+        return Err(Errno::EBADF);
+    };
+    match conduit.state {
+        State::Joined | State::Relay(_) | State::Failed | State::Connecting(_) => {}
+        _ => return Err(Errno::EPIPE),
+    }
+    let data = memory::read(call.tid(), call.argument(1), length)?;
+    let flags = flags.bits().cast_signed() & (libc::MSG_OOB | libc::MSG_MORE);
+    match sys::send(file, &data, flags | libc::MSG_DONTWAIT) {
+        Ok(sent) => value(sent),
+        Err(error)
+            if error.kind() == std::io::ErrorKind::WouldBlock && !sys::is_nonblocking(file) =>
+        {
+            Ok(Outcome::Again(RETRY))
+        }
+        Err(error) => Err(errno(&error)),
+    }
+}
+
+fn value(count: usize) -> Result<Outcome, Errno> {
+    Ok(Outcome::Value(i64::try_from(count).unwrap_or(i64::MAX)))
+}
+
+fn wait(
+    supervisor: &Supervisor,
+    id: Id,
+    file: BorrowedFd<'_>,
+    flags: MessageFlags,
+) -> Result<Outcome, Errno> {
+    if flags.contains(MessageFlags::DONTWAIT) || sys::is_nonblocking(file) {
+        return Err(Errno::EAGAIN);
+    }
+    let timeout = supervisor
+        .conduits
+        .get(id)
+        .and_then(|conduit| conduit.send_timeout);
+    Ok(Outcome::Wait {
+        conduit: id,
+        timeout,
+        late: Errno::EAGAIN,
+    })
+}
+
+/// Sends one datagram through the host, or to where a published port's client is.
+fn datagram(
+    supervisor: &mut Supervisor,
+    id: Id,
+    data: &[u8],
+    address: Option<&SocketAddress>,
+    ancillary: Vec<Ancillary>,
+    flags: MessageFlags,
+) -> Result<usize, Errno> {
+    if let Some(sent) = supervisor.send_published(id, data, address) {
+        return Ok(sent);
+    }
+    // What a connected file still holds goes first.
+    if matches!(supervisor.conduits.get(id).map(|conduit| &conduit.state), Some(State::Datagram(datagram)) if datagram.end.is_some())
+    {
+        supervisor.datagram_end_event(id);
+    }
+    let Some(socket) = supervisor.conduits.get(id).map(|conduit| conduit.socket) else {
+        return Err(Errno::EBADF);
+    };
+    let outgoing = sockeye_core::Outgoing {
+        data: &[data],
+        address,
+        ancillary,
+        flags,
+    };
+    let sent = supervisor
+        .host
+        .send_message(socket, outgoing, supervisor.now);
+    supervisor.settle();
+    sent
+}
+
+/// `sendmsg`.
+pub(super) fn message(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+) -> Result<Outcome, Errno> {
+    // The conduit takes a stream's message as it is.
+    if is_stream(supervisor, id) {
+        return Ok(Outcome::Proceed);
+    }
+    let flags = flags_of(call, 2);
+    match one(supervisor, call, id, call.argument(1), flags) {
+        Ok(sent) => value(sent),
+        Err(Errno::EAGAIN) => wait(supervisor, id, file, flags),
+        Err(errno) => Err(errno),
+    }
+}
+
+fn one(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    header: u64,
+    flags: MessageFlags,
+) -> Result<usize, Errno> {
+    let Some(domain) = supervisor.conduits.get(id).map(|conduit| conduit.domain) else {
+        return Err(Errno::EBADF);
+    };
+    let message = CallersMessage::read(call.tid(), header)?;
+    let address = if message.header.name == 0 || message.header.name_length == 0 {
+        None
+    } else {
+        let length = message.header.name_length.min(128);
+        Some(read_address(
+            call,
+            domain,
+            message.header.name,
+            length,
+            Purpose::Send,
+        )?)
+    };
+    let ancillary = control::decode(&message.control(call.tid())?)?;
+    if memory::total(&message.spans) > 65_535 {
+        return Err(Errno::EMSGSIZE);
+    }
+    let data = memory::gather(call.tid(), &message.spans)?;
+    datagram(supervisor, id, &data, address.as_ref(), ancillary, flags)
+}
+
+/// `sendmmsg`: as many as go; an error counts only if none went.
+pub(super) fn messages(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+) -> Result<Outcome, Errno> {
+    if is_stream(supervisor, id) {
+        return Ok(Outcome::Proceed);
+    }
+    let flags = flags_of(call, 3);
+    let count = call.int(2).cast_unsigned().min(1024);
+    let mut done = 0_u64;
+    while done < u64::from(count) {
+        let header = call.argument(1).wrapping_add(done * MMSGHDR_SIZE as u64);
+        match one(supervisor, call, id, header, flags) {
+            Ok(sent) => {
+                let sent = u32::try_from(sent).unwrap_or(u32::MAX);
+                memory::write(
+                    call.tid(),
+                    header.wrapping_add(MESSAGE_LENGTH_OFFSET),
+                    &sent.to_ne_bytes(),
+                )?;
+                done += 1;
+            }
+            Err(_) if done > 0 => break,
+            Err(Errno::EAGAIN) => return wait(supervisor, id, file, flags),
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(Outcome::Value(i64::try_from(done).unwrap_or(i64::MAX)))
+}
+
+/// `connect` of a datagram socket: the host fixes the peer, and the file becomes one half of a pair.
+pub(super) fn connect(
+    supervisor: &mut Supervisor,
+    id: Id,
+    file: BorrowedFd<'_>,
+    peer: &SocketAddress,
+) -> Result<Outcome, Errno> {
+    let Some(socket) = supervisor.conduits.get(id).map(|conduit| conduit.socket) else {
+        return Err(Errno::EBADF);
+    };
+    supervisor.host.connect(socket, peer, supervisor.now)?;
+    if matches!(peer, SocketAddress::Unspecified) {
+        supervisor.unpair(id, file).map_err(|error| errno(&error))?;
+    } else {
+        let name = supervisor
+            .host
+            .peer_address(socket)
+            .map_or_else(|_| address::encode(peer), |name| address::encode(&name));
+        supervisor
+            .pair_up(id, file, &name)
+            .map_err(|error| errno(&error))?;
+    }
+    supervisor.settle();
+    Ok(Outcome::Value(0))
+}

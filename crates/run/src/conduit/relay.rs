@@ -1,0 +1,62 @@
+//! ESTABLISHED, through the supervisor: our end of the program's file on one side, a socket of the host or of the
+//! machine on the other.
+
+use std::os::fd::OwnedFd;
+
+use bytes::Bytes;
+use sockeye_wire::Payload;
+
+use crate::names::Serial;
+
+/// What is at the far side of a relay.
+#[derive(Debug)]
+pub(crate) enum Far {
+    /// The conduit's own socket on the host: Sockeye's TCP.
+    Host,
+    /// A connection of the machine that came in through a published port.
+    Published(OwnedFd),
+}
+
+/// The two directions of a connection.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    /// Our end of the program's file.
+    pub(crate) end: OwnedFd,
+    pub(crate) far: Far,
+    /// Read from the program and not yet taken by the far side.
+    pub(crate) outbound: Bytes,
+    /// Taken from the far side and not yet written to the program.
+    pub(crate) inbound: Payload,
+    /// Edge-triggered: what epoll said last and no call has contradicted.
+    pub(crate) end_readable: bool,
+    pub(crate) end_writable: bool,
+    pub(crate) far_readable: bool,
+    pub(crate) far_writable: bool,
+    /// Epoll said HUP: closed, or both directions shut.
+    pub(crate) hung_up: bool,
+    /// The program sends no more, and the far side has been told.
+    pub(crate) outbound_ended: bool,
+    /// The far side sends no more, and the program has been told.
+    pub(crate) inbound_ended: bool,
+    /// The name our end is bound to while it waits to be accepted.
+    pub(crate) name: Option<Serial>,
+}
+
+impl Relay {
+    pub(crate) fn new(end: OwnedFd, far: Far) -> Relay {
+        Relay {
+            end,
+            far,
+            outbound: Bytes::new(),
+            inbound: Payload::new(),
+            end_readable: true,
+            end_writable: true,
+            far_readable: true,
+            far_writable: true,
+            hung_up: false,
+            outbound_ended: false,
+            inbound_ended: false,
+            name: None,
+        }
+    }
+}

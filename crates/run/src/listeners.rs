@@ -1,0 +1,108 @@
+//! Connections that the host accepted, on their way to the program's listening files.
+
+use std::os::fd::AsFd;
+
+use sockeye_core::Errno;
+
+use crate::conduit::{Conduit, Far, Relay, State};
+use crate::slab::Id;
+use crate::supervisor::Supervisor;
+use crate::sys;
+
+impl Supervisor {
+    /// Makes a conduit for each connection in a listener's accept queue, until the file's queue is full.
+    pub(crate) fn deliver_connections(&mut self, id: Id) {
+        let mut delivered = false;
+        loop {
+            let Some(conduit) = self.conduits.get(id) else {
+                return;
+            };
+            let (State::Listening(listening), Some(name)) = (&conduit.state, conduit.name) else {
+                return;
+            };
+            if listening.full {
+                break;
+            }
+            let (listener, domain, owner) = (conduit.socket, conduit.domain, conduit.owner);
+            let name = self.names.name(name);
+            let Ok(accepted) = self.host.accept(listener, self.now) else {
+                break;
+            };
+            let serial = self.names.serial();
+            let end = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, true).and_then(|end| {
+                sys::bind(end.as_fd(), &self.names.name(serial))?;
+                sys::set_send_buffer(end.as_fd(), self.send_buffer);
+                sys::connect(end.as_fd(), &name)?;
+                Ok(end)
+            });
+            match end {
+                Ok(end) => {
+                    let mut relay = Relay::new(end, Far::Host);
+                    relay.name = Some(serial);
+                    let connection = self.conduits.insert(Conduit {
+                        socket: accepted.socket,
+                        domain,
+                        owner,
+                        cookie: 0,
+                        name: None,
+                        state: State::Relay(Box::new(relay)),
+                        waiting: Vec::new(),
+                        receive_timeout: None,
+                        send_timeout: None,
+                        untold: false,
+                        program_shut: false,
+                    });
+                    if let Some(Conduit {
+                        state: State::Listening(listening),
+                        ..
+                    }) = self.conduits.get_mut(id)
+                    {
+                        listening.arrivals.push_back((serial, connection));
+                    }
+                    self.watch_relay(connection);
+                    delivered = true;
+                }
+                Err(error) if crate::calls::errno(&error) == Errno::EAGAIN => {
+                    // It waits in the host's queue, as in a listener's that nobody accepts from.
+                    let _kept = self.host.unaccept(listener, accepted.socket);
+                    if let Some(Conduit {
+                        state: State::Listening(listening),
+                        ..
+                    }) = self.conduits.get_mut(id)
+                    {
+                        listening.full = true;
+                    }
+                    break;
+                }
+                Err(_) => {
+                    let _closed = self.host.close(accepted.socket, self.now);
+                    if !self.listener_lives(id) {
+                        self.retire(id);
+                        return;
+                    }
+                }
+            }
+        }
+        if delivered {
+            self.resume(id);
+        }
+    }
+
+    /// A listener was shut down: its calls end, and what was not accepted is reset.
+    pub(crate) fn stop_listening(&mut self, id: Id) {
+        let Some(conduit) = self.conduits.get_mut(id) else {
+            return;
+        };
+        let State::Listening(listening) = std::mem::replace(&mut conduit.state, State::Failed)
+        else {
+            return;
+        };
+        for (_, connection) in listening.arrivals {
+            self.retire(connection);
+        }
+        for (file, connection) in listening.returned {
+            drop(file);
+            self.retire(connection);
+        }
+    }
+}

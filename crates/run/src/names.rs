@@ -1,0 +1,133 @@
+//! Abstract AF_UNIX names of the run's conduits.
+//!
+//! Each is a token that only this run knows to use, and a serial number. Names are no secret (`/proc/net/unix` shows
+//! them), so a connection that arrives under one is believed only if the supervisor itself made it: the kernel says who
+//! did.
+
+use crate::sys::Name;
+
+/// A serial number; none is used twice in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Serial(pub(crate) u64);
+
+/// The names of one run.
+#[derive(Debug)]
+pub(crate) struct Names {
+    prefix: Vec<u8>,
+    next: u64,
+}
+
+impl Names {
+    /// `token` is random.
+    pub(crate) fn new(token: u64) -> Names {
+        Names {
+            prefix: format!("sockeye-{token:016x}-").into_bytes(),
+            next: 1,
+        }
+    }
+
+    pub(crate) fn serial(&mut self) -> Serial {
+        let serial = Serial(self.next);
+        self.next += 1;
+        serial
+    }
+
+    /// The name of a conduit.
+    pub(crate) fn name(&self, serial: Serial) -> Name {
+        let mut bytes = self.prefix.clone();
+        bytes.extend_from_slice(format!("{:x}", serial.0).as_bytes());
+        Name::abstract_name(&bytes)
+    }
+
+    /// The serial number in a name of ours.
+    pub(crate) fn serial_of(&self, name: &Name) -> Option<Serial> {
+        let rest = name.as_abstract()?.strip_prefix(self.prefix.as_slice())?;
+        Some(Serial(
+            u64::from_str_radix(std::str::from_utf8(rest).ok()?, 16).ok()?,
+        ))
+    }
+
+    /// A name that stands for an internet address: datagrams that come from it come from there. `salt` keeps names
+    /// apart that several ends bind for the same address.
+    pub(crate) fn address_name(&self, salt: u64, address: &[u8]) -> Name {
+        let mut bytes = self.prefix.clone();
+        bytes.extend_from_slice(format!("a{salt:x}-").as_bytes());
+        for byte in address {
+            bytes.extend_from_slice(format!("{byte:02x}").as_bytes());
+        }
+        Name::abstract_name(&bytes)
+    }
+
+    /// The salt and the address that a name stands for.
+    pub(crate) fn address_of(&self, name: &Name) -> Option<(u64, Vec<u8>)> {
+        let rest = name
+            .as_abstract()?
+            .strip_prefix(self.prefix.as_slice())?
+            .strip_prefix(b"a")?;
+        let text = std::str::from_utf8(rest).ok()?;
+        let (salt, hex) = text.split_once('-')?;
+        let salt = u64::from_str_radix(salt, 16).ok()?;
+        let address = hex
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+            .collect::<Option<Vec<u8>>>()?;
+        Some((salt, address))
+    }
+
+    /// The program's own abstract name `name`, made private to the run; `None` if it grows too long.
+    pub(crate) fn private(&self, name: &[u8]) -> Option<Name> {
+        let mut bytes = self.private_prefix();
+        bytes.extend_from_slice(name);
+        (bytes.len() <= 107).then(|| Name::abstract_name(&bytes))
+    }
+
+    /// What the program called the private name.
+    pub(crate) fn public<'a>(&self, name: &'a Name) -> Option<&'a [u8]> {
+        name.as_abstract()?
+            .strip_prefix(self.private_prefix().as_slice())
+    }
+
+    fn private_prefix(&self) -> Vec<u8> {
+        // Short, because the program's names may be long.
+        let mut bytes = self.prefix.get(8..16).unwrap_or_default().to_vec();
+        bytes.push(b'@');
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_what_they_stand_for() {
+        let mut names = Names::new(7);
+        let serial = names.serial();
+        assert_eq!(names.serial_of(&names.name(serial)), Some(serial));
+        let name = names.address_name(3, &[2, 0, 0x1f, 0x90, 127, 0, 0, 1]);
+        assert_eq!(
+            names.address_of(&name),
+            Some((3, vec![2, 0, 0x1f, 0x90, 127, 0, 0, 1]))
+        );
+        assert_eq!(names.serial_of(&name), None);
+        assert_eq!(Names::new(8).serial_of(&names.name(serial)), None);
+    }
+
+    #[test]
+    fn private_names_are_told_by_their_run() {
+        let names = Names::new(0x1234_5678_9abc_def0);
+        let name = names.private(b"bus\0x").unwrap();
+        assert_eq!(names.public(&name), Some(b"bus\0x".as_slice()));
+        assert_eq!(Names::new(1).public(&name), None);
+        assert!(names.private(&[b'a'; 107]).is_none());
+    }
+
+    #[test]
+    fn an_ipv6_address_fits_into_a_name() {
+        let names = Names::new(u64::MAX);
+        let address = [0xff; 28];
+        let name = names.address_name(0xffff, &address);
+        assert_eq!(names.address_of(&name), Some((0xffff, address.to_vec())));
+    }
+}

@@ -1,0 +1,95 @@
+//! The network of a run: the loopback interface and one of its own.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::{Duration, SystemTime};
+
+use sockeye_core::{Config, Host, IpCidr, Loopback as HostLoopback};
+
+use crate::launch::Options;
+
+/// An interface as programs see it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interface {
+    pub(crate) index: u32,
+    pub(crate) name: &'static str,
+    pub(crate) mtu: u32,
+    /// `IFF_*`.
+    pub(crate) flags: u16,
+    /// `ARPHRD_*`.
+    pub(crate) hardware: u16,
+    pub(crate) address: Ipv4Addr,
+    pub(crate) prefix: u8,
+    pub(crate) address6: Ipv6Addr,
+    pub(crate) prefix6: u8,
+}
+
+/// The run's own IPv4 address.
+pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 100);
+/// The run's own IPv6 address.
+pub(crate) const ADDRESS6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x100);
+
+/// `IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_LOWER_UP` without the bits that don't fit the 16 of `SIOCGIFFLAGS`.
+const LOOPBACK_FLAGS: u16 = 0x1 | 0x8 | 0x40;
+/// `IFF_UP | IFF_RUNNING | IFF_NOARP | IFF_MULTICAST`.
+const OWN_FLAGS: u16 = 0x1 | 0x40 | 0x80 | 0x1000;
+
+/// Every interface, in the order of their indices.
+pub(crate) const INTERFACES: [Interface; 2] = [
+    Interface {
+        index: 1,
+        name: "lo",
+        mtu: 65536,
+        flags: LOOPBACK_FLAGS,
+        hardware: 772,
+        address: Ipv4Addr::LOCALHOST,
+        prefix: 8,
+        address6: Ipv6Addr::LOCALHOST,
+        prefix6: 128,
+    },
+    Interface {
+        index: 2,
+        name: "eth0",
+        mtu: 1500,
+        flags: OWN_FLAGS,
+        hardware: 65534,
+        address: ADDRESS,
+        prefix: 24,
+        address6: ADDRESS6,
+        prefix6: 64,
+    },
+];
+
+/// The host of a run.
+pub(crate) fn host(seed: u64, options: &Options) -> Host {
+    let addresses = [
+        IpCidr::new(ADDRESS.into(), 24),
+        IpCidr::new(ADDRESS6.into(), 64),
+    ];
+    let mut config = Config {
+        seed,
+        hostname: options.name.clone().unwrap_or_default(),
+        addresses: addresses.into_iter().flatten().collect(),
+        loopback: if options.capture.is_some() {
+            HostLoopback::External
+        } else {
+            HostLoopback::Internal
+        },
+        epoch: origin(),
+        ..Config::default()
+    };
+    // Ports below 1024 hurt nobody here, and the program may not be root.
+    config.sysctl.ip_unprivileged_port_start = 0;
+    Host::new(config)
+}
+
+/// When the host's clock was zero, counted from the Unix epoch.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "timestamps that programs and captures show are the machine's"
+)]
+pub(crate) fn origin() -> Duration {
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    since_epoch.saturating_sub(Duration::from_nanos(crate::sys::monotonic_nanos()))
+}

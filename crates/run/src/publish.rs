@@ -1,0 +1,399 @@
+//! Published ports: connections and datagrams from outside, with their clients' addresses kept.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
+use std::str::FromStr;
+
+use anyhow::Context;
+use sockeye_core::SocketAddress;
+use sockeye_linux::address;
+
+use crate::conduit::{Conduit, Far, PendingDatagram, Relay, State};
+use crate::event_loop::Source;
+use crate::network::{ADDRESS, ADDRESS6};
+use crate::slab::Id;
+use crate::supervisor::Supervisor;
+use crate::sys::{self, Events, Name};
+
+/// `[IP:]HOSTPORT:PORT[/udp]`: a port of the machine that leads to a port of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Where the machine listens.
+    pub outside: SocketAddr,
+    /// The port in the run.
+    pub inside: u16,
+    /// Datagrams instead of connections.
+    pub udp: bool,
+}
+
+/// What a publication looks like, for messages.
+const EXPECTED: &str =
+    "expected [IP:]HOSTPORT:PORT[/tcp|/udp], for example 8080:80 or 127.0.0.1:5353:53/udp";
+
+impl FromStr for Publication {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (rest, udp) = match text.rsplit_once('/') {
+            Some((rest, "udp")) => (rest, true),
+            Some((rest, "tcp")) => (rest, false),
+            Some((_, other)) => return Err(format!("`{other}` is no protocol; {EXPECTED}")),
+            None => (text, false),
+        };
+        let port = |text: &str| -> Result<u16, String> {
+            text.parse()
+                .map_err(|_| format!("`{text}` is no port number; {EXPECTED}"))
+        };
+        let (rest, inside) = rest
+            .rsplit_once(':')
+            .ok_or_else(|| format!("a port is missing; {EXPECTED}"))?;
+        let (ip, outside) = match rest.rsplit_once(':') {
+            Some((ip, outside)) => {
+                let bare = ip
+                    .strip_prefix('[')
+                    .and_then(|ip| ip.strip_suffix(']'))
+                    .unwrap_or(ip);
+                let ip: IpAddr = bare
+                    .parse()
+                    .map_err(|_| format!("`{ip}` is no IP address; {EXPECTED}"))?;
+                (ip, outside)
+            }
+            None => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), rest),
+        };
+        let inside = port(inside)?;
+        if inside == 0 {
+            return Err(format!("port 0 of the run can't be reached; {EXPECTED}"));
+        }
+        Ok(Publication {
+            outside: SocketAddr::new(ip, port(outside)?),
+            inside,
+            udp,
+        })
+    }
+}
+
+/// One published port.
+#[derive(Debug)]
+struct Open {
+    publication: Publication,
+    socket: OwnedFd,
+}
+
+/// The published ports of a run, and the datagram clients seen at each.
+#[derive(Debug, Default)]
+pub(crate) struct Publisher {
+    open: Vec<Open>,
+    /// By the run's port and the client's address: the published port it came through.
+    clients: BTreeMap<(u16, SocketAddr), usize>,
+}
+
+/// How many datagram clients are remembered.
+const MOST_CLIENTS: usize = 4096;
+
+impl Supervisor {
+    /// Opens the published ports, before the program runs.
+    pub(crate) fn open_publications(&mut self, publications: &[Publication]) -> anyhow::Result<()> {
+        for publication in publications {
+            let address = publication.outside;
+            let describe = || format!("cannot publish {address}");
+            let domain = if address.is_ipv4() {
+                libc::AF_INET
+            } else {
+                libc::AF_INET6
+            };
+            let kind = if publication.udp {
+                libc::SOCK_DGRAM
+            } else {
+                libc::SOCK_STREAM
+            };
+            let socket = sys::socket(domain, kind, true).with_context(describe)?;
+            if !publication.udp {
+                sys::set_int_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)
+                    .with_context(describe)?;
+            }
+            sys::bind(socket.as_fd(), &Name::internet(address)).with_context(describe)?;
+            if !publication.udp {
+                sys::listen(socket.as_fd(), 1024).with_context(describe)?;
+            }
+            let index = u32::try_from(self.publisher.open.len()).unwrap_or(u32::MAX);
+            self.watch(socket.as_fd(), sys::IN, Source::Publisher(index))
+                .with_context(describe)?;
+            self.publisher.open.push(Open {
+                publication: *publication,
+                socket,
+            });
+        }
+        Ok(())
+    }
+
+    /// The machine's addresses of the published ports, which may have been asked for as port 0.
+    pub(crate) fn published(&self) -> Vec<(SocketAddr, Publication)> {
+        let address = |open: &Open| {
+            let name = sys::own_name(open.socket.as_fd()).ok()?;
+            Some((name.as_internet()?, open.publication))
+        };
+        self.publisher.open.iter().filter_map(address).collect()
+    }
+
+    pub(crate) fn publisher_event(&mut self, index: u32) {
+        let Some(open) = self.publisher.open.get(index as usize) else {
+            return;
+        };
+        let publication = open.publication;
+        if publication.udp {
+            self.take_datagrams(index as usize, publication);
+        } else {
+            self.take_connections(index as usize, publication);
+        }
+    }
+
+    fn take_connections(&mut self, index: usize, publication: Publication) {
+        for _ in 0..64 {
+            let Some(open) = self.publisher.open.get(index) else {
+                return;
+            };
+            let Ok((file, name)) = sys::accept(open.socket.as_fd(), true) else {
+                return;
+            };
+            let Some(client) = name.as_internet() else {
+                continue;
+            };
+            // The answer of a port where nobody listens is a reset, which dropping the connection with unread data or
+            // lingering none gives.
+            if self
+                .take_connection(&file, client, publication.inside)
+                .is_none()
+            {
+                let linger = [1_i32.to_ne_bytes(), 0_i32.to_ne_bytes()].concat();
+                let _reset =
+                    sys::set_option(file.as_fd(), libc::SOL_SOCKET, libc::SO_LINGER, &linger);
+            }
+        }
+    }
+
+    /// Hands a connection from outside to the listener of its port.
+    fn take_connection(&mut self, file: &OwnedFd, client: SocketAddr, port: u16) -> Option<()> {
+        let local = inside_address(client, port);
+        let listener_id = loop {
+            let listener = self.host.listener_at(&local.into())?;
+            let id = self.conduit_of(listener)?;
+            if self.listener_lives(id) {
+                break id;
+            }
+            self.retire(id);
+        };
+        let listener = self.conduits.get(listener_id)?;
+        let (listener_socket, domain, owner, name) = (
+            listener.socket,
+            listener.domain,
+            listener.owner,
+            listener.name?,
+        );
+        let name = self.names.name(name);
+        let serial = self.names.serial();
+        let end = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, true).ok()?;
+        sys::bind(end.as_fd(), &self.names.name(serial)).ok()?;
+        sys::set_send_buffer(end.as_fd(), self.send_buffer);
+        sys::connect(end.as_fd(), &name).ok()?;
+        let socket = self
+            .host
+            .join_from(listener_socket, &local.into(), &client.into(), self.now)
+            .ok()?;
+        sys::set_int_option(file.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1).ok()?;
+        let file = file.try_clone().ok()?;
+        let mut relay = Relay::new(end, Far::Published(file));
+        relay.name = Some(serial);
+        let connection = self.conduits.insert(Conduit {
+            socket,
+            domain,
+            owner,
+            cookie: 0,
+            name: None,
+            state: State::Relay(Box::new(relay)),
+            waiting: Vec::new(),
+            receive_timeout: None,
+            send_timeout: None,
+            untold: false,
+            program_shut: false,
+        });
+        if let Some(Conduit {
+            state: State::Listening(listening),
+            ..
+        }) = self.conduits.get_mut(listener_id)
+        {
+            listening.arrivals.push_back((serial, connection));
+        }
+        if let Some(Conduit {
+            state: State::Relay(relay),
+            ..
+        }) = self.conduits.get(connection)
+        {
+            if let Far::Published(file) = &relay.far {
+                let events = sys::IN | sys::OUT | sys::RDHUP | sys::EDGE;
+                let _watched = self.watch(file.as_fd(), events, Source::Published(connection));
+            }
+        }
+        self.watch_relay(connection);
+        self.resume(listener_id);
+        Some(())
+    }
+
+    /// Something happened at the machine's side of a published connection.
+    pub(crate) fn published_event(&mut self, id: Id, events: Events) {
+        if let Some(Conduit {
+            state: State::Relay(relay),
+            ..
+        }) = self.conduits.get_mut(id)
+        {
+            relay.far_readable |= events & (sys::IN | sys::RDHUP | sys::HUP | sys::ERR) != 0;
+            relay.far_writable |= events & (sys::OUT | sys::HUP | sys::ERR) != 0;
+            self.pump(id);
+        }
+    }
+
+    fn take_datagrams(&mut self, index: usize, publication: Publication) {
+        let mut buffer = vec![0; 65_536];
+        for _ in 0..256 {
+            let Some(open) = self.publisher.open.get(index) else {
+                return;
+            };
+            let Ok(received) =
+                sys::receive_message(open.socket.as_fd(), &mut buffer, libc::MSG_DONTWAIT)
+            else {
+                return;
+            };
+            let Some(client) = received.name.as_internet() else {
+                continue;
+            };
+            let Some(id) = self.datagram_socket_at(publication.inside) else {
+                continue;
+            };
+            let key = (publication.inside, client);
+            if self.publisher.clients.len() >= MOST_CLIENTS
+                && !self.publisher.clients.contains_key(&key)
+            {
+                self.publisher.clients.pop_first();
+            }
+            self.publisher.clients.insert(key, index);
+            let domain = self.conduits.get(id).map_or(0, |conduit| conduit.domain);
+            let source = address::encode(&as_seen_by(domain, client));
+            self.put_datagram(
+                id,
+                PendingDatagram {
+                    data: buffer[..received.length].to_vec(),
+                    source,
+                    control: Vec::new(),
+                },
+            );
+        }
+    }
+
+    /// The program's UDP socket at a port that a datagram from outside reaches.
+    fn datagram_socket_at(&self, port: u16) -> Option<Id> {
+        self.conduits
+            .iter()
+            .filter(|(_, conduit)| matches!(&conduit.state, State::Datagram(datagram) if datagram.end.is_none()))
+            .find(|(_, conduit)| {
+                self.host.local_address(conduit.socket).is_ok_and(|local| match local.ip() {
+                    Some((ip, bound)) => bound == port && !ip.is_loopback(),
+                    None => false,
+                })
+            })
+            .map(|(id, _)| id)
+    }
+
+    /// Sends a datagram to a client that came through a published port; `None` if the destination is none.
+    pub(crate) fn send_published(
+        &mut self,
+        id: Id,
+        data: &[u8],
+        address: Option<&SocketAddress>,
+    ) -> Option<usize> {
+        if self.publisher.clients.is_empty() {
+            return None;
+        }
+        let (ip, port) = address?.ip()?;
+        let client = SocketAddr::new(ip.to_canonical(), port);
+        let socket = self.conduits.get(id)?.socket;
+        let (_, local) = self.host.local_address(socket).ok()?.ip()?;
+        let index = *self.publisher.clients.get(&(local, client))?;
+        let open = self.publisher.open.get(index)?;
+        // What the machine can't send is lost, as datagrams are.
+        let _sent = sys::send_to(open.socket.as_fd(), data, &Name::internet(client));
+        Some(data.len())
+    }
+}
+
+/// The run's address that a client from outside reaches.
+fn inside_address(client: SocketAddr, port: u16) -> SocketAddr {
+    match client {
+        SocketAddr::V4(_) => SocketAddr::new(ADDRESS.into(), port),
+        SocketAddr::V6(_) => SocketAddr::new(ADDRESS6.into(), port),
+    }
+}
+
+/// An address as a socket of this domain shows it: an IPv6 socket maps IPv4.
+fn as_seen_by(domain: u16, client: SocketAddr) -> SocketAddress {
+    match client {
+        SocketAddr::V4(client) if i32::from(domain) == libc::AF_INET6 => {
+            SocketAddress::new(client.ip().to_ipv6_mapped().into(), client.port())
+        }
+        client => client.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publications_are_read_as_written() {
+        let read = |text: &str| text.parse::<Publication>().unwrap();
+        assert_eq!(
+            read("8080:80"),
+            Publication {
+                outside: "0.0.0.0:8080".parse().unwrap(),
+                inside: 80,
+                udp: false
+            }
+        );
+        assert_eq!(
+            read("127.0.0.1:5353:53/udp"),
+            Publication {
+                outside: "127.0.0.1:5353".parse().unwrap(),
+                inside: 53,
+                udp: true
+            }
+        );
+        assert_eq!(
+            read("[::1]:8080:80/tcp"),
+            Publication {
+                outside: "[::1]:8080".parse().unwrap(),
+                inside: 80,
+                udp: false
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_no_publication_says_what_was_expected() {
+        for text in [
+            "",
+            "80",
+            "80:x",
+            "x:80",
+            "1.2.3:80:80",
+            "80:80/sctp",
+            "80:0",
+            "70000:80",
+            "80:70000",
+        ] {
+            let error = text.parse::<Publication>().unwrap_err();
+            assert!(
+                error.contains("expected [IP:]HOSTPORT:PORT"),
+                "{text}: {error}"
+            );
+        }
+    }
+}

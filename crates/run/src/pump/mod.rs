@@ -1,0 +1,387 @@
+//! The pump: bytes between the program's files and the far sides of their connections.
+//!
+//! Our ends are edge-triggered and non-blocking. Each event moves what can be moved in both directions; what the other
+//! side doesn't take is kept (at most one buffer a direction) and nothing more is read until it does, so a slow reader
+//! is felt by the writer as TCP would let it feel it.
+
+mod buffers;
+
+use std::io;
+use std::os::fd::AsFd;
+
+use bytes::{Buf, Bytes};
+use sockeye_core::{Errno, Readiness, Shutdown};
+use sockeye_linux::number::{SO_LINGER, SOL_SOCKET};
+use sockeye_wire::Payload;
+
+pub(crate) use buffers::Buffers;
+
+use crate::conduit::{Far, Relay, State};
+use crate::event_loop::Source;
+use crate::slab::Id;
+use crate::supervisor::{Progress, Supervisor};
+use crate::sys::{self, Events};
+
+/// The most one turn moves for one connection in one direction, so that none starves another.
+const TURN: usize = 1 << 20;
+
+/// How a direction came out of its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Nothing more can be moved now.
+    Idle,
+    /// Both directions have ended in good order; the program still has its file.
+    Finished,
+    /// The program has closed its file.
+    ProgramClosed,
+    /// The program has closed its file with unread data.
+    ProgramReset,
+    /// The far side was reset.
+    FarReset,
+    /// There is more to do, in another turn.
+    More,
+}
+
+impl Supervisor {
+    /// Watches our end of a connection that bytes go through.
+    pub(crate) fn watch_relay(&mut self, id: Id) {
+        if let Some(State::Relay(relay)) = self.conduits.get(id).map(|conduit| &conduit.state) {
+            let events = sys::IN | sys::OUT | sys::RDHUP | sys::EDGE;
+            if self
+                .watch(relay.end.as_fd(), events, Source::End(id))
+                .is_err()
+            {
+                self.retire(id);
+                return;
+            }
+        }
+        self.pump(id);
+    }
+
+    /// Watches our end of a connection that does not stand yet: the program may close it.
+    pub(crate) fn watch_connecting(&mut self, id: Id) {
+        if let Some(State::Connecting(connecting)) =
+            self.conduits.get(id).map(|conduit| &conduit.state)
+        {
+            if self
+                .watch(
+                    connecting.end.as_fd(),
+                    sys::RDHUP | sys::EDGE,
+                    Source::End(id),
+                )
+                .is_err()
+            {
+                self.retire(id);
+            }
+        }
+    }
+
+    /// Something happened at our end of a conduit.
+    pub(crate) fn end_event(&mut self, id: Id, events: Events) {
+        let Some(conduit) = self.conduits.get_mut(id) else {
+            return;
+        };
+        match &mut conduit.state {
+            State::Relay(relay) => {
+                relay.end_readable |= events & (sys::IN | sys::RDHUP | sys::HUP | sys::ERR) != 0;
+                relay.hung_up |= events & sys::HUP != 0;
+                relay.end_writable |= events & (sys::OUT | sys::HUP | sys::ERR) != 0;
+                self.pump(id);
+            }
+            State::Connecting(_) if events & (sys::HUP | sys::ERR) != 0 => self.retire(id),
+            State::Datagram(_) => self.datagram_end_event(id),
+            _ => {}
+        }
+    }
+
+    /// A socket of the host has news.
+    pub(crate) fn socket_event(&mut self, id: Id, readiness: Readiness) {
+        let Some(conduit) = self.conduits.get_mut(id) else {
+            return;
+        };
+        match &mut conduit.state {
+            State::Relay(relay) if matches!(relay.far, Far::Host) => {
+                relay.far_readable |= readiness.intersects(
+                    Readiness::IN
+                        | Readiness::HUP
+                        | Readiness::ERR
+                        | Readiness::RDHUP
+                        | Readiness::PRI,
+                );
+                relay.far_writable |=
+                    readiness.intersects(Readiness::OUT | Readiness::ERR | Readiness::HUP);
+                self.pump(id);
+            }
+            State::Connecting(_) => self.connecting_event(id),
+            State::Listening(_) => self.deliver_connections(id),
+            State::Datagram(_) => self.deliver_datagrams(id),
+            _ => {}
+        }
+    }
+
+    /// A connect that was under way has come to an end, or not yet.
+    fn connecting_event(&mut self, id: Id) {
+        let progress = self.progress(id);
+        if progress == Progress::Pending {
+            return;
+        }
+        let file = self.program_file(id);
+        let send_buffer = self.send_buffer;
+        let Some(conduit) = self.conduits.get_mut(id) else {
+            return;
+        };
+        let State::Connecting(connecting) = std::mem::replace(&mut conduit.state, State::Failed)
+        else {
+            return;
+        };
+        if progress == Progress::Established {
+            conduit.untold = true;
+            let end = connecting.end.as_fd().try_clone_to_owned();
+            let end = match (
+                connecting.drain(file.as_ref().map(AsFd::as_fd), send_buffer),
+                end,
+            ) {
+                (Ok(end), _) => end,
+                // The program is closing it: the relay sees the same and ends the connection.
+                (Err(_), Ok(end)) => end,
+                (Err(_), Err(_)) => {
+                    self.retire(id);
+                    return;
+                }
+            };
+            conduit.state = State::Relay(Box::new(Relay::new(end, Far::Host)));
+            let events = sys::IN | sys::OUT | sys::RDHUP | sys::EDGE;
+            if let Some(State::Relay(relay)) = self.conduits.get(id).map(|conduit| &conduit.state) {
+                // The same open file may be registered under the number it had before.
+                let token = Source::End(id).token();
+                let changed = self.epoll.modify(relay.end.as_fd(), events, token);
+                if changed.is_err() && self.epoll.add(relay.end.as_fd(), events, token).is_err() {
+                    self.retire(id);
+                    return;
+                }
+            }
+            self.pump(id);
+        }
+        // Otherwise our end is closed with the filler unread, which is what a failed connect looks like.
+        self.resume(id);
+    }
+
+    /// Moves what can be moved, both ways.
+    pub(crate) fn pump(&mut self, id: Id) {
+        let Some(conduit) = self.conduits.get_mut(id) else {
+            return;
+        };
+        let (socket, program_shut) = (conduit.socket, conduit.program_shut);
+        let State::Relay(relay) = &mut conduit.state else {
+            return;
+        };
+        let mut far = FarSide {
+            host: &mut self.host,
+            socket,
+            now: self.now,
+        };
+        let mut turn = move_out(relay, &mut far, &mut self.buffers, program_shut);
+        if matches!(turn, Turn::Idle | Turn::More) {
+            let inward = move_in(relay, &mut far);
+            if inward != Turn::Idle {
+                turn = inward;
+            }
+        }
+        match turn {
+            Turn::Idle => {}
+            Turn::More => self.buffers.again.push(id),
+            // From here on only a census tells when the program closes it.
+            Turn::Finished => conduit.state = State::Failed,
+            Turn::ProgramClosed => self.retire(id),
+            Turn::ProgramReset => {
+                // Unread data at close means reset. RFC 2525 2.17
+                let linger = [1_i32.to_ne_bytes(), 0_i32.to_ne_bytes()].concat();
+                let _told = self
+                    .host
+                    .set_option(socket, SOL_SOCKET, SO_LINGER, &linger, self.now);
+                self.retire(id);
+            }
+            Turn::FarReset => self.reset_program(id),
+        }
+    }
+
+    /// The far side was reset: the program sees what was sent before, then ECONNRESET.
+    fn reset_program(&mut self, id: Id) {
+        let file = self.program_file(id);
+        let Some(conduit) = self.conduits.get_mut(id) else {
+            return;
+        };
+        // A byte that we leave unread makes the kernel tell a reset rather than an end.
+        if let Some(file) = file {
+            let _sent = sys::send(file.as_fd(), &[0], libc::MSG_DONTWAIT);
+        }
+        // A connection that nobody has accepted yet has no file to be reached: it ends by an end of file.
+        conduit.state = State::Failed;
+        self.resume(id);
+    }
+
+    /// Connections that had more to move than one turn allows.
+    pub(crate) fn pump_again(&mut self) {
+        for id in std::mem::take(&mut self.buffers.again) {
+            self.pump(id);
+        }
+    }
+}
+
+/// A relay's far side, whichever it is.
+struct FarSide<'a> {
+    host: &'a mut sockeye_core::Host,
+    socket: sockeye_core::SocketId,
+    now: sockeye_core::Instant,
+}
+
+impl FarSide<'_> {
+    fn send(&mut self, far: &Far, data: Bytes) -> Result<usize, Errno> {
+        match far {
+            Far::Host => self.host.send_bytes(self.socket, data, self.now),
+            Far::Published(file) => sys::send(file.as_fd(), &data, libc::MSG_DONTWAIT)
+                .map_err(|error| crate::calls::errno(&error)),
+        }
+    }
+
+    fn end_sending(&mut self, far: &Far) {
+        match far {
+            Far::Host => {
+                let _told = self.host.shutdown(self.socket, Shutdown::Write, self.now);
+            }
+            Far::Published(file) => {
+                let _told = sys::shutdown(file.as_fd(), libc::SHUT_WR);
+            }
+        }
+    }
+}
+
+/// From the program to the far side.
+fn move_out(
+    relay: &mut Relay,
+    far: &mut FarSide<'_>,
+    buffers: &mut Buffers,
+    program_shut: bool,
+) -> Turn {
+    let mut moved = 0;
+    loop {
+        while !relay.outbound.is_empty() {
+            if !relay.far_writable {
+                // The program may go away while the far side doesn't read: nothing to see until it does.
+                return Turn::Idle;
+            }
+            match far.send(&relay.far, relay.outbound.clone()) {
+                Ok(sent) => {
+                    moved += sent;
+                    relay.outbound.advance(sent.min(relay.outbound.len()));
+                }
+                Err(Errno::EAGAIN) => relay.far_writable = false,
+                // The far side is gone: what the program still sends is lost, as TCP loses it.
+                Err(_) => relay.outbound = Bytes::new(),
+            }
+        }
+        if relay.outbound_ended && relay.hung_up && !relay.inbound_ended {
+            return Turn::ProgramClosed;
+        }
+        if !relay.end_readable || relay.outbound_ended {
+            return Turn::Idle;
+        }
+        if moved >= TURN {
+            return Turn::More;
+        }
+        match buffers.read(relay.end.as_fd()) {
+            Ok((data, more)) if !data.is_empty() => {
+                relay.outbound = data;
+                relay.end_readable = more;
+            }
+            Ok(_) => {
+                // End of file: closed, or only the sending side. Once the other direction has ended too, the kernel
+                // shows the two alike, and only the trapped shutdown tells.
+                let hung_up = sys::poll_now(relay.end.as_fd(), 0) & libc::POLLHUP != 0;
+                if hung_up && !(relay.inbound_ended && program_shut) {
+                    return Turn::ProgramClosed;
+                }
+                relay.outbound_ended = true;
+                relay.end_readable = false;
+                far.end_sending(&relay.far);
+            }
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => relay.end_readable = false,
+                _ => return Turn::ProgramReset,
+            },
+        }
+    }
+}
+
+/// From the far side to the program.
+fn move_in(relay: &mut Relay, far: &mut FarSide<'_>) -> Turn {
+    let mut moved = 0;
+    loop {
+        while !relay.inbound.is_empty() {
+            if !relay.end_writable {
+                return Turn::Idle;
+            }
+            let slices: smallvec::SmallVec<[io::IoSlice<'_>; 16]> = relay
+                .inbound
+                .chunks()
+                .take(64)
+                .map(|chunk| io::IoSlice::new(chunk))
+                .collect();
+            match sys::send_slices(relay.end.as_fd(), &slices, 0) {
+                Ok(sent) => {
+                    drop(slices);
+                    moved += sent;
+                    relay.inbound.advance(sent);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    relay.end_writable = false
+                }
+                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {
+                    // The program reads no more. If it is gone altogether, our read side has said so or will.
+                    drop(slices);
+                    relay.inbound = Payload::new();
+                    relay.end_readable = true;
+                    return Turn::More;
+                }
+                Err(_) => return Turn::ProgramReset,
+            }
+        }
+        if !relay.far_readable || relay.inbound_ended {
+            return if relay.inbound_ended && relay.outbound_ended {
+                Turn::Finished
+            } else {
+                Turn::Idle
+            };
+        }
+        if moved >= TURN {
+            return Turn::More;
+        }
+        let received = match &relay.far {
+            Far::Host => far.host.receive_payload(far.socket, READ, far.now),
+            Far::Published(file) => read_published(file.as_fd()),
+        };
+        match received {
+            Ok(payload) if payload.is_empty() => {
+                relay.inbound_ended = true;
+                let _told = sys::shutdown(relay.end.as_fd(), libc::SHUT_WR);
+            }
+            Ok(payload) => relay.inbound = payload,
+            Err(Errno::EAGAIN) => relay.far_readable = false,
+            Err(_) => return Turn::FarReset,
+        }
+    }
+}
+
+/// The most that is taken from the far side at once.
+const READ: usize = 256 * 1024;
+
+fn read_published(file: std::os::fd::BorrowedFd<'_>) -> Result<Payload, Errno> {
+    let mut buffer = vec![0; 64 * 1024];
+    match sys::receive(file, &mut buffer, libc::MSG_DONTWAIT) {
+        Ok(read) => {
+            buffer.truncate(read);
+            Ok(Bytes::from(buffer).into())
+        }
+        Err(error) => Err(crate::calls::errno(&error)),
+    }
+}
