@@ -95,7 +95,7 @@ impl Flows {
         else {
             return None;
         };
-        let flow = self.flows.get(usize::from(flow) % self.0.len().max(1))?;
+        let flow = self.0.get(usize::from(flow) % self.0.len().max(1))?;
         let header = TcpHeader {
             source_port: flow.peer_port,
             destination_port: flow.own_port,
