@@ -50,3 +50,7 @@ ends_within() {
 bytes() { openssl enc -aes-128-ctr -nosalt -K 00 -iv 00 -in /dev/zero 2> /dev/null | head -c "$1" || true; }
 
 sum() { sha256sum | cut -d' ' -f1; }
+
+# For the scenarios on the host's side: "${run[@]}" OPTION... -- COMMAND...
+sockeye=$STAGE/bin/sockeye
+run=("$sockeye" run --loopback "${LOOPBACK:-direct}")

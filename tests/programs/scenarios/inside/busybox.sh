@@ -6,10 +6,10 @@ echo 'hello from busybox' > www/index.html
 bytes 3000000 > www/large.bin
 $box httpd -f -p 8080 -h www > httpd.log 2>&1 &
 wait_tcp 127.0.0.1 8080
-$box wget -q -T 20 -O - http://127.0.0.1:8080/
-$box wget -q -T 20 -O - http://127.0.0.1:8080/large.bin | sum
-$box wget -q -T 20 -O - 'http://[::1]:8080/large.bin' | sum
-code_of $box wget -q -T 20 -O - http://127.0.0.1:8080/none 2> none.log
+timeout 20 $box wget -q -O - http://127.0.0.1:8080/
+timeout 20 $box wget -q -O - http://127.0.0.1:8080/large.bin | sum
+timeout 20 $box wget -q -O - 'http://[::1]:8080/large.bin' | sum
+code_of timeout 20 $box wget -q -O - http://127.0.0.1:8080/none 2> none.log
 echo "not found: $code"
 $box nc -l -p 7000 > received < /dev/null 2> nc.log &
 listener=$!

@@ -21,7 +21,7 @@ PrintMotd no
 AllowTcpForwarding yes
 Subsystem sftp internal-sftp
 CONF
-/usr/sbin/sshd -D -E sshd.log -f sshd_config > sshd-out.log 2>&1 &
+/usr/sbin/sshd -D -E "$PWD/sshd.log" -f "$PWD/sshd_config" > sshd-out.log 2>&1 &
 wait_tcp 127.0.0.1 2222
 options=(-F /dev/null -i user_key -o IdentitiesOnly=yes -o StrictHostKeyChecking=accept-new
     -o "UserKnownHostsFile=$PWD/known_hosts" -o ConnectTimeout=20 -o LogLevel=ERROR)

@@ -1,0 +1,35 @@
+# --pcap writes what tshark reads, with pid, fd and program as packet comments.
+. "$STAGE/scenarios/lib.sh"
+"${run[@]}" --pcap capture.pcapng -- bash -c "
+    . $STAGE/scenarios/lib.sh
+    $python '$fixtures/http_echo.py' 8000 > server.log 2>&1 &
+    $python '$fixtures/echo.py' 7000 > echo.log 2>&1 &
+    wait_tcp 127.0.0.1 8000
+    wait_tcp ::1 7000
+    curl -sS --max-time 20 http://127.0.0.1:8000/echo/answer
+    curl -sS --max-time 20 'http://[::1]:8000/bytes/3000000' | sum > large.out
+    printf datagram | timeout 5 $python -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)
+s.sendto(b\"datagram\", (\"127.0.0.1\", 7000)); s.recv(100)'" > run.out
+equal 'the run' 'answer' "$(cat run.out)"
+equal 'the large answer' "$(bytes 3000000 | sum)" "$(cat large.out)"
+shark() { tshark -r capture.pcapng -d tcp.port==8000,http -o tcp.check_checksum:TRUE -o udp.check_checksum:TRUE -o ip.check_checksum:TRUE "$@" 2> tshark.log; }
+count() { shark -Y "$1" | wc -l; }
+[ "$(count 'tcp')" -gt 20 ] || fail "only $(count tcp) TCP packets"
+for filter in 'tcp.flags.syn == 1 && tcp.flags.ack == 0' 'tcp.flags.syn == 1 && tcp.flags.ack == 1' 'tcp.flags.fin == 1' \
+    'ipv6 && tcp' 'udp.port == 7000' 'http.request.uri == "/echo/answer"' 'http.response.code == 200' 'tcp.options.mss' \
+    'tcp.options.timestamp.tsval' 'tcp.options.wscale' 'tcp.options.sack_perm'; do
+    [ "$(count "$filter")" -gt 0 ] || fail "no packet is: $filter"
+done
+for filter in '_ws.malformed' 'tcp.checksum.status == "Bad"' 'udp.checksum.status == "Bad"' 'ip.checksum.status == "Bad"' \
+    'tcp.analysis.retransmission' 'tcp.analysis.lost_segment' 'tcp.analysis.ack_lost_segment'; do
+    equal "packets that are: $filter" 0 "$(count "$filter")"
+done
+shark -T fields -e frame.comment > comments.out
+for word in 'pid' 'fd' 'curl' 'python3'; do
+    grep -q "$word" comments.out || fail "no comment names $word: $(sort -u comments.out | head -5)"
+done
+# The stream, put together again by tshark, is what the client read.
+stream=$(shark -Y 'http.request.uri == "/echo/answer"' -T fields -e tcp.stream | head -1)
+shark -q -z "follow,tcp,ascii,$stream" > follow.out
+grep -q '^answer' follow.out || fail 'the followed stream lacks the answer'
