@@ -11,18 +11,24 @@ extern crate std;
 pub mod address;
 pub mod config;
 pub mod counters;
+mod datagram;
 mod errno;
 mod host;
 pub mod ids;
 mod inet;
+mod interface;
 pub mod ip;
 pub mod message;
 pub mod options;
 pub mod pending;
+mod ping;
+mod raw;
 mod readiness;
 mod rng;
 mod socket;
+mod tcp;
 mod timer_wheel;
+mod udp;
 mod unix;
 
 pub use address::{Domain, SocketAddress, SocketType, UnixAddress};
@@ -33,6 +39,7 @@ pub use counters::Counters;
 pub use errno::Errno;
 pub use host::{Host, Snapshot, SocketSummary};
 pub use ids::{InterfaceId, SocketId};
+pub use ip::routes::Route;
 pub use message::{
     Accepted, Ancillary, Credentials, ErrorOrigin, ExtendedError, Incoming, MessageFlags, Outgoing,
     Queued, Received, Right, Shutdown,
@@ -41,3 +48,4 @@ pub use options::OptionValue;
 pub use readiness::Readiness;
 pub use sockeye_tcp::Instant;
 pub use sockeye_wire::{Frame, Payload};
+pub use unix::{PathNode, PathResolver, PathTable};
