@@ -28,7 +28,9 @@ pub struct Segment {
 impl Segment {
     /// SEG.LEN: the sequence numbers this segment takes, SYN and FIN included (RFC 9293 3.4).
     pub fn length(&self) -> u32 {
-        span(self.payload.len()) + u32::from(self.has(TcpFlags::SYN)) + u32::from(self.has(TcpFlags::FIN))
+        span(self.payload.len())
+            + u32::from(self.has(TcpFlags::SYN))
+            + u32::from(self.has(TcpFlags::FIN))
     }
 
     /// The sequence number behind the last one this segment takes.

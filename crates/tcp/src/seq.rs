@@ -47,7 +47,11 @@ impl Seq {
 
     /// As [`Seq::since`], but 0 if `earlier` is after this.
     pub const fn since_or_zero(self, earlier: Seq) -> u32 {
-        if earlier.before(self) { self.since(earlier) } else { 0 }
+        if earlier.before(self) {
+            self.since(earlier)
+        } else {
+            0
+        }
     }
 
     /// The later of two.

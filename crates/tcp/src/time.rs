@@ -56,11 +56,6 @@ impl Instant {
     pub(crate) fn micros_since(self, earlier: Instant) -> u32 {
         u32::try_from(self.0.saturating_sub(earlier.0) / 1_000).unwrap_or(u32::MAX)
     }
-
-    /// Milliseconds from `earlier` to this moment: 0 if it is not earlier, at most `u32::MAX`.
-    pub(crate) fn millis_since(self, earlier: Instant) -> u32 {
-        u32::try_from(self.0.saturating_sub(earlier.0) / 1_000_000).unwrap_or(u32::MAX)
-    }
 }
 
 impl Add<Duration> for Instant {
@@ -89,6 +84,11 @@ impl Sub for Instant {
 
 impl fmt::Debug for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:09}s", self.0 / 1_000_000_000, self.0 % 1_000_000_000)
+        write!(
+            f,
+            "{}.{:09}s",
+            self.0 / 1_000_000_000,
+            self.0 % 1_000_000_000
+        )
     }
 }

@@ -1,0 +1,367 @@
+//! The control block: what all synchronized states share (RFC 9293 3.3.1).
+use core::time::Duration;
+
+use sockeye_wire::{TcpFlags, Timestamps};
+
+use crate::congestion::{Congestion, Window};
+use crate::recv::Receiver;
+use crate::recv::ack::Acknowledger;
+use crate::recv::paws::RecentTimestamp;
+use crate::recv::queue::ReceiveQueue;
+use crate::recv::window::{Autotune, shift_for, space_of};
+use crate::send::flight::Flight;
+use crate::send::queue::SendQueue;
+use crate::send::rtt::RoundTrip;
+use crate::send::{Fin, Phase, Probe, Sender};
+use crate::seq::span;
+use crate::timers::{Timer, Timers};
+use crate::{Error, Events, Instant, Segment, Seq, Settings, SocketOptions};
+
+/// Linux's `tcp_invalid_ratelimit`.
+const INVALID_INTERVAL: Duration = Duration::from_millis(500);
+/// The least MSS that is believed (`tcp_min_snd_mss` less what options take).
+const MIN_MSS: u16 = 48;
+/// What a timestamps option takes of a segment.
+pub(crate) const TIMESTAMPS_LEN: u16 = 12;
+
+/// What of the settings is needed after the opening.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    pub(crate) max_super_segment: u32,
+    pub(crate) fin_timeout: Duration,
+    pub(crate) initial_window: u16,
+    pub(crate) syn_retries: u8,
+    pub(crate) syn_linear_timeouts: u8,
+    pub(crate) synack_retries: u8,
+    pub(crate) retries1: u8,
+    pub(crate) retries2: u8,
+    pub(crate) orphan_retries: u8,
+    pub(crate) slow_start_after_idle: bool,
+    pub(crate) dsack: bool,
+    /// What we offer, or would accept.
+    pub(crate) window_scaling: bool,
+    pub(crate) default_mss: u16,
+}
+
+/// Counters for `tcp_info`.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Counts {
+    pub(crate) bytes_acked: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_retransmitted: u64,
+    pub(crate) segments_in: u32,
+    pub(crate) segments_out: u32,
+    pub(crate) data_in: u32,
+    pub(crate) data_out: u32,
+    pub(crate) retransmitted: u32,
+    pub(crate) delivered: u32,
+    pub(crate) dsacks: u32,
+    pub(crate) timeouts: u16,
+}
+
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) send: Sender,
+    pub(crate) recv: Receiver,
+    pub(crate) timers: Timers,
+    pub(crate) options: SocketOptions,
+    pub(crate) limits: Limits,
+    pub(crate) counts: Counts,
+    pub(crate) events: Events,
+    pub(crate) error: Option<Error>,
+    /// Told if the connection times out.
+    pub(crate) soft_error: Option<Error>,
+    /// The owner does not want to receive any more.
+    pub(crate) receive_shut: bool,
+    /// The application has closed it.
+    pub(crate) orphan: bool,
+    /// Offered (before the handshake) or in use.
+    pub(crate) timestamps: bool,
+    pub(crate) sack: bool,
+    pub(crate) timestamp_offset: u32,
+    /// A SYN, SYN-ACK is to be sent.
+    pub(crate) syn_due: bool,
+    /// A reset is to be sent, the last thing this connection does.
+    pub(crate) reset_due: bool,
+    /// When an answer to an invalid segment was sent last.
+    pub(crate) last_challenge: Option<Instant>,
+    /// When anything came last.
+    pub(crate) last_received: Instant,
+    pub(crate) keep_probes: u8,
+}
+
+impl Block {
+    pub(crate) fn new(settings: Settings, now: Instant) -> Block {
+        let buffer = span(settings.receive_buffer).clamp(2304, 1 << 30);
+        let buffer_max = span(settings.receive_buffer_max).clamp(buffer, 1 << 30);
+        let local_mss = match settings.options.max_segment {
+            Some(limit) => settings.local_mss.min(limit),
+            None => settings.local_mss,
+        }
+        .max(MIN_MSS);
+        let space = space_of(buffer);
+        // Linux: a multiple of the MSS, and no more than an unscaled window can tell in the SYN.
+        let mss = u32::from(local_mss);
+        let threshold = if space > mss {
+            space / mss * mss
+        } else {
+            space
+        };
+        let shift = if settings.window_scaling {
+            shift_for(buffer_max)
+        } else {
+            0
+        };
+        let isn = settings.isn;
+        Block {
+            send: Sender {
+                una: isn,
+                nxt: isn,
+                wnd: 0,
+                wl1: Seq::new(0),
+                max_wnd: 0,
+                shift: 0,
+                mss: local_mss,
+                fin: Fin::None,
+                phase: Phase::Open,
+                probe: Probe::None,
+                retransmits: 0,
+                probes: 0,
+                queue: SendQueue::default(),
+                flight: Flight::default(),
+                rtt: RoundTrip::default(),
+                window: Window::new(settings.initial_window),
+                congestion: Congestion::new(settings.congestion),
+                recovery_point: isn,
+                urgent: None,
+                short_end: isn,
+                pushed: isn,
+                more: false,
+                limited: false,
+                max_out: 0,
+                stalled_since: now,
+                probing_since: now,
+                last: now,
+                buffer: span(settings.send_buffer).clamp(4608, 1 << 30),
+                buffer_max: span(settings.send_buffer_max).clamp(4608, 1 << 30),
+            },
+            recv: Receiver {
+                nxt: Seq::new(0),
+                told: Seq::new(0),
+                window: threshold.min(u32::from(u16::MAX)),
+                shift,
+                fin: false,
+                position: 0,
+                queue: ReceiveQueue::default(),
+                assembler: None,
+                urgent: None,
+                dsack: None,
+                ack: Acknowledger::default(),
+                recent: RecentTimestamp::default(),
+                mss: local_mss.min(536),
+                told_mss: local_mss,
+                buffer,
+                buffer_max,
+                threshold,
+                autotune: Autotune::new(threshold),
+                out_of_order_segments: 0,
+            },
+            timers: Timers::default(),
+            limits: Limits {
+                max_super_segment: span(settings.max_super_segment),
+                fin_timeout: settings.fin_timeout,
+                initial_window: u16::try_from(settings.initial_window).unwrap_or(u16::MAX),
+                syn_retries: settings.syn_retries,
+                syn_linear_timeouts: settings.syn_linear_timeouts,
+                synack_retries: settings.synack_retries,
+                retries1: settings.retries1,
+                retries2: settings.retries2,
+                orphan_retries: settings.orphan_retries,
+                slow_start_after_idle: settings.slow_start_after_idle,
+                dsack: settings.dsack,
+                window_scaling: settings.window_scaling,
+                default_mss: settings.default_mss,
+            },
+            options: settings.options,
+            counts: Counts::default(),
+            events: Events::empty(),
+            error: None,
+            soft_error: None,
+            receive_shut: false,
+            orphan: false,
+            timestamps: settings.timestamps,
+            sack: settings.sack,
+            timestamp_offset: settings.timestamp_offset,
+            syn_due: false,
+            reset_due: false,
+            last_challenge: None,
+            last_received: now,
+            keep_probes: 0,
+        }
+    }
+
+    /// Takes the peer's SYN: its sequence number and what it offers (RFC 9293 3.10.7.3, 7323 1.3, 2018 2).
+    pub(crate) fn synchronize(&mut self, syn: &Segment, now: Instant) {
+        let offered = &syn.options;
+        self.recv.nxt = syn.sequence + 1u32;
+        self.recv.told = self.recv.nxt;
+        let peer_mss = offered
+            .mss
+            .filter(|&mss| mss > 0)
+            .unwrap_or(self.limits.default_mss);
+        self.timestamps &= offered.timestamps.is_some();
+        self.sack &= offered.sack_permitted;
+        match offered.window_scale {
+            // RFC 7323 2.3: more than 14 is taken as 14.
+            Some(shift) if self.limits.window_scaling => self.send.shift = shift.min(14),
+            _ => {
+                self.send.shift = 0;
+                self.recv.shift = 0;
+                self.limits.window_scaling = false;
+            }
+        }
+        if let (true, Some(timestamps)) = (self.timestamps, offered.timestamps) {
+            self.recv.recent.update(timestamps.value, now);
+        }
+        let mut mss = peer_mss.min(self.recv.told_mss).max(MIN_MSS);
+        if self.timestamps {
+            mss = mss
+                .saturating_sub(TIMESTAMPS_LEN)
+                .max(MIN_MSS - TIMESTAMPS_LEN);
+        }
+        self.send.mss = mss;
+        self.recv.mss = mss.min(536);
+        // RFC 7323 2.2: the window of a segment with SYN is never scaled.
+        self.send.wnd = u32::from(syn.window);
+        self.send.max_wnd = self.send.wnd;
+        self.send.wl1 = syn.sequence;
+        self.last_received = now;
+        // Linux: tcp_init_buffer_space.
+        self.send.expand_buffer();
+    }
+
+    /// The handshake is complete.
+    pub(crate) fn establish(&mut self, now: Instant) {
+        self.events |= Events::ESTABLISHED;
+        self.send.retransmits = 0;
+        self.send.last = now;
+        self.send.recovery_point = self.send.una;
+        self.send.short_end = self.send.una;
+        self.send.pushed = self.send.una;
+        self.timers.clear(Timer::Retransmit);
+        self.start_keepalive(now);
+    }
+
+    /// The millisecond clock of RFC 7323 5.4, with this connection's offset.
+    pub(crate) fn timestamp(&self, now: Instant) -> u32 {
+        let millis = u32::try_from(now.as_millis() & u64::from(u32::MAX)).unwrap_or(0);
+        millis.wrapping_add(self.timestamp_offset)
+    }
+
+    pub(crate) fn timestamps_option(&self, now: Instant) -> Option<Timestamps> {
+        self.timestamps.then(|| Timestamps {
+            value: self.timestamp(now),
+            echo: self.recv.recent.value,
+        })
+    }
+
+    /// RFC 5961 7, with Linux's limit of one such answer for each connection in half a second.
+    pub(crate) fn challenge(&mut self, now: Instant) {
+        if self.may_answer_invalid(now) {
+            self.events |= Events::CHALLENGE_ACK;
+            self.recv.ack.now = true;
+        }
+    }
+
+    /// An acknowledgment in answer to a segment that is not acceptable (RFC 9293 3.10.7.4, first). One with data is
+    /// always answered: the acknowledgment of the original may have been lost.
+    pub(crate) fn answer_unacceptable(&mut self, segment: &Segment, now: Instant) {
+        if segment.length() > 0 && !segment.has(TcpFlags::SYN) || self.may_answer_invalid(now) {
+            self.recv.ack.now = true;
+        }
+    }
+
+    fn may_answer_invalid(&mut self, now: Instant) -> bool {
+        if self
+            .last_challenge
+            .is_some_and(|last| now - last < INVALID_INTERVAL)
+        {
+            self.events |= Events::ACK_SKIPPED;
+            return false;
+        }
+        self.last_challenge = Some(now);
+        true
+    }
+
+    /// Sets the retransmission timer anew.
+    pub(crate) fn restart_retransmit(&mut self, now: Instant) {
+        self.timers
+            .set(Timer::Retransmit, now + self.send.rtt.rto());
+    }
+
+    pub(crate) fn start_keepalive(&mut self, now: Instant) {
+        if self.options.keepalive {
+            self.timers
+                .set(Timer::Keepalive, now + self.options.keep_idle);
+        }
+    }
+
+    /// Data was received, or is to be acknowledged for another reason: now or later? (`__tcp_ack_snd_check`)
+    pub(crate) fn schedule_ack(&mut self, now: Instant) {
+        let recv = &mut self.recv;
+        let unacknowledged = recv.nxt.since(recv.told);
+        let low_water = self.options.receive_low_water.min(space_of(recv.buffer));
+        if recv.ack.now
+            || recv.ack.is_quick()
+            || recv.assembler.is_some()
+            || (unacknowledged > u32::from(recv.mss)
+                && (span(recv.queue.len()) < low_water
+                    || recv.desired_window(self.options.window_clamp) >= recv.window))
+        {
+            recv.ack.now = true;
+            return;
+        }
+        if recv.ack.scheduled && !self.timers.is_set(Timer::Acknowledge) {
+            let delay = recv.ack.delay(self.send.rtt.srtt());
+            self.timers.set(Timer::Acknowledge, now + delay);
+        }
+    }
+
+    /// The application has read `count` bytes: is that worth an acknowledgment? (`tcp_cleanup_rbuf`)
+    pub(crate) fn note_read(&mut self, count: usize, now: Instant) {
+        if count == 0 {
+            return;
+        }
+        let clamp = self.options.window_clamp;
+        self.recv.adjust_space(count, self.send.rtt.srtt(), now);
+        let recv = &mut self.recv;
+        if recv.ack.scheduled {
+            let ack = &recv.ack;
+            recv.ack.now |= recv.nxt.since(recv.told) > u32::from(recv.mss)
+                || (recv.queue.is_empty() && (ack.pushed_twice || (ack.pushed && !ack.ping_pong)));
+        }
+        if recv.ack.now || self.receive_shut || recv.fin {
+            return;
+        }
+        let open = recv.open_window();
+        let all = space_of(recv.buffer);
+        if 2 * u64::from(open) <= u64::from(clamp.map_or(all, |clamp| clamp.min(all))) {
+            let new = recv.desired_window(clamp);
+            recv.ack.now = new > 0 && new >= open.saturating_mul(2);
+        }
+    }
+
+    /// The end, for `error` or without one. Data already received stays readable.
+    pub(crate) fn finish(&mut self, error: Option<Error>) {
+        self.error = self.error.or(error);
+        self.events |= Events::CLOSED;
+        self.send.purge();
+        self.recv.assembler = None;
+        self.recv.ack = Acknowledger::default();
+        self.timers = Timers::default();
+        self.syn_due = false;
+        if self.orphan {
+            self.recv.queue.clear();
+        }
+    }
+}

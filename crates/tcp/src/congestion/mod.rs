@@ -1,0 +1,142 @@
+//! Congestion control: a trait that algorithms implement, and the window they steer.
+//!
+//! Windows count packets, as in Linux. Loss detection, recovery and the timeout are the sender's; an algorithm says how
+//! the window grows on acknowledgments and what remains of it after a loss.
+mod cubic;
+mod reno;
+#[cfg(test)]
+mod tests;
+
+use core::time::Duration;
+
+use crate::Instant;
+use cubic::Cubic;
+use reno::Reno;
+
+/// The algorithms there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Algorithm {
+    /// RFC 9438.
+    #[default]
+    Cubic,
+    /// RFC 5681.
+    Reno,
+}
+
+impl Algorithm {
+    /// The name as `TCP_CONGESTION` has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Algorithm::Cubic => "cubic",
+            Algorithm::Reno => "reno",
+        }
+    }
+
+    /// The algorithm of this name.
+    pub fn from_name(name: &str) -> Option<Algorithm> {
+        [Algorithm::Cubic, Algorithm::Reno]
+            .into_iter()
+            .find(|algorithm| algorithm.name() == name)
+    }
+}
+
+/// The congestion window, in packets.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    pub(crate) size: u32,
+    pub(crate) threshold: u32,
+    /// Packets acknowledged towards the next increase by one.
+    pub(crate) credit: u32,
+}
+
+/// "No threshold yet".
+pub(crate) const INFINITE: u32 = 0x7fff_ffff;
+
+impl Window {
+    pub(crate) fn new(initial: u32) -> Window {
+        Window {
+            size: initial.max(1),
+            threshold: INFINITE,
+            credit: 0,
+        }
+    }
+
+    pub(crate) fn in_slow_start(&self) -> bool {
+        self.size < self.threshold
+    }
+
+    /// RFC 5681 3.1 without a limit per acknowledgment, as Linux (RFC 3465 with L = all that was acknowledged).
+    /// Returns what is left of `acked` beyond the threshold.
+    fn slow_start(&mut self, acked: u32) -> u32 {
+        let target = self
+            .size
+            .saturating_add(acked)
+            .min(self.threshold.max(self.size));
+        let used = target - self.size;
+        self.size = target;
+        acked - used
+    }
+
+    /// One more packet for each `every` packets acknowledged.
+    fn grow_linearly(&mut self, every: u32, acked: u32) {
+        let every = every.max(1);
+        if self.credit >= every {
+            self.credit = 0;
+            self.size += 1;
+        }
+        self.credit += acked;
+        if self.credit >= every {
+            let more = self.credit / every;
+            self.credit -= more * every;
+            self.size = self.size.saturating_add(more);
+        }
+    }
+}
+
+/// What an algorithm decides.
+pub(crate) trait Control {
+    /// `acked` packets were acknowledged while the window was what limited the sender.
+    fn acknowledged(
+        &mut self,
+        window: &mut Window,
+        acked: u32,
+        rtt: Option<Duration>,
+        now: Instant,
+    );
+    /// A loss: what the threshold is to be.
+    fn threshold_after_loss(&mut self, window: &Window) -> u32;
+    /// A retransmission timeout: what was learnt about the path is void.
+    fn timeout(&mut self);
+    /// Sending starts again after a pause.
+    fn restarted(&mut self, idle: Duration);
+}
+
+/// An algorithm with its state.
+#[derive(Debug, Clone)]
+pub(crate) enum Congestion {
+    Cubic(Cubic),
+    Reno(Reno),
+}
+
+impl Congestion {
+    pub(crate) fn new(algorithm: Algorithm) -> Congestion {
+        match algorithm {
+            Algorithm::Cubic => Congestion::Cubic(Cubic::default()),
+            Algorithm::Reno => Congestion::Reno(Reno),
+        }
+    }
+
+    pub(crate) fn algorithm(&self) -> Algorithm {
+        match self {
+            Congestion::Cubic(_) => Algorithm::Cubic,
+            Congestion::Reno(_) => Algorithm::Reno,
+        }
+    }
+
+    pub(crate) fn control(&mut self) -> &mut dyn Control {
+        match self {
+            Congestion::Cubic(cubic) => cubic,
+            Congestion::Reno(reno) => reno,
+        }
+    }
+}

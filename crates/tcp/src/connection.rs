@@ -1,0 +1,620 @@
+//! The connection: inputs, the application's calls, outputs, inspection.
+use bytes::Bytes;
+use sockeye_wire::{Payload, TcpFlags};
+
+use crate::block::Block;
+use crate::recv::urgent::{UrgentByte, UrgentRead};
+use crate::send::Fin;
+use crate::send::transmit::Plan;
+use crate::seq::{length, span};
+use crate::state::{Closed, Machine, Next, SynReceived, SynSent, TimeWaitRecord};
+use crate::timers::Timer;
+use crate::{
+    Error, Events, IcmpError, Info, Instant, OutgoingSegment, Response, Segment, Seq, Settings,
+    SocketOptions, State, Status,
+};
+
+/// One TCP connection: a plain value without clock, thread or I/O.
+///
+/// 1. *Inputs*: [`receive`](Self::receive), [`advance`](Self::advance), [`on_icmp_error`](Self::on_icmp_error).
+/// 2. *Calls of the application*: [`send`](Self::send), [`send_slice`](Self::send_slice), [`read`](Self::read),
+///    [`shutdown_send`](Self::shutdown_send), [`close`](Self::close), [`abort`](Self::abort), ... None blocks.
+/// 3. *Outputs*, to be drained after every input and call, in this order: [`poll_transmit`](Self::poll_transmit) until it
+///    gives nothing, then [`take_events`](Self::take_events), then [`deadline`](Self::deadline).
+/// 4. *Inspection*: [`state`](Self::state), [`status`](Self::status), [`info`](Self::info).
+///
+/// When [`is_finished`](Self::is_finished) there is nothing left to do on the network, but what was received may still be
+/// read; when [`time_wait`](Self::time_wait) gives a record, it can take the connection's place.
+#[derive(Debug)]
+pub struct Connection {
+    machine: Machine,
+    block: Block,
+}
+
+/// Inputs.
+impl Connection {
+    /// Active open (RFC 9293 3.10.1): SYN-SENT.
+    pub fn connect(settings: Settings, now: Instant) -> Connection {
+        let iss = settings.isn;
+        let mut block = Block::new(settings, now);
+        block.syn_due = true;
+        Connection {
+            machine: SynSent { iss, sent: None }.into(),
+            block,
+        }
+    }
+
+    /// Passive open by a SYN (RFC 9293 3.10.7.2): SYN-RECEIVED.
+    pub fn accept(settings: Settings, syn: &Segment, now: Instant) -> Connection {
+        let iss = settings.isn;
+        let mut block = Block::new(settings, now);
+        block.synchronize(syn, now);
+        block.counts.segments_in = 1;
+        block.syn_due = true;
+        Connection {
+            machine: SynReceived {
+                iss,
+                sent: None,
+                passive: true,
+            }
+            .into(),
+            block,
+        }
+    }
+
+    /// A segment of this connection has come.
+    pub fn receive(&mut self, mut segment: Segment, now: Instant) -> Response {
+        self.block.send.more = false;
+        if let Machine::Established(_) = self.machine
+            && self.block.predict(&mut segment, now)
+        {
+            return Response {
+                reset: None,
+                events: core::mem::take(&mut self.block.events),
+            };
+        }
+        let machine = core::mem::replace(&mut self.machine, Closed.into());
+        let Next { state, reset } = machine.receive(&mut self.block, segment, now);
+        self.machine = state;
+        Response {
+            reset,
+            events: core::mem::take(&mut self.block.events),
+        }
+    }
+
+    /// True if this segment would complete the handshake: a listener whose accept queue is full does not let it in.
+    pub fn completes_handshake(&self, segment: &Segment) -> bool {
+        let Machine::SynReceived(state) = &self.machine else {
+            return false;
+        };
+        segment.has(TcpFlags::ACK)
+            && !segment.flags.intersects(TcpFlags::RST | TcpFlags::SYN)
+            && segment.acknowledgment == state.iss + 1u32
+            && self.block.recv.is_acceptable(segment)
+    }
+
+    /// Time has passed: does what is due.
+    pub fn advance(&mut self, now: Instant) {
+        let block = &mut self.block;
+        if block.timers.take_due(Timer::Acknowledge, now) && block.recv.ack.scheduled {
+            block.events |= Events::DELAYED_ACK;
+            let rto = block.send.rtt.rto();
+            block.recv.ack.expired(rto);
+        }
+        if block.timers.take_due(Timer::Retransmit, now) {
+            self.retransmit_due(now);
+        }
+        if self.block.timers.take_due(Timer::Keepalive, now) {
+            self.keepalive_due(now);
+        }
+    }
+
+    fn retransmit_due(&mut self, now: Instant) {
+        let block = &mut self.block;
+        let machine = core::mem::replace(&mut self.machine, Closed.into());
+        self.machine = match machine {
+            Machine::SynSent(state) => state.retransmit(block, now),
+            Machine::SynReceived(state) => state.retransmit(block),
+            machine if machine.transmits() => match block.retransmit_due(now) {
+                Ok(()) => machine,
+                Err(error) => Next::closed(block, Some(error)).state,
+            },
+            machine => machine,
+        };
+    }
+
+    fn keepalive_due(&mut self, now: Instant) {
+        let block = &mut self.block;
+        let machine = core::mem::replace(&mut self.machine, Closed.into());
+        self.machine = match machine {
+            Machine::TimeWait(_) => Next::closed(block, None).state,
+            // An orphan's wait is over: as Linux, silently.
+            Machine::FinWait2(_) if block.orphan => Next::closed(block, None).state,
+            machine if machine.transmits() => match block.keepalive_due(now) {
+                Ok(()) => machine,
+                Err(error) => Next::closed(block, Some(error)).state,
+            },
+            machine => machine,
+        };
+    }
+
+    /// An ICMP error quoted a segment of this connection with this sequence number.
+    pub fn on_icmp_error(&mut self, kind: IcmpError, sequence: Seq, now: Instant) {
+        let block = &mut self.block;
+        // RFC 5927 4.1: it must be about something in flight.
+        if sequence.before(block.send.una) || sequence.after(block.send.nxt) {
+            return;
+        }
+        match kind {
+            IcmpError::PacketTooBig(mss) => {
+                let options = if block.timestamps {
+                    crate::block::TIMESTAMPS_LEN
+                } else {
+                    0
+                };
+                let mss = mss.saturating_sub(options).max(36);
+                if mss < block.send.mss && self.machine.transmits() {
+                    // RFC 1191 6.4: what was too long is sent again in shorter segments.
+                    block.send.mss = mss;
+                    if !block.send.flight.is_empty() {
+                        block.send.flight.mark_all_lost(false);
+                        block.restart_retransmit(now);
+                    }
+                }
+            }
+            IcmpError::Hard(error) if matches!(self.machine, Machine::SynSent(_)) => {
+                block.events |= Events::ATTEMPT_FAILED;
+                self.machine = Next::closed(block, Some(error)).state;
+            }
+            // RFC 1122 4.2.3.9, RFC 5461
+            IcmpError::Hard(error) | IcmpError::Soft(error) => block.soft_error = Some(error),
+        }
+    }
+}
+
+/// Calls of the application.
+impl Connection {
+    fn can_send(&self) -> bool {
+        matches!(
+            self.machine,
+            Machine::Established(_) | Machine::CloseWait(_)
+        ) && self.block.send.fin == Fin::None
+    }
+
+    /// How many bytes a send would take now.
+    pub fn send_room(&self) -> usize {
+        if self.can_send() {
+            length(self.block.send.room())
+        } else {
+            0
+        }
+    }
+
+    /// Queues data without copying it, as much as there is room for; 0 means that it would block or is not possible. With
+    /// `more` (`MSG_MORE`) a last short segment waits for what follows.
+    pub fn send(&mut self, mut data: Bytes, more: bool, _now: Instant) -> usize {
+        let count = data.len().min(self.send_room());
+        data.truncate(count);
+        self.block.send.queue.push_bytes(data);
+        self.note_written(count, more)
+    }
+
+    /// Queues a copy of data, as much as there is room for; see [`Connection::send`].
+    pub fn send_slice(&mut self, data: &[u8], more: bool, _now: Instant) -> usize {
+        let count = data.len().min(self.send_room());
+        self.block
+            .send
+            .queue
+            .push_slice(data.get(..count).unwrap_or_default());
+        self.note_written(count, more)
+    }
+
+    /// Queues a copy of data whose last byte is urgent (`MSG_OOB`). If there is no room for all of it, none is urgent.
+    pub fn send_urgent(&mut self, data: &[u8], now: Instant) -> usize {
+        let count = self.send_slice(data, false, now);
+        if count > 0 && count == data.len() {
+            self.block.send.urgent = Some(self.block.send.data_end());
+        }
+        count
+    }
+
+    fn note_written(&mut self, count: usize, more: bool) -> usize {
+        if count > 0 {
+            let send = &mut self.block.send;
+            send.more = more;
+            if !more {
+                send.pushed = send.data_end();
+            }
+        }
+        count
+    }
+
+    /// Copies received data out; 0 means that there is none now.
+    pub fn read(&mut self, buffer: &mut [u8], now: Instant) -> usize {
+        let count = self.block.recv.read(buffer, self.block.options.oob_inline);
+        self.block.note_read(count, now);
+        count
+    }
+
+    /// Takes received data out without a copy.
+    pub fn read_bytes(&mut self, max: usize, now: Instant) -> Payload {
+        let payload = self.block.recv.take(max, self.block.options.oob_inline);
+        self.block.note_read(payload.len(), now);
+        payload
+    }
+
+    /// Copies received data that stays in the queue, from `offset` on.
+    pub fn peek(&mut self, offset: usize, buffer: &mut [u8]) -> usize {
+        self.block
+            .recv
+            .peek(offset, buffer, self.block.options.oob_inline)
+    }
+
+    /// Reads the urgent byte (`MSG_OOB`), or looks at it.
+    pub fn read_urgent(&mut self, peek: bool) -> UrgentRead {
+        self.block
+            .recv
+            .read_urgent(peek, self.block.options.oob_inline)
+    }
+
+    /// True if the next byte to read is the urgent one (`SIOCATMARK`).
+    pub fn at_mark(&self) -> bool {
+        self.block.recv.at_mark()
+    }
+
+    /// No more will be sent (RFC 9293 3.10.4): queues the FIN.
+    pub fn shutdown_send(&mut self, _now: Instant) {
+        let machine = core::mem::replace(&mut self.machine, Closed.into());
+        self.machine = machine.finish_sending(&mut self.block);
+    }
+
+    /// No more will be received. In ESTABLISHED the peer is not told, as in Linux.
+    pub fn shutdown_receive(&mut self) {
+        self.block.receive_shut = true;
+    }
+
+    /// The application has closed the socket: unread data makes it a reset (RFC 2525 2.17), else the FIN is queued.
+    pub fn close(&mut self, now: Instant) {
+        let unread = !self.block.recv.queue.is_empty();
+        self.block.orphan = true;
+        self.block.receive_shut = true;
+        self.block.recv.queue.clear();
+        self.block.recv.urgent = None;
+        let resettable = self.needs_reset();
+        if unread && resettable {
+            self.block.events |= Events::ABORT_ON_CLOSE;
+            self.reset(None);
+            return;
+        }
+        // An orphan does not keep the connection alive.
+        if !matches!(self.machine, Machine::TimeWait(_)) {
+            self.block.timers.clear(Timer::Keepalive);
+        }
+        self.shutdown_send(now);
+        let machine = core::mem::replace(&mut self.machine, Closed.into());
+        self.machine = match machine {
+            Machine::FinWait2(state) => state.abandon(&mut self.block, now),
+            machine => machine,
+        };
+    }
+
+    /// RFC 9293 3.10.5: a reset, and the end.
+    pub fn abort(&mut self, _now: Instant) {
+        self.block.recv.queue.clear();
+        self.reset(Some(Error::Aborted));
+    }
+
+    fn needs_reset(&self) -> bool {
+        match &self.machine {
+            Machine::SynReceived(state) => state.sent.is_some(),
+            Machine::Established(_)
+            | Machine::CloseWait(_)
+            | Machine::FinWait1(_)
+            | Machine::FinWait2(_) => true,
+            _ => false,
+        }
+    }
+
+    fn reset(&mut self, error: Option<Error>) {
+        self.block.reset_due = self.needs_reset();
+        self.machine = Next::closed(&mut self.block, error).state;
+    }
+
+    /// What the owner may change. Call [`Connection::options_changed`] afterwards.
+    pub fn options_mut(&mut self) -> &mut SocketOptions {
+        &mut self.block.options
+    }
+
+    /// What the owner may change.
+    pub fn options(&self) -> &SocketOptions {
+        &self.block.options
+    }
+
+    /// The options were changed: timers and pending data follow.
+    pub fn options_changed(&mut self, now: Instant) {
+        let block = &mut self.block;
+        if !self.machine.transmits() || block.orphan {
+            return;
+        }
+        if block.options.keepalive {
+            let idle = block.options.keep_idle;
+            block
+                .timers
+                .set(Timer::Keepalive, (block.last_received + idle).max(now));
+        } else {
+            block.timers.clear(Timer::Keepalive);
+        }
+        if block.options.nodelay {
+            block.send.more = false;
+        }
+    }
+
+    /// `TCP_QUICKACK`: acknowledge at once (and what waits now), or delay as in a ping-pong.
+    pub fn set_quickack(&mut self, on: bool, _now: Instant) {
+        let ack = &mut self.block.recv.ack;
+        ack.set_ping_pong(!on);
+        if on && ack.scheduled {
+            ack.now = true;
+        }
+    }
+
+    /// `SO_SNDBUF` in `getsockopt`'s units; stops autotuning.
+    pub fn set_send_buffer(&mut self, size: usize) {
+        let size = span(size).clamp(4608, 1 << 30);
+        self.block.send.buffer = size;
+        self.block.send.buffer_max = size;
+    }
+
+    /// `SO_RCVBUF` in `getsockopt`'s units; stops autotuning. The window never shrinks.
+    pub fn set_receive_buffer(&mut self, size: usize) {
+        let size = span(size).clamp(2304, 1 << 30);
+        self.block.recv.buffer = size;
+        self.block.recv.buffer_max = size;
+    }
+
+    /// `SO_SNDBUF` and `SO_RCVBUF` as they are now.
+    pub fn buffer_sizes(&self) -> (usize, usize) {
+        (
+            length(self.block.send.buffer),
+            length(self.block.recv.buffer),
+        )
+    }
+}
+
+/// Outputs.
+impl Connection {
+    /// The next segment to send. Call until there is none.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<OutgoingSegment> {
+        let block = &mut self.block;
+        if block.reset_due {
+            block.reset_due = false;
+            let mut reset = block.stamp(block.send.nxt, TcpFlags::RST, Payload::new(), now);
+            reset.window = 0;
+            reset.flags.remove(TcpFlags::URG);
+            return Some(reset.into());
+        }
+        match &mut self.machine {
+            Machine::Closed(_) => None,
+            Machine::SynSent(state) if block.syn_due => {
+                let retransmission = block.send.retransmits > 0;
+                Some(OutgoingSegment {
+                    retransmission,
+                    ..state.transmit(block, now).into()
+                })
+            }
+            Machine::SynReceived(state) if block.syn_due => {
+                let retransmission = block.send.retransmits > 0;
+                Some(OutgoingSegment {
+                    retransmission,
+                    ..state.transmit(block, now).into()
+                })
+            }
+            Machine::SynSent(_) => None,
+            Machine::SynReceived(_) | Machine::TimeWait(_) => {
+                if !block.recv.ack.now {
+                    return None;
+                }
+                block.execute(Plan::Acknowledge, now)
+            }
+            _ => {
+                let plan = block.plan();
+                let segment = block.execute(plan, now);
+                if segment.is_none() {
+                    block.settle(now);
+                }
+                segment
+            }
+        }
+    }
+
+    /// True if [`Connection::poll_transmit`] would give a segment.
+    pub fn wants_transmit(&self, _now: Instant) -> bool {
+        let block = &self.block;
+        if block.reset_due {
+            return true;
+        }
+        match self.machine {
+            Machine::Closed(_) => false,
+            Machine::SynSent(_) => block.syn_due,
+            Machine::SynReceived(_) => block.syn_due || block.recv.ack.now,
+            Machine::TimeWait(_) => block.recv.ack.now,
+            _ => block.plan() != Plan::None,
+        }
+    }
+
+    /// When [`Connection::advance`] is to be called, if nothing else happens.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.block.timers.earliest()
+    }
+
+    /// What happened since the last [`Response`], in timers and calls.
+    pub fn take_events(&mut self) -> Events {
+        core::mem::take(&mut self.block.events)
+    }
+}
+
+/// Inspection.
+impl Connection {
+    /// The state's name.
+    pub fn state(&self) -> State {
+        self.machine.name()
+    }
+
+    /// What the application may do now.
+    pub fn status(&self) -> Status {
+        let block = &self.block;
+        let closed = matches!(self.machine, Machine::Closed(_));
+        let send = &block.send;
+        let queued = send.queue.len();
+        // sk_stream_is_writeable: what is free must be at least half of what is used.
+        let roomy = send.room() >= queued / 2 && send.room() > 0;
+        let low = block
+            .options
+            .unsent_low_water
+            .is_none_or(|limit| send.unsent() < limit);
+        let in_handshake = matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_));
+        let send_shut =
+            send.fin != Fin::None || closed || matches!(self.machine, Machine::TimeWait(_));
+        let receive_shut = block.recv.fin || block.receive_shut || closed;
+        let readable = block.recv.readable(block.options.oob_inline);
+        Status {
+            readable,
+            readable_eof: receive_shut && readable == 0,
+            writable: !in_handshake && roomy && low,
+            send_shut,
+            receive_shut,
+            urgent: block
+                .recv
+                .urgent
+                .is_some_and(|urgent| matches!(urgent.byte, UrgentByte::Here(_))),
+            error: block.error,
+        }
+    }
+
+    /// Takes the error (`SO_ERROR`).
+    pub fn take_error(&mut self) -> Option<Error> {
+        self.block
+            .error
+            .take()
+            .or_else(|| self.block.soft_error.take())
+    }
+
+    /// True if there is nothing left to do on the network.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.machine, Machine::Closed(_)) && !self.block.reset_due
+    }
+
+    /// The record that can take this connection's place, if it is in TIME-WAIT, or in FIN-WAIT-2 with the application
+    /// gone. First drain [`Connection::poll_transmit`].
+    pub fn time_wait(&self, now: Instant) -> Option<TimeWaitRecord> {
+        match &self.machine {
+            Machine::TimeWait(state) => Some(state.record.clone()),
+            Machine::FinWait2(state) => state.record(&self.block, now),
+            _ => None,
+        }
+    }
+
+    /// The record was taken by somebody else: this connection is CLOSED, as a Linux socket in TIME-WAIT is for its
+    /// application. What was received may still be read.
+    pub fn leave_time_wait(&mut self) {
+        if matches!(self.machine, Machine::TimeWait(_) | Machine::FinWait2(_)) {
+            self.machine = Next::closed(&mut self.block, None).state;
+        }
+    }
+
+    /// SND.UNA, SND.NXT, RCV.NXT.
+    pub fn numbers(&self) -> (Seq, Seq, Seq) {
+        (
+            self.block.send.una,
+            self.block.send.nxt,
+            self.block.recv.nxt,
+        )
+    }
+
+    /// Bytes written that the peer has not acknowledged (`SIOCOUTQ`), and those not sent yet (`SIOCOUTQNSD`).
+    pub fn unacknowledged(&self) -> (usize, usize) {
+        let fin = u32::from(
+            self.block.send.fin != Fin::None && !matches!(self.machine, Machine::Closed(_)),
+        );
+        let send = &self.block.send;
+        let all = if send.una == send.nxt && send.queue.len() == 0 && send.fin == Fin::Sent {
+            0
+        } else {
+            send.queue.len() + fin
+        };
+        (length(all), length(send.unsent()))
+    }
+
+    /// Heap memory that the connection owns beside queued data's own.
+    pub fn heap(&self) -> usize {
+        let block = &self.block;
+        let assembler = block
+            .recv
+            .assembler
+            .as_ref()
+            .map_or(0, |assembler| assembler.cost());
+        block.send.queue.heap() + block.send.flight.heap() + block.recv.queue.heap() + assembler
+    }
+
+    /// What `TCP_INFO` tells.
+    pub fn info(&self, now: Instant) -> Info {
+        let (block, send, recv) = (&self.block, &self.block.send, &self.block.recv);
+        let synchronized = self.state().is_synchronized();
+        Info {
+            state: self.state(),
+            ca_state: send.phase.number(),
+            retransmits: send.retransmits,
+            probes: send.probes.max(block.keep_probes),
+            backoff: send.rtt.backoff,
+            timestamps: block.timestamps && synchronized,
+            sack: block.sack && synchronized,
+            window_scale: (block.limits.window_scaling && synchronized)
+                .then_some((send.shift, recv.shift)),
+            rto: send.rtt.rto(),
+            ato: recv.ack.ato(),
+            snd_mss: u32::from(send.mss),
+            rcv_mss: u32::from(recv.mss),
+            unacked: send.flight.out,
+            sacked: send.flight.sacked,
+            lost: send.flight.lost,
+            retrans: send.flight.retransmitted,
+            last_data_sent: now - send.last,
+            last_data_recv: now - recv.ack.last,
+            last_ack_recv: now - block.last_received,
+            pmtu: u32::from(recv.told_mss) + 40,
+            rcv_ssthresh: recv.threshold,
+            rtt: send.rtt.srtt().unwrap_or_default(),
+            rttvar: send.rtt.rttvar(),
+            snd_ssthresh: send.window.threshold,
+            snd_cwnd: send.window.size,
+            advmss: u32::from(recv.told_mss),
+            reordering: crate::send::flight::DUP_THRESH,
+            rcv_rtt: core::time::Duration::from_micros(u64::from(recv.autotune.rtt)),
+            rcv_space: recv.autotune.space,
+            total_retrans: block.counts.retransmitted,
+            bytes_acked: block.counts.bytes_acked,
+            bytes_received: recv.position,
+            segs_out: block.counts.segments_out,
+            segs_in: block.counts.segments_in,
+            notsent_bytes: send.unsent(),
+            min_rtt: send.rtt.min().unwrap_or_default(),
+            data_segs_in: block.counts.data_in,
+            data_segs_out: block.counts.data_out,
+            delivered: block.counts.delivered,
+            bytes_sent: block.counts.bytes_sent + block.counts.bytes_retransmitted,
+            bytes_retrans: block.counts.bytes_retransmitted,
+            dsack_dups: block.counts.dsacks,
+            rcv_ooopack: recv.out_of_order_segments,
+            snd_wnd: send.wnd,
+            rcv_wnd: recv.window,
+            total_rto: block.counts.timeouts,
+            congestion: send.congestion.algorithm().name(),
+            send_queue: self.unacknowledged().0,
+            receive_queue: recv.queue.len(),
+            out_of_order: recv
+                .assembler
+                .as_ref()
+                .map_or(0, |assembler| assembler.bytes()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use bytes::Bytes;
+use proptest::prelude::*;
+use sockeye_wire::Payload;
+
+use super::{Assembler, SLICE_COST};
+
+/// The byte that belongs at a position, so that misplaced ones show.
+fn byte(position: u64) -> u8 {
+    (position.wrapping_mul(0x9e37_79b9) >> 13) as u8
+}
+
+fn data(start: u64, length: usize) -> Payload {
+    let bytes: Vec<u8> = (start..start + length as u64).map(byte).collect();
+    Bytes::from(bytes).into()
+}
+
+proptest! {
+    /// Against a set of positions.
+    #[test]
+    fn keeps_each_byte_once_and_gives_them_in_order(
+        pieces in prop::collection::vec((0..3000u64, 1..700usize), 1..60),
+        take_every in 1..10usize,
+    ) {
+        let mut assembler = Assembler::default();
+        let mut model: BTreeMap<u64, u8> = BTreeMap::new();
+        let mut position = 0;
+        for (index, (start, length)) in pieces.into_iter().enumerate() {
+            let start = position + 1 + start;
+            prop_assert!(assembler.insert(start, &data(start, length), usize::MAX));
+            model.extend((start..start + length as u64).map(|at| (at, byte(at))));
+            prop_assert_eq!(assembler.bytes(), model.len());
+            let (from, to) = assembler.report().next().expect("a range was just touched");
+            prop_assert!(from <= start && start + length as u64 <= to);
+            for (from, to) in assembler.report() {
+                prop_assert!((from..to).all(|at| model.contains_key(&at)));
+                prop_assert!(!model.contains_key(&to) && !model.contains_key(&(from - 1)));
+            }
+            if index % take_every == 0 {
+                // Fill the gap up to the first byte that is there.
+                position = *model.keys().next().expect("not empty");
+                let taken = assembler.take(position);
+                let mut expected = Vec::new();
+                while let Some(byte) = model.remove(&position) {
+                    expected.push(byte);
+                    position += 1;
+                }
+                prop_assert_eq!(taken.to_vec(), expected);
+                prop_assert_eq!(assembler.bytes(), model.len());
+            }
+        }
+        prop_assert!(assembler.ranges.len() <= assembler.slices.len());
+    }
+
+    #[test]
+    fn never_costs_more_than_the_limit(pieces in prop::collection::vec((0..100_000u64, 1..40usize), 1..400)) {
+        let mut assembler = Assembler::default();
+        let limit = 40 * SLICE_COST;
+        let mut refused = false;
+        for (start, length) in pieces {
+            refused |= !assembler.insert(start, &data(start, length), limit);
+            prop_assert!(assembler.cost() <= limit);
+        }
+        prop_assert!(refused || assembler.slices.len() <= 40);
+    }
+}
+
+#[test]
+fn a_filled_gap_between_two_ranges_joins_them() {
+    let mut assembler = Assembler::default();
+    for start in [10, 30, 20] {
+        assembler.insert(start, &data(start, 10), usize::MAX);
+    }
+    assert_eq!(assembler.report().collect::<Vec<_>>(), [(10, 40)]);
+    assert!(assembler.covers(15, 40));
+    assert!(!assembler.covers(15, 41));
+    assert_eq!(assembler.take(10).len(), 30);
+    assert!(assembler.is_empty());
+}
+
+#[test]
+fn ranges_are_reported_latest_first_and_at_most_four() {
+    let mut assembler = Assembler::default();
+    for start in [10, 30, 50, 70, 90, 55] {
+        assembler.insert(start, &data(start, 5), usize::MAX);
+    }
+    assert_eq!(
+        assembler.report().collect::<Vec<_>>(),
+        [(50, 60), (90, 95), (70, 75), (30, 35)]
+    );
+}

@@ -1,0 +1,221 @@
+//! The receive side of a connection: what RFC 9293 3.3.1 calls RCV, the queues behind it and when to acknowledge.
+pub(crate) mod ack;
+pub(crate) mod assembler;
+pub(crate) mod paws;
+pub(crate) mod queue;
+pub(crate) mod read;
+pub(crate) mod urgent;
+pub(crate) mod window;
+
+use alloc::boxed::Box;
+
+use sockeye_wire::{Payload, SackBlocks, TcpFlags};
+
+use crate::seq::{length, span};
+use crate::{Instant, Segment, Seq};
+use ack::Acknowledger;
+use assembler::Assembler;
+use paws::RecentTimestamp;
+use queue::ReceiveQueue;
+use urgent::Urgent;
+use window::Autotune;
+
+/// RCV. Before the peer's SYN has come only the buffer sizes mean anything.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    /// RCV.NXT
+    pub(crate) nxt: Seq,
+    /// RCV.NXT as last told to the peer.
+    pub(crate) told: Seq,
+    /// The window told with it.
+    pub(crate) window: u32,
+    /// Our window scale, applied to what we tell.
+    pub(crate) shift: u8,
+    /// The peer's FIN has been received in order.
+    pub(crate) fin: bool,
+    /// Bytes received in order: the stream position of RCV.NXT.
+    pub(crate) position: u64,
+    pub(crate) queue: ReceiveQueue,
+    pub(crate) assembler: Option<Box<Assembler>>,
+    pub(crate) urgent: Option<Urgent>,
+    /// A duplicate to report first in the next acknowledgment (RFC 2883).
+    pub(crate) dsack: Option<(Seq, Seq)>,
+    pub(crate) ack: Acknowledger,
+    pub(crate) recent: RecentTimestamp,
+    /// The segment size the peer seems to use (`rcv_mss`).
+    pub(crate) mss: u16,
+    /// The MSS we told.
+    pub(crate) told_mss: u16,
+    /// Receive buffer in Linux's units: half of it is for data.
+    pub(crate) buffer: u32,
+    pub(crate) buffer_max: u32,
+    /// The window is not opened beyond this yet (`rcv_ssthresh`).
+    pub(crate) threshold: u32,
+    pub(crate) autotune: Autotune,
+    pub(crate) out_of_order_segments: u32,
+}
+
+/// What data did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// Bytes that became readable.
+    pub(crate) bytes: usize,
+    /// The FIN is in order now.
+    pub(crate) fin: bool,
+    /// Something came beyond a gap.
+    pub(crate) out_of_order: bool,
+    /// All of it had come before.
+    pub(crate) duplicate: bool,
+    /// Some of it found no room.
+    pub(crate) dropped: bool,
+}
+
+impl Receiver {
+    /// What is left of the window last told.
+    pub(crate) fn open_window(&self) -> u32 {
+        (self.told + self.window).since_or_zero(self.nxt)
+    }
+
+    /// RFC 9293 3.10.7.4, first: is any of the segment within the window? As Linux, a segment that ends exactly at what
+    /// was acknowledged is acceptable, so that a probe's or a keepalive's acknowledgment number is looked at.
+    pub(crate) fn is_acceptable(&self, segment: &Segment) -> bool {
+        segment.end().at_or_after(self.told)
+            && segment.sequence.at_or_before(self.nxt + self.open_window())
+    }
+
+    /// Takes the data of an acceptable segment.
+    pub(crate) fn accept(&mut self, mut segment: Segment, sack: bool) -> Accepted {
+        let mut result = Accepted::default();
+        if segment.payload.is_empty() && !segment.has(TcpFlags::FIN) {
+            return result;
+        }
+        let end = segment.end();
+        if self.fin || end.at_or_before(self.nxt) {
+            // RFC 2883 4.1: say which segment came twice.
+            self.dsack = Some((segment.sequence, end));
+            result.duplicate = true;
+            return result;
+        }
+        if segment.sequence.before(self.nxt) {
+            self.dsack = Some((segment.sequence, self.nxt));
+            segment.trim_front(self.nxt.since(segment.sequence));
+        }
+        // Never more than the window that was told: the bound of the memory.
+        let room = (self.nxt + self.open_window()).since_or_zero(segment.sequence);
+        if span(segment.payload.len()) > room {
+            segment.payload.truncate(length(room));
+            segment.flags.remove(TcpFlags::FIN);
+            result.dropped = true;
+        }
+        if segment.sequence == self.nxt {
+            self.accept_in_order(
+                segment.payload,
+                segment.flags.contains(TcpFlags::FIN),
+                &mut result,
+            );
+        } else {
+            self.accept_out_of_order(&segment, sack, &mut result);
+        }
+        result
+    }
+
+    fn accept_in_order(&mut self, payload: Payload, fin: bool, result: &mut Accepted) {
+        self.push(payload, result);
+        result.fin = fin;
+        if let Some(assembler) = &mut self.assembler {
+            let more = assembler.take(self.position);
+            let ends_here = |fin: Option<u64>, position| fin.is_some_and(|fin| fin <= position);
+            result.fin |= ends_here(assembler.fin, self.position + more.len() as u64);
+            if assembler.is_empty() || result.fin {
+                self.assembler = None;
+            }
+            self.push(more, result);
+        }
+        if result.fin {
+            self.fin = true;
+            self.nxt += 1;
+            self.assembler = None;
+        }
+    }
+
+    pub(crate) fn push(&mut self, payload: Payload, result: &mut Accepted) {
+        let count = payload.len();
+        if count > 0 {
+            result.bytes += count;
+            self.nxt = self.nxt + count;
+            self.position += count as u64;
+            self.queue.push(payload);
+        }
+    }
+
+    fn accept_out_of_order(&mut self, segment: &Segment, sack: bool, result: &mut Accepted) {
+        result.out_of_order = true;
+        self.out_of_order_segments = self.out_of_order_segments.wrapping_add(1);
+        let start = self.position + u64::from(segment.sequence.since(self.nxt));
+        let end = start + segment.payload.len() as u64;
+        let limit = length(self.buffer);
+        let assembler = self.assembler.get_or_insert_default();
+        if segment.has(TcpFlags::FIN) {
+            assembler.fin = Some(end);
+        }
+        if sack && !segment.payload.is_empty() && assembler.covers(start, end) {
+            self.dsack = Some((segment.sequence, segment.sequence + segment.payload.len()));
+        }
+        result.dropped |= !assembler.insert(start, &segment.payload, limit);
+        if assembler.is_empty() {
+            self.assembler = None;
+        }
+    }
+
+    /// RFC 2018 3: what has come out of order, at most `room` blocks.
+    pub(crate) fn blocks(&self, room: usize) -> SackBlocks {
+        let dsack = self.dsack.map(|(start, end)| (start.get(), end.get()));
+        let held = self
+            .assembler
+            .iter()
+            .flat_map(|assembler| assembler.report())
+            .map(|(start, end)| {
+                // Both are less than a window ahead.
+                let at = |position: u64| {
+                    let ahead =
+                        u32::try_from(position.saturating_sub(self.position)).unwrap_or(u32::MAX);
+                    (self.nxt + ahead).get()
+                };
+                (at(start), at(end))
+            });
+        dsack.into_iter().chain(held).take(room).collect()
+    }
+
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.dsack.is_some() || self.assembler.is_some()
+    }
+
+    /// The sequence number of the next byte that the application reads.
+    pub(crate) fn read_at(&self) -> Seq {
+        self.nxt - u32::from(self.fin) - span(self.queue.len())
+    }
+
+    /// `tcp_measure_rcv_mss`: full segments tell the size that the peer uses.
+    pub(crate) fn measure(&mut self, size: usize) {
+        let size = u16::try_from(size).unwrap_or(u16::MAX);
+        if size >= self.mss {
+            self.mss = size.min(self.told_mss).max(88);
+        } else {
+            self.ack.pushed_twice |= self.ack.pushed;
+            self.ack.pushed = true;
+        }
+    }
+
+    /// How many quick acknowledgments half the window allows.
+    pub(crate) fn quick_quota(&self) -> u32 {
+        self.window / (2 * u32::from(self.mss).max(1))
+    }
+
+    /// Data came: sees to the acknowledgment's delay and the window's growth.
+    pub(crate) fn note_data(&mut self, size: usize, rto: core::time::Duration, now: Instant) {
+        self.measure(size);
+        let quota = self.quick_quota();
+        self.ack.data_received(now, quota, rto);
+        self.grow_threshold();
+    }
+}

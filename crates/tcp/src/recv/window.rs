@@ -1,0 +1,168 @@
+//! The receive window: what to tell (RFC 9293 3.8.6, with Linux's receiver-side silly-window avoidance), and its growth.
+//!
+//! The buffer is counted in Linux's units: half of it is for data. The window never shrinks.
+use core::time::Duration;
+
+use super::Receiver;
+use crate::Instant;
+use crate::seq::span;
+
+/// Measures how much the application reads in a round trip (dynamic right-sizing).
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Autotune {
+    /// Bytes read since `since`.
+    read: u32,
+    since: Instant,
+    /// The most that was read in a round trip so far.
+    pub(crate) space: u32,
+    /// The round-trip time as the receiver sees it, in us; 0 for unknown.
+    pub(crate) rtt: u32,
+    /// The stream position that ends the round trip being measured, and when it began.
+    round_end: u64,
+    round_start: Instant,
+}
+
+impl Autotune {
+    /// Starts from the window told first.
+    pub(crate) fn new(space: u32) -> Autotune {
+        Autotune {
+            space,
+            ..Autotune::default()
+        }
+    }
+}
+
+/// The space for data that a buffer of this size has (`tcp_win_from_space`).
+pub(crate) fn space_of(buffer: u32) -> u32 {
+    buffer / 2
+}
+
+/// RFC 7323 2.2: the shift that lets a window for a buffer of this size be told.
+pub(crate) fn shift_for(buffer: u32) -> u8 {
+    // As Linux: for the buffer, not only the half of it that is for data.
+    let bits = u8::try_from(buffer.max(1).ilog2()).unwrap_or(31);
+    bits.saturating_sub(15).min(14)
+}
+
+impl Receiver {
+    /// Bytes of data there is room for.
+    fn free_space(&self) -> u32 {
+        let held = self.queue.len()
+            + self
+                .assembler
+                .as_ref()
+                .map_or(0, |assembler| assembler.bytes());
+        space_of(self.buffer).saturating_sub(span(held))
+    }
+
+    /// The window to tell now, in bytes, not less than what is still open.
+    pub(crate) fn select_window(&self, clamp: Option<u32>) -> u32 {
+        let open = self.open_window();
+        let new = self.desired_window(clamp);
+        if new < open {
+            // RFC 9293 3.8.6.2.1: do not shrink. Rounded up so that scaling does not take anything back.
+            return round_up(open, self.shift).min(self.tellable());
+        }
+        new.min(self.tellable())
+    }
+
+    /// The largest window the header can tell.
+    fn tellable(&self) -> u32 {
+        u32::from(u16::MAX) << self.shift
+    }
+
+    /// RFC 9293 3.8.6.2.2 and RFC 1122 4.2.3.3, the way Linux does it.
+    pub(crate) fn desired_window(&self, clamp: Option<u32>) -> u32 {
+        let all = space_of(self.buffer);
+        let full = clamp.map_or(all, |clamp| clamp.min(all));
+        let mss = u32::from(self.mss).min(full);
+        if mss == 0 {
+            return 0;
+        }
+        let mut free = self.free_space();
+        if free < full / 2 {
+            free = round_down(free, self.shift);
+            if free < all / 16 || free < mss {
+                return 0;
+            }
+        }
+        free = free.min(self.threshold).min(full);
+        if self.shift > 0 {
+            return round_up(free, self.shift);
+        }
+        let window = self.window;
+        if window.saturating_add(mss) <= free || window > free {
+            free / mss * mss
+        } else if mss == full && free > window + full / 2 {
+            free
+        } else {
+            window
+        }
+    }
+
+    /// `tcp_grow_window`: each segment that came opens the window by two more, up to the buffer.
+    pub(crate) fn grow_threshold(&mut self) {
+        let space = space_of(self.buffer);
+        if self.threshold < space {
+            let step = 2 * u32::from(self.told_mss);
+            self.threshold = self.threshold.saturating_add(step).min(space);
+        }
+    }
+
+    /// Measures the round trip by how long a window takes to arrive (`tcp_rcv_rtt_measure`).
+    pub(crate) fn measure_round(&mut self, now: Instant) {
+        let tune = &mut self.autotune;
+        if self.position < tune.round_end {
+            return;
+        }
+        if tune.round_end > 0 {
+            let sample = now.micros_since(tune.round_start).max(1);
+            tune.rtt = if tune.rtt == 0 {
+                sample
+            } else {
+                tune.rtt.min(sample)
+            };
+        }
+        tune.round_end = self.position + u64::from(self.window);
+        tune.round_start = now;
+    }
+
+    /// `tcp_rcv_space_adjust`: `count` bytes were read; if the application keeps up, the buffer grows.
+    pub(crate) fn adjust_space(&mut self, count: usize, srtt: Option<Duration>, now: Instant) {
+        let tune = &mut self.autotune;
+        tune.read = tune.read.saturating_add(span(count));
+        let rtt = srtt.map_or(tune.rtt, |srtt| {
+            u32::try_from(srtt.as_micros())
+                .unwrap_or(u32::MAX)
+                .max(tune.rtt)
+        });
+        if rtt == 0 || now.micros_since(tune.since) < rtt {
+            return;
+        }
+        let read = tune.read;
+        tune.read = 0;
+        tune.since = now;
+        if read <= tune.space {
+            return;
+        }
+        // Twice what a round trip brought, for slow start, and more in proportion to the growth.
+        let base = u64::from(read) * 2 + 16 * u64::from(self.told_mss);
+        let growth = base * u64::from(read - tune.space) / u64::from(tune.space.max(1));
+        tune.space = read;
+        if self.buffer >= self.buffer_max {
+            return;
+        }
+        let wanted = u32::try_from((base + 2 * growth) * 2)
+            .unwrap_or(u32::MAX)
+            .min(self.buffer_max);
+        self.buffer = self.buffer.max(wanted);
+    }
+}
+
+fn round_down(value: u32, shift: u8) -> u32 {
+    value >> shift << shift
+}
+
+fn round_up(value: u32, shift: u8) -> u32 {
+    round_down(value.saturating_add((1 << shift) - 1), shift)
+}

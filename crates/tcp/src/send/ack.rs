@@ -1,0 +1,165 @@
+//! Acknowledgments (RFC 9293 3.10.7.4, fifth; RFC 5961 5; window updates; round-trip samples).
+use core::time::Duration;
+
+use sockeye_wire::TcpFlags;
+
+use super::{Fin, Phase};
+use crate::block::Block;
+use crate::timers::Timer;
+use crate::{Events, Instant, Segment};
+
+/// What an acknowledgment was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Taken; true if it covers our FIN.
+    Accepted { fin: bool },
+    /// Not acceptable: the segment is dropped.
+    Dropped,
+}
+
+impl Block {
+    /// Takes the acknowledgment, SACK blocks and window of a segment that passed the other checks.
+    pub(crate) fn acknowledge(&mut self, segment: &Segment, now: Instant) -> Verdict {
+        let ack = segment.acknowledgment;
+        let send = &mut self.send;
+        if ack.after(send.nxt) {
+            // RFC 5961 5.2, RFC 9293: something not yet sent.
+            self.challenge(now);
+            return Verdict::Dropped;
+        }
+        if ack.before(send.una) {
+            // RFC 5961 5.2: too old to be true.
+            if ack.before(send.una - send.max_wnd.max(1)) {
+                self.challenge(now);
+                return Verdict::Dropped;
+            }
+            self.take_news(segment, 0, now);
+            return Verdict::Accepted { fin: false };
+        }
+        send.probes = 0;
+        let advanced = ack.since(send.una);
+        let window_changed = self.update_window(segment);
+        let was_empty = self.send.flight.is_empty();
+        let fin = self.advance_una(advanced);
+        let duplicate = advanced == 0
+            && !was_empty
+            && !window_changed
+            && segment.payload.is_empty()
+            && !segment.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
+        if !was_empty || advanced > 0 {
+            if duplicate && !self.sack {
+                self.send.flight.count_duplicate();
+            }
+            self.take_news(segment, advanced, now);
+        }
+        if self.send.flight.is_empty() {
+            // RFC 6298 5.2; a zero window goes on being probed at the same pace.
+            if self.send.has_unsent() && self.blocked_by_window() {
+                let when = self.probe_interval();
+                self.timers.set(Timer::Retransmit, now + when);
+            } else {
+                if !self.send.has_unsent() || !self.blocked_by_window() {
+                    self.send.rtt.recover();
+                }
+                self.timers.clear(Timer::Retransmit);
+            }
+        } else if advanced > 0 {
+            // RFC 6298 5.3
+            self.restart_retransmit(now);
+        }
+        Verdict::Accepted { fin }
+    }
+
+    /// Moves SND.UNA; true if our FIN is covered.
+    fn advance_una(&mut self, advanced: u32) -> bool {
+        let send = &mut self.send;
+        if advanced == 0 {
+            return false;
+        }
+        let data = advanced.min(send.queue.len());
+        let fin = send.fin == Fin::Sent && send.una + advanced == send.nxt && advanced > data;
+        send.queue.advance(data);
+        send.una += advanced;
+        // Numbers that lie behind must not fall out of the half of the space in which they mean anything.
+        send.short_end = send.short_end.latest(send.una);
+        send.pushed = send.pushed.latest(send.una);
+        if send
+            .urgent
+            .is_some_and(|urgent| urgent.at_or_before(send.una))
+        {
+            send.urgent = None;
+        }
+        send.retransmits = 0;
+        self.counts.bytes_acked += u64::from(data);
+        self.events |= Events::ACKNOWLEDGED;
+        fin
+    }
+
+    /// What the acknowledgment says about the flight: round trip, losses, congestion.
+    fn take_news(&mut self, segment: &Segment, advanced: u32, now: Instant) {
+        let send = &mut self.send;
+        let mss = u32::from(send.mss);
+        let mut news = send.flight.acknowledge(send.una, mss);
+        if self.sack && !segment.options.sack.is_empty() {
+            send.flight
+                .tag(&segment.options.sack, send.una, send.nxt, mss, &mut news);
+            if news.dsack {
+                self.counts.dsacks = self.counts.dsacks.wrapping_add(1);
+                self.events |= Events::DSACK_RECEIVED;
+            }
+        } else if !self.sack && advanced > 0 {
+            send.flight.uncount_duplicates(news.acked);
+        }
+        self.counts.delivered = self.counts.delivered.wrapping_add(news.delivered);
+        // RFC 6298 3 (Karn), and RFC 7323 4 where a retransmission makes the time ambiguous.
+        let sample = match (news.sample, segment.options.timestamps) {
+            (Some(sent), _) => Some(now - sent),
+            (None, Some(timestamps))
+                if advanced > 0 && news.ambiguous && self.timestamps && timestamps.echo != 0 =>
+            {
+                let millis = self.timestamp(now).wrapping_sub(timestamps.echo);
+                (millis < 1 << 31).then(|| Duration::from_millis(u64::from(millis.max(1))))
+            }
+            _ => None,
+        };
+        if let Some(sample) = sample {
+            self.send.rtt.sample(sample, self.send.una, self.send.nxt);
+        } else if advanced > 0 {
+            // Linux keeps the backed-off timeout only until new data is acknowledged.
+            self.send.rtt.recover();
+        }
+        self.judge_losses(advanced > 0, news.acked);
+        let grow = matches!(self.send.phase, Phase::Open | Phase::Disorder | Phase::Loss);
+        if news.delivered > 0 && grow && self.is_window_limited() {
+            let rtt = self.send.rtt.srtt();
+            let send = &mut self.send;
+            send.congestion
+                .control()
+                .acknowledged(&mut send.window, news.delivered, rtt, now);
+            send.expand_buffer();
+        }
+    }
+
+    /// RFC 9293 3.10.7.4, fifth: SND.WND from a segment that is not older than the last one it was taken from.
+    fn update_window(&mut self, segment: &Segment) -> bool {
+        let send = &mut self.send;
+        let window = u32::from(segment.window) << send.shift;
+        let newer = segment.acknowledgment.after(send.una)
+            || segment.sequence.after(send.wl1)
+            || (segment.sequence == send.wl1 && (window > send.wnd || window == 0));
+        if !newer {
+            return false;
+        }
+        send.wl1 = segment.sequence;
+        let changed = window != send.wnd;
+        send.wnd = window;
+        send.max_wnd = send.max_wnd.max(window);
+        changed
+    }
+
+    /// RFC 7661 in spirit, `tcp_is_cwnd_limited`: a window that was not used must not grow.
+    fn is_window_limited(&self) -> bool {
+        let send = &self.send;
+        send.limited || (send.window.in_slow_start() && send.window.size < 2 * send.max_out)
+    }
+}

@@ -1,0 +1,34 @@
+//! How long to try (RFC 9293 3.8.3, RFC 1122 4.2.3.5, as Linux counts it).
+use core::time::Duration;
+
+use super::rtt::{RTO_MAX, RTO_MIN};
+
+/// The time that `count` retransmissions with doubling intervals from 200 ms on take, `retransmits_timed_out`'s model: it
+/// makes `tcp_retries2` a duration (15 are 924.6 s) that does not depend on the path.
+pub(crate) fn duration_of(count: u8) -> Duration {
+    // log2(120 s / 0.2 s)
+    let doublings = (RTO_MAX.as_millis() / RTO_MIN.as_millis()).ilog2();
+    let count = u32::from(count);
+    if count <= doublings {
+        RTO_MIN * ((2 << count) - 1)
+    } else {
+        RTO_MIN * ((2 << doublings) - 1) + RTO_MAX * (count - doublings)
+    }
+}
+
+/// `tcp_orphan_retries`, of which 0 means 8.
+pub(crate) fn orphan_retries(setting: u8) -> u8 {
+    if setting == 0 { 8 } else { setting }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fifteen_retries_take_924_6_seconds() {
+        assert_eq!(duration_of(15), Duration::from_millis(924_600));
+        assert_eq!(duration_of(3), Duration::from_secs(3));
+        assert_eq!(duration_of(0), Duration::from_millis(200));
+    }
+}

@@ -1,0 +1,173 @@
+//! The send side of a connection: what RFC 9293 3.3.1 calls SND, the queue behind it, and what may be sent.
+pub(crate) mod ack;
+pub(crate) mod flight;
+pub(crate) mod give_up;
+pub(crate) mod loss;
+pub(crate) mod queue;
+pub(crate) mod rtt;
+pub(crate) mod transmit;
+
+use crate::congestion::{Congestion, Window};
+use crate::{Instant, Seq};
+use flight::Flight;
+use queue::SendQueue;
+use rtt::RoundTrip;
+
+/// How far our FIN has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Fin {
+    #[default]
+    None,
+    /// Behind the last byte of the queue.
+    Queued,
+    Sent,
+}
+
+/// Linux's congestion avoidance states (`tcpi_ca_state`); CWR belongs to ECN, which is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Phase {
+    #[default]
+    Open,
+    /// Something came out of order, or was lost.
+    Disorder,
+    /// Fast recovery (RFC 6675 5).
+    Recovery,
+    /// After a timeout.
+    Loss,
+}
+
+impl Phase {
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Phase::Open => 0,
+            Phase::Disorder => 1,
+            Phase::Recovery => 3,
+            Phase::Loss => 4,
+        }
+    }
+}
+
+/// A segment that a timer asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Probe {
+    #[default]
+    None,
+    /// An empty segment with an old sequence number, which provokes an acknowledgment.
+    Empty,
+    /// As much new data as the window takes, whatever Nagle says.
+    Data,
+}
+
+/// SND.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    /// SND.UNA: also the place of the queue's first byte once our SYN is acknowledged.
+    pub(crate) una: Seq,
+    /// SND.NXT
+    pub(crate) nxt: Seq,
+    /// SND.WND, scaled.
+    pub(crate) wnd: u32,
+    /// SND.WL1
+    pub(crate) wl1: Seq,
+    /// The largest window the peer has told.
+    pub(crate) max_wnd: u32,
+    /// The peer's window scale.
+    pub(crate) shift: u8,
+    /// Data in a full segment, options taken off.
+    pub(crate) mss: u16,
+    pub(crate) fin: Fin,
+    pub(crate) phase: Phase,
+    pub(crate) probe: Probe,
+    /// Timeouts in a row.
+    pub(crate) retransmits: u8,
+    /// Probes in a row without an answer, of a zero window or of keepalive.
+    pub(crate) probes: u8,
+    pub(crate) queue: SendQueue,
+    pub(crate) flight: Flight,
+    pub(crate) rtt: RoundTrip,
+    pub(crate) window: Window,
+    pub(crate) congestion: Congestion,
+    /// RFC 6675 RecoveryPoint.
+    pub(crate) recovery_point: Seq,
+    /// SND.UP: behind the urgent byte, if there is one not yet acknowledged.
+    pub(crate) urgent: Option<Seq>,
+    /// The end of the last short segment sent (Minshall's Nagle).
+    pub(crate) short_end: Seq,
+    /// Up to here the application wants it pushed.
+    pub(crate) pushed: Seq,
+    /// `MSG_MORE`: more follows soon.
+    pub(crate) more: bool,
+    /// The window was what held the sender back since the last acknowledgment.
+    pub(crate) limited: bool,
+    /// The most packets out in the last window.
+    pub(crate) max_out: u32,
+    /// When the first of the timeouts in a row happened, or rather when what timed out was sent.
+    pub(crate) stalled_since: Instant,
+    /// When the first of the probes in a row was sent.
+    pub(crate) probing_since: Instant,
+    /// When data was sent last.
+    pub(crate) last: Instant,
+    /// Buffer size (`SO_SNDBUF`).
+    pub(crate) buffer: u32,
+    pub(crate) buffer_max: u32,
+}
+
+impl Sender {
+    /// The sequence number behind the last byte written.
+    pub(crate) fn data_end(&self) -> Seq {
+        self.una + self.queue.len()
+    }
+
+    /// Bytes written and not sent.
+    pub(crate) fn unsent(&self) -> u32 {
+        self.data_end().since_or_zero(self.nxt)
+    }
+
+    /// True if the FIN or data waits to be sent for the first time.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.fin == Fin::Queued || self.unsent() > 0
+    }
+
+    /// The right edge of the peer's window.
+    pub(crate) fn window_end(&self) -> Seq {
+        self.una + self.wnd
+    }
+
+    /// Data in a full segment now: no more than half of the largest window the peer has ever told, so that a small
+    /// receive buffer does not stop the sender (RFC 1122 4.2.3.4 (3)).
+    pub(crate) fn effective_mss(&self) -> u32 {
+        let mss = u32::from(self.mss);
+        let half = if self.max_wnd > 536 {
+            self.max_wnd / 2
+        } else {
+            self.max_wnd
+        };
+        if half > 0 && mss > half {
+            half.max(48)
+        } else {
+            mss
+        }
+    }
+
+    /// Bytes that may still be written.
+    pub(crate) fn room(&self) -> u32 {
+        self.buffer.saturating_sub(self.queue.len())
+    }
+
+    /// `tcp_sndbuf_expand`: room for two congestion windows.
+    pub(crate) fn expand_buffer(&mut self) {
+        let wanted = 2 * u64::from(self.window.size.max(10)) * (u64::from(self.mss) + 256);
+        let wanted = u32::try_from(wanted)
+            .unwrap_or(u32::MAX)
+            .min(self.buffer_max);
+        self.buffer = self.buffer.max(wanted);
+    }
+
+    /// Nothing will be sent any more.
+    pub(crate) fn purge(&mut self) {
+        self.queue = SendQueue::default();
+        self.flight.clear();
+        self.probe = Probe::None;
+        self.urgent = None;
+    }
+}

@@ -1,0 +1,144 @@
+//! Round-trip time and retransmission timeout (RFC 6298, as Linux computes them).
+//!
+//! Where Linux differs from the RFC: the variance follows the largest deviation of the last round trip and never gets
+//! below the minimum of 200 ms, so that RTO = SRTT + max(RTTVAR, 200 ms); a decreasing RTT weighs less into the variance.
+use core::time::Duration;
+
+use crate::Seq;
+
+/// `TCP_RTO_MIN`
+pub(crate) const RTO_MIN: Duration = Duration::from_millis(200);
+/// `TCP_RTO_MAX`
+pub(crate) const RTO_MAX: Duration = Duration::from_secs(120);
+/// `TCP_TIMEOUT_INIT` (RFC 6298 2.1)
+pub(crate) const RTO_INITIAL: Duration = Duration::from_secs(1);
+
+const RTO_MIN_MICROS: u32 = 200_000;
+
+/// All values in microseconds, scaled as in Linux: `srtt` by 8, `deviation` by 4.
+#[derive(Debug, Clone)]
+pub(crate) struct RoundTrip {
+    srtt: u32,
+    deviation: u32,
+    deviation_max: u32,
+    variance: u32,
+    /// The end of the round trip in which `deviation_max` is gathered.
+    round: Seq,
+    rto: u32,
+    pub(crate) backoff: u8,
+    min: u32,
+}
+
+impl Default for RoundTrip {
+    fn default() -> Self {
+        RoundTrip {
+            srtt: 0,
+            deviation: 0,
+            deviation_max: 0,
+            variance: 0,
+            round: Seq::new(0),
+            rto: micros(RTO_INITIAL),
+            backoff: 0,
+            min: u32::MAX,
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}
+
+impl RoundTrip {
+    /// Takes a sample; `una` and `nxt` delimit the round trip.
+    pub(crate) fn sample(&mut self, sample: Duration, una: Seq, nxt: Seq) {
+        let sample = micros(sample).max(1);
+        self.min = self.min.min(sample);
+        if self.srtt == 0 {
+            // RFC 6298 2.2
+            self.srtt = sample.saturating_mul(8);
+            self.deviation = sample.saturating_mul(2);
+            self.variance = self.deviation.max(RTO_MIN_MICROS);
+            self.deviation_max = self.variance;
+            self.round = nxt;
+        } else {
+            // RFC 6298 2.3 with alpha 1/8, beta 1/4
+            let mean = self.srtt / 8;
+            self.srtt = (self.srtt - mean).saturating_add(sample).max(1);
+            let error = sample.abs_diff(mean);
+            if sample < mean && error > self.deviation / 4 {
+                // Linux: a sudden drop says little about the variance; only an eighth of the usual weight.
+                let excess = error.saturating_sub(self.deviation / 4);
+                self.deviation = self.deviation.saturating_add(excess / 8);
+            } else {
+                self.deviation = (self.deviation - self.deviation / 4).saturating_add(error);
+            }
+            if self.deviation > self.deviation_max {
+                self.deviation_max = self.deviation;
+                self.variance = self.variance.max(self.deviation_max);
+            }
+            if una.after(self.round) {
+                if self.deviation_max < self.variance {
+                    self.variance -= (self.variance - self.deviation_max) / 4;
+                }
+                self.round = nxt;
+                self.deviation_max = RTO_MIN_MICROS;
+            }
+        }
+        self.backoff = 0;
+        self.update();
+    }
+
+    fn update(&mut self) {
+        self.rto = (self.srtt / 8)
+            .saturating_add(self.variance)
+            .min(micros(RTO_MAX));
+    }
+
+    /// RFC 6298 5.5
+    pub(crate) fn back_off(&mut self) {
+        self.backoff = self.backoff.saturating_add(1);
+        self.rto = self.rto.saturating_mul(2).min(micros(RTO_MAX));
+    }
+
+    /// New data was acknowledged: no more backoff.
+    pub(crate) fn recover(&mut self) {
+        if self.backoff > 0 {
+            self.backoff = 0;
+            if self.srtt > 0 {
+                self.update();
+            }
+        }
+    }
+
+    /// RFC 6298 5.7: after a lost SYN without a sample the first RTO is 3 s.
+    pub(crate) fn syn_was_lost(&mut self) {
+        if self.srtt == 0 {
+            self.rto = 3_000_000;
+        }
+    }
+
+    pub(crate) fn rto(&self) -> Duration {
+        Duration::from_micros(u64::from(self.rto))
+    }
+
+    /// The RTO without backoff.
+    pub(crate) fn base_rto(&self) -> Duration {
+        if self.srtt == 0 {
+            return self.rto();
+        }
+        Duration::from_micros(u64::from((self.srtt / 8).saturating_add(self.variance))).min(RTO_MAX)
+    }
+
+    /// The smoothed round-trip time, if there has been a sample.
+    pub(crate) fn srtt(&self) -> Option<Duration> {
+        (self.srtt > 0).then(|| Duration::from_micros(u64::from(self.srtt / 8)))
+    }
+
+    pub(crate) fn rttvar(&self) -> Duration {
+        Duration::from_micros(u64::from(self.deviation / 4))
+    }
+
+    pub(crate) fn min(&self) -> Option<Duration> {
+        (self.min != u32::MAX).then(|| Duration::from_micros(u64::from(self.min)))
+    }
+}

@@ -1,0 +1,380 @@
+//! What may be sent now, and the sending of it (RFC 9293 3.8.6.2.1, RFC 1122 4.2.3.4).
+//!
+//! [`Block::plan`] decides without changing anything, so that "is there something to send" and "send it" cannot disagree.
+use core::num::NonZeroU16;
+use core::time::Duration;
+
+use sockeye_wire::{Payload, SackBlocks, TcpFlags, TcpOptions};
+
+use super::queue::Access;
+use super::{Fin, Phase, Probe};
+use crate::block::Block;
+use crate::seq::span;
+use crate::timers::Timer;
+use crate::{Events, Instant, OutgoingSegment, Segment, Seq};
+
+/// The next thing to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plan {
+    None,
+    /// Retransmit so many bytes of the record at this place.
+    Again {
+        index: usize,
+        bytes: u32,
+    },
+    /// New data, with the FIN or not.
+    New {
+        bytes: u32,
+        fin: bool,
+    },
+    /// An empty segment with an old sequence number.
+    Probe,
+    /// A pure acknowledgment.
+    Acknowledge,
+}
+
+impl Block {
+    pub(crate) fn plan(&self) -> Plan {
+        self.plan_retransmission()
+            .or_else(|| self.plan_new())
+            .unwrap_or(match (self.send.probe, self.recv.ack.now) {
+                (Probe::Empty, _) => Plan::Probe,
+                (_, true) => Plan::Acknowledge,
+                _ => Plan::None,
+            })
+    }
+
+    fn quota(&self) -> u32 {
+        self.send
+            .window
+            .size
+            .saturating_sub(self.send.flight.pipe())
+    }
+
+    fn largest(&self, packets: u32, mss: u32) -> u32 {
+        let whole = (self.limits.max_super_segment / mss).max(1);
+        packets.min(whole).saturating_mul(mss)
+    }
+
+    fn plan_retransmission(&self) -> Option<Plan> {
+        let send = &self.send;
+        if send.flight.lost == 0 {
+            return None;
+        }
+        let (index, sent) = send.flight.next_lost()?;
+        let mss = self.segment_size();
+        // RFC 6675 5 step 4.3: the first retransmission goes out whatever the pipe says.
+        let first = send.phase == Phase::Recovery
+            && send.flight.retransmitted == 0
+            && sent.start == send.una;
+        let quota = self.quota().max(u32::from(first));
+        // A window taken back: only the first segment, as a probe.
+        if quota == 0 || (sent.start != send.una && sent.start.at_or_after(send.window_end())) {
+            return None;
+        }
+        let data = sent.end.since(sent.start) - u32::from(sent.has_fin());
+        Some(Plan::Again {
+            index,
+            bytes: data.min(self.largest(quota, mss)),
+        })
+    }
+
+    fn plan_new(&self) -> Option<Plan> {
+        let send = &self.send;
+        let unsent = send.unsent();
+        let fin = send.fin == Fin::Queued;
+        if unsent == 0 && !fin {
+            return None;
+        }
+        let mss = self.segment_size();
+        let window = send.window_end().since_or_zero(send.nxt);
+        if send.probe == Probe::Data && window > 0 {
+            let bytes = unsent.min(window).min(mss);
+            return Some(Plan::New {
+                bytes,
+                fin: fin && bytes == unsent && bytes < window,
+            });
+        }
+        // Linux is not strict with the last FIN.
+        let quota = if fin && unsent <= mss {
+            self.quota().max(1)
+        } else {
+            self.quota()
+        };
+        if quota == 0 {
+            return None;
+        }
+        let most = unsent.min(self.largest(quota, mss));
+        let mut bytes = most.min(window);
+        if bytes < unsent {
+            // What does not end the queue goes in full segments only (sender-side silly-window avoidance).
+            bytes -= bytes % mss;
+            if bytes == 0 {
+                return None;
+            }
+        } else if bytes % mss != 0 && !fin && !self.may_send_short(bytes % mss) {
+            bytes -= bytes % mss;
+            if bytes == 0 {
+                return None;
+            }
+        }
+        let fin = fin && bytes == unsent && bytes < window;
+        if bytes == 0 && !fin {
+            return None;
+        }
+        Some(Plan::New { bytes, fin })
+    }
+
+    /// RFC 9293 3.7.4 (Nagle), with Minshall's change: only an unacknowledged *short* segment holds back a short one.
+    fn may_send_short(&self, _length: u32) -> bool {
+        let send = &self.send;
+        if send.urgent.is_some() {
+            return true;
+        }
+        if self.options.cork || send.more {
+            return false;
+        }
+        if self.options.nodelay || send.flight.is_empty() {
+            return true;
+        }
+        !(send.short_end.after(send.una) && send.short_end.at_or_before(send.nxt))
+    }
+
+    /// Data in a full segment, given the options that will be on it.
+    fn segment_size(&self) -> u32 {
+        let mss = self.send.effective_mss();
+        match self.sack_blocks().len() {
+            0 => mss,
+            count => mss.saturating_sub(4 + 8 * span(count)).max(8),
+        }
+    }
+
+    fn sack_blocks(&self) -> SackBlocks {
+        if !self.sack || !self.recv.has_blocks() {
+            return SackBlocks::new();
+        }
+        // 40 bytes of options: 12 for timestamps, 4 for the kind and padding.
+        self.recv.blocks(if self.timestamps { 3 } else { 4 })
+    }
+
+    /// Sends what the plan says.
+    pub(crate) fn execute(&mut self, plan: Plan, now: Instant) -> Option<OutgoingSegment> {
+        match plan {
+            Plan::None => None,
+            Plan::Again { index, bytes } => self.retransmit(index, bytes, now),
+            Plan::New { bytes, fin } => Some(self.send_new(bytes, fin, now)),
+            Plan::Probe => {
+                self.send.probe = Probe::None;
+                let sequence = self.send.una - 1;
+                Some(
+                    self.stamp(sequence, TcpFlags::empty(), Payload::new(), now)
+                        .into(),
+                )
+            }
+            Plan::Acknowledge => {
+                let sequence = self.acceptable_sequence();
+                Some(
+                    self.stamp(sequence, TcpFlags::empty(), Payload::new(), now)
+                        .into(),
+                )
+            }
+        }
+    }
+
+    /// `tcp_acceptable_seq`: SND.NXT, unless the window was taken back.
+    pub(crate) fn acceptable_sequence(&self) -> Seq {
+        let send = &self.send;
+        if send.nxt.after(send.window_end()) && send.wnd > 0 {
+            send.window_end()
+        } else {
+            send.nxt
+        }
+    }
+
+    fn retransmit(&mut self, index: usize, bytes: u32, now: Instant) -> Option<OutgoingSegment> {
+        let mss = self.segment_size();
+        let packet = u32::from(self.send.mss);
+        let sent = self.send.flight.retransmit(index, bytes, packet, now)?;
+        let data = sent.end.since(sent.start) - u32::from(sent.has_fin());
+        let payload = self
+            .send
+            .queue
+            .slice(sent.start.since(self.send.una), data, Access::Again);
+        if self.send.phase == Phase::Recovery {
+            self.events |= Events::FAST_RETRANSMIT;
+        }
+        let packets = data.div_ceil(mss).max(1);
+        self.counts.retransmitted = self.counts.retransmitted.wrapping_add(packets);
+        self.counts.bytes_retransmitted += u64::from(data);
+        let mut flags = if data > 0 {
+            TcpFlags::PSH
+        } else {
+            TcpFlags::empty()
+        };
+        flags.set(TcpFlags::FIN, sent.has_fin());
+        if !self.timers.is_set(Timer::Retransmit) {
+            self.restart_retransmit(now);
+        }
+        Some(self.send_data(sent.start, flags, payload, mss, true, now))
+    }
+
+    fn send_new(&mut self, bytes: u32, fin: bool, now: Instant) -> OutgoingSegment {
+        let mss = self.segment_size();
+        self.restart_after_idle(now);
+        self.send.probe = Probe::None;
+        let send = &mut self.send;
+        let start = send.nxt;
+        let payload = send.queue.slice(start.since(send.una), bytes, Access::New);
+        let end = start + bytes;
+        // RFC 9293 3.9.1.2: push at the end of what the application wrote.
+        let push = bytes > 0 && send.pushed.after(start) && send.pushed.at_or_before(end);
+        let mut flags = if push || (end == send.data_end() && bytes > 0) {
+            TcpFlags::PSH
+        } else {
+            TcpFlags::empty()
+        };
+        flags.set(TcpFlags::FIN, fin);
+        if fin {
+            send.fin = Fin::Sent;
+        }
+        if bytes % mss != 0 {
+            send.short_end = end;
+        }
+        send.nxt = end + u32::from(fin);
+        let was_empty = send.flight.is_empty();
+        send.flight
+            .push(start, send.nxt, fin, u32::from(send.mss), now);
+        send.last = now;
+        self.counts.bytes_sent += u64::from(bytes);
+        self.recv.ack.data_sent(now);
+        if was_empty || !self.timers.is_set(Timer::Retransmit) {
+            self.restart_retransmit(now);
+        }
+        self.send_data(start, flags, payload, mss, false, now)
+    }
+
+    fn send_data(
+        &mut self,
+        sequence: Seq,
+        flags: TcpFlags,
+        payload: Payload,
+        mss: u32,
+        retransmission: bool,
+        now: Instant,
+    ) -> OutgoingSegment {
+        let length = span(payload.len());
+        let packets = length.div_ceil(mss).max(1);
+        self.counts.data_out = self.counts.data_out.wrapping_add(packets);
+        // `stamp` counts one.
+        self.counts.segments_out = self.counts.segments_out.wrapping_add(packets - 1);
+        let send = &mut self.send;
+        send.max_out = send.max_out.max(send.flight.out);
+        let segment_size = if length > mss {
+            u16::try_from(mss).ok().and_then(NonZeroU16::new)
+        } else {
+            None
+        };
+        let segment = self.stamp(sequence, flags, payload, now);
+        OutgoingSegment {
+            segment,
+            segment_size,
+            retransmission,
+        }
+    }
+
+    /// A segment with acknowledgment, window and options as they are now.
+    pub(crate) fn stamp(
+        &mut self,
+        sequence: Seq,
+        flags: TcpFlags,
+        payload: Payload,
+        now: Instant,
+    ) -> Segment {
+        let sack = self.sack_blocks();
+        self.recv.dsack = None;
+        let window = self.recv.select_window(self.options.window_clamp);
+        if window == 0 {
+            self.recv.ack.leave_quick();
+        }
+        self.recv.told = self.recv.nxt;
+        self.recv.window = window;
+        self.recv.ack.sent();
+        self.timers.clear(Timer::Acknowledge);
+        self.counts.segments_out = self.counts.segments_out.wrapping_add(1);
+        let mut segment = Segment {
+            sequence,
+            acknowledgment: self.recv.nxt,
+            flags: flags | TcpFlags::ACK,
+            window: u16::try_from(window >> self.recv.shift).unwrap_or(u16::MAX),
+            urgent: 0,
+            options: TcpOptions {
+                timestamps: self.timestamps_option(now),
+                sack,
+                ..TcpOptions::NONE
+            },
+            payload,
+        };
+        self.mark_urgent(&mut segment);
+        segment
+    }
+
+    /// RFC 6093: the pointer names the byte behind the urgent one, as all implementations have it.
+    fn mark_urgent(&self, segment: &mut Segment) {
+        if let Some(urgent) = self.send.urgent
+            && segment.sequence.before(urgent)
+        {
+            match u16::try_from(urgent.since(segment.sequence)) {
+                Ok(pointer) => {
+                    segment.urgent = pointer;
+                    segment.flags |= TcpFlags::URG;
+                }
+                Err(_) if (segment.sequence + 0xffffu32).after(self.send.nxt) => {
+                    segment.urgent = u16::MAX;
+                    segment.flags |= TcpFlags::URG;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// RFC 5681 4.1, `tcp_cwnd_restart`: after a pause the window halves for each timeout it lasted.
+    fn restart_after_idle(&mut self, now: Instant) {
+        let send = &mut self.send;
+        if !send.flight.is_empty() {
+            return;
+        }
+        send.max_out = 0;
+        let idle = now - send.last;
+        let rto = send.rtt.rto();
+        if !self.limits.slow_start_after_idle || idle <= rto {
+            return;
+        }
+        let floor = u32::from(self.limits.initial_window).min(send.window.size);
+        // What it had been is worth remembering: three quarters of it.
+        send.window.threshold = send
+            .window
+            .threshold
+            .max(send.window.size / 2 + send.window.size / 4);
+        let mut left = idle;
+        while left > rto && send.window.size > floor {
+            send.window.size = (send.window.size / 2).max(floor);
+            left = left.saturating_sub(rto.max(Duration::from_millis(1)));
+        }
+        send.window.credit = 0;
+        send.congestion.control().restarted(idle);
+    }
+
+    /// Nothing more goes out: notes why, and sees that a timer will look again if the peer says nothing.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        let waiting = self.send.has_unsent();
+        self.send.limited =
+            waiting && self.quota() == 0 || (self.send.limited && !self.send.flight.is_empty());
+        if self.send.probe == Probe::Data {
+            self.send.probe = Probe::None;
+        }
+        if waiting && self.send.flight.is_empty() && !self.timers.is_set(Timer::Retransmit) {
+            let when = self.probe_interval();
+            self.timers.set(Timer::Retransmit, now + when);
+        }
+    }
+}

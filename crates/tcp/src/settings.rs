@@ -1,0 +1,157 @@
+//! What a host and a socket decide about a connection.
+//!
+//! [`Settings`] is fixed when the connection is opened; the defaults are those of a current Linux.
+//! [`SocketOptions`] may change at any time through [`crate::Connection::options_mut`].
+use core::time::Duration;
+
+use crate::Seq;
+use crate::congestion::Algorithm;
+
+/// What is fixed when a connection is opened.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Initial send sequence number (RFC 6528 says how to choose it).
+    pub isn: Seq,
+    /// Added to the millisecond clock for TSval (RFC 7323 7.1).
+    pub timestamp_offset: u32,
+    /// The MSS to advertise: the interface's MTU less the IP and TCP headers without options. What is sent is limited
+    /// by it, too.
+    pub local_mss: u16,
+    /// The MSS of a peer that names none: 536 over IPv4, 1220 over IPv6 (RFC 9293 3.7.1).
+    pub default_mss: u16,
+    /// The longest payload of one [`crate::OutgoingSegment`]; more than one MSS makes super-segments.
+    pub max_super_segment: usize,
+    /// `SO_RCVBUF` as `getsockopt` tells it (`tcp_rmem[1]`). As in Linux half of it is for data.
+    pub receive_buffer: usize,
+    /// Autotuning may grow the receive buffer up to this (`tcp_rmem[2]`); the window scale is chosen for it.
+    /// No more than `receive_buffer` switches autotuning off (a set `SO_RCVBUF`).
+    pub receive_buffer_max: usize,
+    /// `SO_SNDBUF` as `getsockopt` tells it (`tcp_wmem[1]`).
+    pub send_buffer: usize,
+    /// The send buffer grows with the congestion window up to this (`tcp_wmem[2]`).
+    pub send_buffer_max: usize,
+    /// Initial congestion window in segments (RFC 6928).
+    pub initial_window: u32,
+    /// Offer or accept window scaling (`tcp_window_scaling`).
+    pub window_scaling: bool,
+    /// Offer or accept timestamps (`tcp_timestamps`).
+    pub timestamps: bool,
+    /// Offer or accept SACK (`tcp_sack`).
+    pub sack: bool,
+    /// Report duplicates by SACK (RFC 2883, `tcp_dsack`).
+    pub dsack: bool,
+    /// Retransmissions of a SYN with growing intervals (`tcp_syn_retries`).
+    pub syn_retries: u8,
+    /// Retransmissions of a SYN at the initial interval before those (`tcp_syn_linear_timeouts`).
+    pub syn_linear_timeouts: u8,
+    /// Retransmissions of a SYN-ACK (`tcp_synack_retries`).
+    pub synack_retries: u8,
+    /// Timeouts after which the path is suspected (`tcp_retries1`).
+    pub retries1: u8,
+    /// Timeouts after which the connection is given up (`tcp_retries2`).
+    pub retries2: u8,
+    /// The same when the application is gone (`tcp_orphan_retries`; 0 means 8).
+    pub orphan_retries: u8,
+    /// How long an orphan stays in FIN-WAIT-2 (`tcp_fin_timeout`).
+    pub fin_timeout: Duration,
+    /// Start slowly again after an idle time (`tcp_slow_start_after_idle`).
+    pub slow_start_after_idle: bool,
+    /// Congestion control.
+    pub congestion: Algorithm,
+    /// The socket's options at open.
+    pub options: SocketOptions,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            isn: Seq::new(0),
+            timestamp_offset: 0,
+            local_mss: 1460,
+            default_mss: 536,
+            max_super_segment: 65_535,
+            receive_buffer: 131_072,
+            receive_buffer_max: 6 << 20,
+            send_buffer: 16_384,
+            send_buffer_max: 4 << 20,
+            initial_window: 10,
+            window_scaling: true,
+            timestamps: true,
+            sack: true,
+            dsack: true,
+            syn_retries: 6,
+            syn_linear_timeouts: 4,
+            synack_retries: 5,
+            retries1: 3,
+            retries2: 15,
+            orphan_retries: 0,
+            fin_timeout: Duration::from_secs(60),
+            slow_start_after_idle: true,
+            congestion: Algorithm::Cubic,
+            options: SocketOptions::default(),
+        }
+    }
+}
+
+/// What a socket's owner may change at any time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// `TCP_NODELAY`: no Nagle.
+    pub nodelay: bool,
+    /// `TCP_CORK`: only full segments.
+    pub cork: bool,
+    /// `SO_KEEPALIVE`.
+    pub keepalive: bool,
+    /// `SO_OOBINLINE`: urgent data stays in the stream.
+    pub oob_inline: bool,
+    /// `TCP_KEEPCNT`.
+    pub keep_count: u8,
+    /// `TCP_KEEPIDLE`.
+    pub keep_idle: Duration,
+    /// `TCP_KEEPINTVL`.
+    pub keep_interval: Duration,
+    /// `TCP_USER_TIMEOUT`.
+    pub user_timeout: Option<Duration>,
+    /// `TCP_LINGER2`.
+    pub linger2: Linger2,
+    /// `TCP_MAXSEG`: an upper bound of the MSS, advertised and used. Effective before the handshake.
+    pub max_segment: Option<u16>,
+    /// `TCP_WINDOW_CLAMP`: an upper bound of the advertised window.
+    pub window_clamp: Option<u32>,
+    /// `TCP_NOTSENT_LOWAT`: not writable while so many bytes are unsent.
+    pub unsent_low_water: Option<u32>,
+    /// `SO_RCVLOWAT`.
+    pub receive_low_water: u32,
+}
+
+impl Default for SocketOptions {
+    fn default() -> Self {
+        SocketOptions {
+            nodelay: false,
+            cork: false,
+            keepalive: false,
+            oob_inline: false,
+            keep_count: 9,
+            keep_idle: Duration::from_secs(7200),
+            keep_interval: Duration::from_secs(75),
+            user_timeout: None,
+            linger2: Linger2::Default,
+            max_segment: None,
+            window_clamp: None,
+            unsent_low_water: None,
+            receive_low_water: 1,
+        }
+    }
+}
+
+/// `TCP_LINGER2`: how long an orphan stays in FIN-WAIT-2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Linger2 {
+    /// As `tcp_fin_timeout` says.
+    #[default]
+    Default,
+    /// Not at all: the connection is reset (a negative value).
+    None,
+    /// So many seconds.
+    Seconds(u32),
+}

@@ -1,0 +1,91 @@
+//! ESTABLISHED: "represents an open connection, data received can be delivered to the user. The normal state for the data
+//! transfer phase of the connection."
+use sockeye_wire::TcpFlags;
+
+use super::screen::Screen;
+use super::{CloseWait, Next};
+use crate::block::Block;
+use crate::recv::Accepted;
+use crate::send::ack::Verdict;
+use crate::{Events, Instant, Segment, State};
+
+#[derive(Debug)]
+pub(crate) struct Established;
+
+impl Established {
+    /// RFC 9293 3.10.7.4
+    pub(crate) fn receive(self, block: &mut Block, segment: Segment, now: Instant) -> Next {
+        match block.screen(&segment, State::Established, now) {
+            Screen::Drop => return self.into(),
+            Screen::Reset => {
+                let error = block.reset_error(State::Established);
+                return Next::closed(block, error);
+            }
+            Screen::Pass => {}
+        }
+        if block.take_acknowledgment(&segment, now) == Verdict::Dropped {
+            return self.into();
+        }
+        if block.take_data(segment, now) {
+            return CloseWait.into();
+        }
+        self.into()
+    }
+}
+
+impl Block {
+    /// Header prediction (Van Jacobson): a segment that is just what was expected needs none of the checks. True if it
+    /// was taken; its payload is moved out then.
+    pub(crate) fn predict(&mut self, segment: &mut Segment, now: Instant) -> bool {
+        let plain = segment.flags - TcpFlags::PSH == TcpFlags::ACK;
+        let recv = &self.recv;
+        if !plain
+            || segment.sequence != recv.nxt
+            || recv.assembler.is_some()
+            || recv.urgent.is_some()
+            || !segment.options.sack.is_empty()
+        {
+            return false;
+        }
+        let size = segment.payload.len();
+        let length = crate::seq::span(size);
+        if length > recv.open_window()
+            || segment.acknowledgment.before(self.send.una)
+            || segment.acknowledgment.after(self.send.nxt)
+            // A pure acknowledgment that acknowledges nothing may be a duplicate one.
+            || (size == 0 && segment.acknowledgment == self.send.una)
+        {
+            return false;
+        }
+        match (self.timestamps, segment.options.timestamps) {
+            (false, _) => {}
+            (true, Some(timestamps)) => {
+                if recv.recent.rejects(timestamps.value, now) {
+                    return false;
+                }
+                // RFC 7323 4.3 (2)
+                if segment.sequence.at_or_before(recv.told) {
+                    self.recv.recent.update(timestamps.value, now);
+                }
+            }
+            (true, None) => return false,
+        }
+        self.counts.segments_in = self.counts.segments_in.wrapping_add(1);
+        self.last_received = now;
+        self.keep_probes = 0;
+        self.events |= Events::HEADER_PREDICTED;
+        // Cannot be dropped: the acknowledgment is between SND.UNA and SND.NXT.
+        let _ = self.acknowledge(segment, now);
+        if size > 0 {
+            self.counts.data_in = self.counts.data_in.wrapping_add(1);
+            self.events |= Events::READABLE;
+            let payload = core::mem::take(&mut segment.payload);
+            self.recv.push(payload, &mut Accepted::default());
+            let rto = self.send.rtt.rto();
+            self.recv.note_data(size, rto, now);
+            self.recv.measure_round(now);
+            self.schedule_ack(now);
+        }
+        true
+    }
+}

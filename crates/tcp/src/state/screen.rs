@@ -1,0 +1,207 @@
+//! What every synchronized state asks of a segment first (RFC 9293 3.10.7.4, first to fourth), and what most do with it
+//! then (fifth to seventh).
+use sockeye_wire::TcpFlags;
+
+use crate::block::Block;
+use crate::send::Fin;
+use crate::send::ack::Verdict;
+use crate::{Error, Events, Instant, Segment, State};
+
+/// The outcome of the checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Screen {
+    /// Look further.
+    Pass,
+    /// Nothing more to do with it.
+    Drop,
+    /// A valid reset.
+    Reset,
+}
+
+impl Block {
+    /// RFC 9293 3.10.7.4 first to fourth, with RFC 7323 5.3 and RFC 5961 3 and 4.
+    pub(crate) fn screen(&mut self, segment: &Segment, state: State, now: Instant) -> Screen {
+        self.counts.segments_in = self.counts.segments_in.wrapping_add(1);
+        let reset = segment.has(TcpFlags::RST);
+        if let (true, Some(timestamps)) = (self.timestamps, segment.options.timestamps)
+            && self.recv.recent.rejects(timestamps.value, now)
+            && !reset
+            && !self.is_reordered_ack(segment, timestamps.value)
+        {
+            // RFC 7323 5.3 R1
+            self.events |= Events::PAWS_DROP;
+            self.answer_unacceptable(segment, now);
+            return Screen::Drop;
+        }
+        if !self.recv.is_acceptable(segment) {
+            self.events |= Events::OUT_OF_WINDOW;
+            if reset {
+                // Linux: a reset just before the FIN that it crossed.
+                let after_fin = matches!(state, State::CloseWait | State::LastAck | State::Closing);
+                if after_fin && segment.sequence == self.recv.nxt - 1 {
+                    return Screen::Reset;
+                }
+            } else if segment.has(TcpFlags::SYN) {
+                self.challenge_syn(now);
+            } else {
+                self.note_duplicate(segment);
+                self.answer_unacceptable(segment, now);
+            }
+            return Screen::Drop;
+        }
+        if reset {
+            // RFC 5961 3.2: only the exact sequence number resets. As Linux, also the end of what has come out of order.
+            let highest = self
+                .recv
+                .blocks(4)
+                .iter()
+                .map(|(_, end)| end)
+                .any(|end| end == segment.sequence.get());
+            if segment.sequence == self.recv.nxt || highest {
+                return Screen::Reset;
+            }
+            self.challenge(now);
+            return Screen::Drop;
+        }
+        if segment.has(TcpFlags::SYN) {
+            // RFC 5961 4.2
+            self.challenge_syn(now);
+            return Screen::Drop;
+        }
+        if !segment.has(TcpFlags::ACK) {
+            return Screen::Drop;
+        }
+        self.last_received = now;
+        self.keep_probes = 0;
+        Screen::Pass
+    }
+
+    fn challenge_syn(&mut self, now: Instant) {
+        self.events |= Events::SYN_CHALLENGE;
+        self.challenge(now);
+    }
+
+    /// A segment that came before: its sender should know (RFC 2883), and quickly.
+    fn note_duplicate(&mut self, segment: &Segment) {
+        if segment.length() > 0 && segment.end().at_or_before(self.recv.nxt) {
+            self.events |= Events::DUPLICATE;
+            if self.sack && self.limits.dsack {
+                self.recv.dsack = Some((segment.sequence, segment.end()));
+            }
+            let quota = self.recv.quick_quota();
+            self.recv.ack.force_quick(quota);
+        }
+    }
+
+    /// `tcp_disordered_ack`: an empty acknowledgment overtaken by a later one is no reason to answer, and does no harm.
+    fn is_reordered_ack(&self, segment: &Segment, value: u32) -> bool {
+        let age = self.recv.recent.value.wrapping_sub(value);
+        let limit = u32::try_from(self.send.rtt.rto().as_millis()).unwrap_or(u32::MAX);
+        segment.payload.is_empty()
+            && segment.length() == 0
+            && segment.sequence == self.recv.nxt
+            && segment.acknowledgment == self.send.una
+            && (u32::from(segment.window) << self.send.shift) == self.send.wnd
+            && age <= limit
+    }
+
+    /// RFC 7323 4.3 (2): remembers the timestamp of a segment that spans what was acknowledged last.
+    pub(crate) fn remember_timestamp(&mut self, segment: &Segment, now: Instant) {
+        if let (true, Some(timestamps)) = (self.timestamps, segment.options.timestamps)
+            && segment.sequence.at_or_before(self.recv.told)
+            && timestamps
+                .value
+                .wrapping_sub(self.recv.recent.value)
+                .cast_signed()
+                >= 0
+        {
+            self.recv.recent.update(timestamps.value, now);
+        }
+    }
+
+    /// RFC 9293 3.10.7.4 fifth. Not for SYN-RECEIVED.
+    pub(crate) fn take_acknowledgment(&mut self, segment: &Segment, now: Instant) -> Verdict {
+        let verdict = self.acknowledge(segment, now);
+        if verdict != Verdict::Dropped {
+            self.remember_timestamp(segment, now);
+        }
+        verdict
+    }
+
+    /// Sixth to eighth: urgent pointer, data, FIN. True if the FIN is in order now.
+    pub(crate) fn take_data(&mut self, segment: Segment, now: Instant) -> bool {
+        if segment.has(TcpFlags::URG) && segment.urgent > 0 {
+            let pointer = segment.sequence + u32::from(segment.urgent);
+            if self.recv.announce_urgent(pointer) {
+                self.events |= Events::URGENT;
+            }
+        }
+        let size = segment.payload.len();
+        let fin = segment.has(TcpFlags::FIN);
+        if size == 0 && !fin {
+            return false;
+        }
+        let accepted = self.recv.accept(segment, self.sack);
+        if !self.sack || !self.limits.dsack {
+            self.recv.dsack = None;
+        }
+        if size > 0 {
+            self.counts.data_in = self.counts.data_in.wrapping_add(1);
+        }
+        if accepted.bytes > 0 {
+            self.events |= Events::READABLE;
+            let rto = self.send.rtt.rto();
+            self.recv.note_data(size, rto, now);
+            self.recv.measure_round(now);
+            self.recv.find_urgent();
+        }
+        if accepted.out_of_order {
+            self.events |= Events::OUT_OF_ORDER;
+            self.recv.ack.now = true;
+        }
+        if accepted.dropped {
+            self.events |= Events::NO_ROOM;
+            self.recv.ack.now = true;
+        }
+        if accepted.duplicate {
+            self.events |= Events::DUPLICATE;
+            let quota = self.recv.quick_quota();
+            self.recv.ack.force_quick(quota);
+            self.recv.ack.now = true;
+        }
+        if accepted.fin {
+            self.events |= Events::FIN;
+            // RFC 9293 3.10.7.4, eighth: acknowledge the FIN.
+            self.recv.ack.now = true;
+        }
+        self.schedule_ack(now);
+        accepted.fin
+    }
+
+    /// A valid reset came: which error that is (`tcp_reset`).
+    pub(crate) fn reset_error(&mut self, state: State) -> Option<Error> {
+        self.events |= Events::RESET;
+        match state {
+            State::CloseWait => Some(Error::BrokenPipe),
+            _ => Some(Error::Reset),
+        }
+    }
+
+    /// RFC 1122 4.2.2.13, RFC 2525 2.17: data for an application that will never read it is answered with a reset.
+    pub(crate) fn refuses_data(&mut self, segment: &Segment) -> bool {
+        let data_end = segment.end() - u32::from(segment.has(TcpFlags::FIN));
+        let refuses =
+            self.receive_shut && !segment.payload.is_empty() && data_end.after(self.recv.nxt);
+        if refuses {
+            self.events |= Events::ABORT_ON_DATA;
+        }
+        refuses
+    }
+
+    pub(crate) fn queue_fin(&mut self) {
+        if self.send.fin == Fin::None {
+            self.send.fin = Fin::Queued;
+            self.send.more = false;
+        }
+    }
+}

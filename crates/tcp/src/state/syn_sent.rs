@@ -1,0 +1,162 @@
+//! SYN-SENT: "represents waiting for a matching connection request after having sent a connection request".
+use sockeye_wire::{TcpFlags, TcpOptions};
+
+use super::{Established, Machine, Next, SynReceived};
+use crate::block::Block;
+use crate::segment::reset_for;
+use crate::timers::Timer;
+use crate::{Error, Events, Instant, Segment, Seq};
+
+/// Sending is not possible yet, closing forgets everything.
+#[derive(Debug)]
+pub(crate) struct SynSent {
+    /// ISS
+    pub(crate) iss: Seq,
+    /// When the SYN was sent first; `None` before.
+    pub(crate) sent: Option<Instant>,
+}
+
+impl SynSent {
+    /// RFC 9293 3.10.7.3
+    pub(crate) fn receive(self, block: &mut Block, segment: Segment, now: Instant) -> Next {
+        block.counts.segments_in = block.counts.segments_in.wrapping_add(1);
+        let ack = segment.has(TcpFlags::ACK);
+        if ack {
+            let unacceptable = segment.acknowledgment != self.iss + 1u32 || self.sent.is_none();
+            // RFC 7323 3.2: an echo that cannot be ours belongs to another incarnation.
+            let stale = matches!((block.timestamps, self.sent, segment.options.timestamps), (true, Some(sent), Some(t))
+                if t.echo != 0 && (t.echo.wrapping_sub(block.timestamp(sent)).cast_signed() < 0
+                    || block.timestamp(now).wrapping_sub(t.echo).cast_signed() < 0));
+            if unacceptable || stale {
+                return Next {
+                    reset: reset_for(&segment),
+                    ..self.into()
+                };
+            }
+        }
+        if segment.has(TcpFlags::RST) {
+            if !ack {
+                return self.into();
+            }
+            block.events |= Events::ATTEMPT_FAILED;
+            return Next::closed(block, Some(Error::ConnectionRefused));
+        }
+        if !segment.has(TcpFlags::SYN) {
+            return self.into();
+        }
+        block.synchronize(&segment, now);
+        if !ack {
+            // RFC 9293 3.5 figure 7: simultaneous open. The SYN is sent again, with an acknowledgment.
+            block.send.nxt = self.iss + 1u32;
+            block.syn_due = true;
+            block.send.retransmits = 0;
+            block.timers.clear(Timer::Retransmit);
+            return SynReceived {
+                iss: self.iss,
+                sent: self.sent,
+                passive: false,
+            }
+            .into();
+        }
+        block.send.una = segment.acknowledgment;
+        block.send.nxt = block.send.una;
+        if block.send.retransmits > 0 {
+            // RFC 6298 5.7, RFC 6928 2: a lost SYN.
+            block.send.rtt.syn_was_lost();
+            block.send.window.size = 1;
+        }
+        if let (Some(sent), 0) = (self.sent, block.send.retransmits) {
+            block
+                .send
+                .rtt
+                .sample(now - sent, block.send.una, block.send.nxt);
+        }
+        block.establish(now);
+        block.recv.ack.now = true;
+        // Data that came with the SYN-ACK.
+        let mut rest = segment;
+        rest.trim_front(1);
+        rest.flags.remove(TcpFlags::SYN);
+        if block.take_data(rest, now) {
+            return super::CloseWait.into();
+        }
+        Established.into()
+    }
+
+    /// The SYN's timer is due.
+    pub(crate) fn retransmit(self, block: &mut Block, now: Instant) -> Machine {
+        let limits = &block.limits;
+        let over = match block.options.user_timeout {
+            Some(limit) => self.sent.is_some_and(|sent| now - sent >= limit),
+            None => {
+                block.send.retransmits
+                    >= limits
+                        .syn_retries
+                        .saturating_add(limits.syn_linear_timeouts)
+            }
+        };
+        if over {
+            block.events |= Events::ATTEMPT_FAILED | Events::ABORT_ON_TIMEOUT;
+            let error = block.soft_error.take().unwrap_or(Error::TimedOut);
+            return Next::closed(block, Some(error)).state;
+        }
+        block.events |= Events::TIMEOUT;
+        block.send.retransmits += 1;
+        block.counts.timeouts = block.counts.timeouts.saturating_add(1);
+        // Linux repeats the first few at the same interval (tcp_syn_linear_timeouts).
+        if block.send.retransmits > limits.syn_linear_timeouts {
+            block.send.rtt.back_off();
+        }
+        block.syn_due = true;
+        self.into()
+    }
+
+    pub(crate) fn transmit(&mut self, block: &mut Block, now: Instant) -> Segment {
+        self.sent.get_or_insert(now);
+        block.send.nxt = self.iss + 1u32;
+        block.restart_retransmit(now);
+        block.syn_segment(self.iss, TcpFlags::SYN, now)
+    }
+}
+
+impl Block {
+    /// A SYN or SYN-ACK with the options we offer, or accept.
+    pub(super) fn syn_segment(&mut self, iss: Seq, flags: TcpFlags, now: Instant) -> Segment {
+        self.syn_due = false;
+        self.counts.segments_out = self.counts.segments_out.wrapping_add(1);
+        if self.send.retransmits > 0 {
+            self.counts.retransmitted = self.counts.retransmitted.wrapping_add(1);
+        }
+        // RFC 7323 2.2: not scaled in a SYN.
+        self.recv.window = self.recv.window.min(u32::from(u16::MAX));
+        self.recv.told = self.recv.nxt;
+        let acknowledges = flags.contains(TcpFlags::ACK);
+        let echo = if acknowledges {
+            self.recv.recent.value
+        } else {
+            0
+        };
+        let timestamps = self.timestamps_option(now).map(|mut timestamps| {
+            timestamps.echo = echo;
+            timestamps
+        });
+        Segment {
+            sequence: iss,
+            acknowledgment: if acknowledges {
+                self.recv.nxt
+            } else {
+                Seq::new(0)
+            },
+            flags,
+            window: u16::try_from(self.recv.window).unwrap_or(u16::MAX),
+            options: TcpOptions {
+                mss: Some(self.recv.told_mss),
+                window_scale: self.limits.window_scaling.then_some(self.recv.shift),
+                sack_permitted: self.sack,
+                timestamps,
+                ..TcpOptions::NONE
+            },
+            ..Segment::default()
+        }
+    }
+}
