@@ -134,7 +134,11 @@ fn command_line(
     let mut push = |words: &[&str]| line.extend(words.iter().map(|&word| word.to_owned()));
     let netns = stage.path().join("scenarios/netns.sh");
     let netns = netns.to_str().context("a stage that is not UTF-8")?;
-    let up = if matches!(arm, Arm::Inside(_)) { "down" } else { "up" };
+    let up = if matches!(arm, Arm::Inside(_)) {
+        "down"
+    } else {
+        "up"
+    };
     if need::is_root() {
         push(&["unshare", "--net", "bash", netns, up]);
     } else if !matches!(arm, Arm::Inside(_)) {

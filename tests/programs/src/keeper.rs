@@ -213,9 +213,14 @@ fn processes_below(root: Pid) -> Vec<Process> {
     let mut found = Vec::new();
     let mut parents = vec![root.as_raw_nonzero().get()];
     while let Some(parent) = parents.pop() {
-        let (children, others): (Vec<_>, Vec<_>) =
-            all.into_iter().partition(|process| process.parent == parent);
-        parents.extend(children.iter().map(|child| child.pid.as_raw_nonzero().get()));
+        let (children, others): (Vec<_>, Vec<_>) = all
+            .into_iter()
+            .partition(|process| process.parent == parent);
+        parents.extend(
+            children
+                .iter()
+                .map(|child| child.pid.as_raw_nonzero().get()),
+        );
         found.extend(children);
         all = others;
     }

@@ -70,11 +70,21 @@ const SCENARIOS: &[Scenario] = &[
     inside("python-dual-stack", &[PYTHON]),
     inside(
         "nginx",
-        &[Program("nginx"), Program("wrk"), Program("ab"), Program("curl")],
+        &[
+            Program("nginx"),
+            Program("wrk"),
+            Program("ab"),
+            Program("curl"),
+        ],
     ),
     inside(
         "nginx-reuseport",
-        &[Program("nginx"), Program("wrk"), Program("ab"), Program("curl")],
+        &[
+            Program("nginx"),
+            Program("wrk"),
+            Program("ab"),
+            Program("curl"),
+        ],
     ),
     inside(
         "redis",
@@ -133,7 +143,12 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
             for loopback in [Loopback::Direct, Loopback::Stack] {
                 let name = format!("{}::{user}::{loopback}", scenario.name);
                 let mut needs = scenario.needs.to_vec();
-                needs.extend([Program("bash"), Program("unshare"), Program("ip"), Program("setpriv")]);
+                needs.extend([
+                    Program("bash"),
+                    Program("unshare"),
+                    Program("ip"),
+                    Program("setpriv"),
+                ]);
                 needs.push(Namespace);
                 needs.extend(user.needs());
                 let (stage, natives) = (Arc::clone(stage), Arc::clone(&natives));
@@ -167,7 +182,9 @@ pub fn trial(
 
 /// Native outcomes, each made once however many arms are compared with it.
 #[derive(Default)]
-struct Natives(Mutex<HashMap<(&'static str, User), Arc<OnceLock<Arc<NativeResult>>>>>);
+struct Natives(Mutex<HashMap<(&'static str, User), NativeCell>>);
+
+type NativeCell = Arc<OnceLock<Arc<NativeResult>>>;
 
 type NativeResult = Result<Outcome, String>;
 
@@ -229,12 +246,7 @@ fn compare(
     Ok(())
 }
 
-fn check(
-    stage: &Stage,
-    scenario: Scenario,
-    user: User,
-    loopback: Loopback,
-) -> Result<(), Failed> {
+fn check(stage: &Stage, scenario: Scenario, user: User, loopback: Loopback) -> Result<(), Failed> {
     let outcome = run(stage, Arm::Outside(loopback), scenario, user)?;
     clean(&outcome)
 }

@@ -18,8 +18,9 @@ fn main() -> ExitCode {
         };
     }
     let mut arguments = Arguments::from_args();
-    // Most scenarios load a core or two by themselves; more side by side would only make deadlines meaningless.
-    arguments.test_threads.get_or_insert(2);
+    // Most scenarios load a core or two by themselves, and CPython's wait most of the time; more side by side would only
+    // make deadlines meaningless.
+    arguments.test_threads.get_or_insert(3);
     let stage = match Stage::new() {
         Ok(stage) => Arc::new(stage),
         Err(error) => {
