@@ -28,7 +28,8 @@ pub(crate) const TIMESTAMPS_LEN: u16 = 12;
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) max_super_segment: u32,
-    pub(crate) fin_timeout: Duration,
+    /// In ms.
+    pub(crate) fin_timeout: u32,
     pub(crate) initial_window: u16,
     pub(crate) syn_retries: u8,
     pub(crate) syn_linear_timeouts: u8,
@@ -83,8 +84,8 @@ pub(crate) struct Block {
     pub(crate) syn_due: bool,
     /// A reset is to be sent, the last thing this connection does.
     pub(crate) reset_due: bool,
-    /// When an answer to an invalid segment was sent last.
-    pub(crate) last_challenge: Option<Instant>,
+    /// When an invalid segment may be answered again.
+    pub(crate) next_challenge: Instant,
     /// When anything came last.
     pub(crate) last_received: Instant,
     pub(crate) keep_probes: u8,
@@ -140,7 +141,6 @@ impl Block {
                 limited: false,
                 max_out: 0,
                 stalled_since: now,
-                probing_since: now,
                 last: now,
                 buffer: span(settings.send_buffer).clamp(4608, 1 << 30),
                 buffer_max: span(settings.send_buffer_max).clamp(4608, 1 << 30),
@@ -169,7 +169,7 @@ impl Block {
             timers: Timers::default(),
             limits: Limits {
                 max_super_segment: span(settings.max_super_segment),
-                fin_timeout: settings.fin_timeout,
+                fin_timeout: u32::try_from(settings.fin_timeout.as_millis()).unwrap_or(u32::MAX),
                 initial_window: u16::try_from(settings.initial_window).unwrap_or(u16::MAX),
                 syn_retries: settings.syn_retries,
                 syn_linear_timeouts: settings.syn_linear_timeouts,
@@ -194,7 +194,7 @@ impl Block {
             timestamp_offset: settings.timestamp_offset,
             syn_due: false,
             reset_due: false,
-            last_challenge: None,
+            next_challenge: Instant::ZERO,
             last_received: now,
             keep_probes: 0,
         }
@@ -282,14 +282,11 @@ impl Block {
     }
 
     fn may_answer_invalid(&mut self, now: Instant) -> bool {
-        if self
-            .last_challenge
-            .is_some_and(|last| now - last < INVALID_INTERVAL)
-        {
+        if now < self.next_challenge {
             self.events |= Events::ACK_SKIPPED;
             return false;
         }
-        self.last_challenge = Some(now);
+        self.next_challenge = now + INVALID_INTERVAL;
         true
     }
 

@@ -508,7 +508,7 @@ impl Connection {
     /// gone. First drain [`Connection::poll_transmit`].
     pub fn time_wait(&self, now: Instant) -> Option<TimeWaitRecord> {
         match &self.machine {
-            Machine::TimeWait(state) => Some(state.record.clone()),
+            Machine::TimeWait(state) => Some((*state.record).clone()),
             Machine::FinWait2(state) => state.record(&self.block, now),
             _ => None,
         }

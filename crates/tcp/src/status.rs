@@ -125,7 +125,7 @@ pub struct Status {
 bitflags! {
     /// What happened while an input was handled: for counters (named as in `/proc/net/netstat`) and for waking up.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-    pub struct Events: u64 {
+    pub struct Events: u32 {
         /// The handshake is complete.
         const ESTABLISHED = 1;
         /// There is new data to read.

@@ -51,11 +51,6 @@ impl Instant {
     pub const fn as_millis(self) -> u64 {
         self.0 / 1_000_000
     }
-
-    /// Microseconds from `earlier` to this moment: 0 if it is not earlier, at most `u32::MAX`.
-    pub(crate) fn micros_since(self, earlier: Instant) -> u32 {
-        u32::try_from(self.0.saturating_sub(earlier.0) / 1_000).unwrap_or(u32::MAX)
-    }
 }
 
 impl Add<Duration> for Instant {

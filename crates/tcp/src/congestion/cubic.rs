@@ -19,7 +19,7 @@ pub(crate) struct Cubic {
     /// The window just before the last congestion event (cwnd_prior).
     prior: u32,
     /// W_est: what Reno would have, in 1/1024 packets.
-    estimate: u64,
+    estimate: u32,
     /// K in ms.
     k: u32,
     /// The start of the current congestion avoidance stage.
@@ -42,7 +42,7 @@ impl Cubic {
 
     fn begin(&mut self, window: &Window, now: Instant) {
         self.epoch = Some(now);
-        self.estimate = u64::from(window.size) * ONE;
+        self.estimate = u32::try_from(u64::from(window.size) * ONE).unwrap_or(u32::MAX);
         // RFC 9438 4.2 (2): K = cbrt((W_max - cwnd_epoch) / C)
         self.k = match self.w_max.checked_sub(window.size) {
             Some(gap) if gap > 0 => cube_root(
@@ -93,12 +93,13 @@ impl Control for Cubic {
         };
         let size = u64::from(window.size);
         // RFC 9438 4.3: W_est grows by alpha for each window; by 1 once it has reached cwnd_prior.
-        let alpha = if self.estimate < u64::from(self.prior) * ONE {
+        let alpha = if u64::from(self.estimate) < u64::from(self.prior) * ONE {
             ALPHA
         } else {
             ONE
         };
-        self.estimate += alpha * u64::from(acked) / size.max(1);
+        let growth = u32::try_from(alpha * u64::from(acked) / size.max(1)).unwrap_or(u32::MAX);
+        self.estimate = self.estimate.saturating_add(growth);
         // RFC 9438 4.4: the target one round trip ahead, at most 1.5 times the window.
         let ahead = now - epoch + rtt.unwrap_or_default();
         let t = u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX);
@@ -110,7 +111,7 @@ impl Control for Cubic {
             0 => window.size.saturating_mul(100),
             gap => window.size / gap,
         };
-        let estimate = u32::try_from(self.estimate / ONE).unwrap_or(u32::MAX);
+        let estimate = self.estimate >> 10;
         if estimate > window.size {
             every = every.min(window.size / (estimate - window.size));
         }

@@ -2,6 +2,8 @@
 //!
 //! Slices are kept as they come, without a copy. Only a small one that would wait behind others is copied together with
 //! its neighbours, so that a peer cannot pin a packet buffer with each single byte it sends.
+use alloc::boxed::Box;
+
 use bytes::{Bytes, BytesMut};
 use sockeye_wire::Payload;
 
@@ -12,59 +14,93 @@ const CHUNK: usize = 4 << 10;
 
 #[derive(Debug, Default)]
 pub(crate) struct ReceiveQueue {
+    /// The first slice; empty only if the others are.
+    first: Bytes,
+    rest: Option<Box<Rest>>,
+}
+
+/// What a queue of more than one slice has.
+#[derive(Debug, Default)]
+struct Rest {
     data: Payload,
     /// Gathered small slices; behind `data`.
     tail: BytesMut,
 }
 
-impl ReceiveQueue {
-    pub(crate) fn len(&self) -> usize {
-        self.data.len() + self.tail.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Heap memory owned beside the data.
-    pub(crate) fn heap(&self) -> usize {
-        self.tail.capacity() + self.data.chunk_count().saturating_sub(1) * size_of::<Bytes>()
-    }
-
-    pub(crate) fn push(&mut self, payload: Payload) {
-        if self.is_empty() {
-            self.data = payload;
-            return;
-        }
-        if payload.len() >= SMALL && payload.chunk_count() == 1 {
-            self.freeze();
-            self.data.append(payload);
-            return;
-        }
-        for chunk in payload.chunks() {
-            if chunk.len() >= SMALL {
-                self.freeze();
-                self.data.push_back(chunk.clone());
-                continue;
-            }
-            if self.tail.capacity() - self.tail.len() < chunk.len() {
-                self.freeze();
-                self.tail = BytesMut::with_capacity(CHUNK);
-            }
-            self.tail.extend_from_slice(chunk);
-        }
-    }
-
+impl Rest {
     fn freeze(&mut self) {
         if !self.tail.is_empty() {
             self.data.push_back(self.tail.split().freeze());
         }
     }
 
+    fn push(&mut self, chunk: Bytes) {
+        if chunk.len() >= SMALL {
+            self.freeze();
+            self.data.push_back(chunk);
+            return;
+        }
+        if self.tail.capacity() - self.tail.len() < chunk.len() {
+            self.freeze();
+            self.tail = BytesMut::with_capacity(CHUNK);
+        }
+        self.tail.extend_from_slice(&chunk);
+    }
+}
+
+impl ReceiveQueue {
+    pub(crate) fn len(&self) -> usize {
+        self.first.len()
+            + self
+                .rest
+                .as_ref()
+                .map_or(0, |rest| rest.data.len() + rest.tail.len())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
+    /// Heap memory owned beside the data.
+    pub(crate) fn heap(&self) -> usize {
+        self.rest.as_ref().map_or(0, |rest| {
+            size_of::<Rest>() + rest.tail.capacity() + rest.data.chunk_count() * size_of::<Bytes>()
+        })
+    }
+
+    pub(crate) fn push(&mut self, mut payload: Payload) {
+        if self.is_empty()
+            && let Some(chunk) = payload.pop_front()
+        {
+            self.first = chunk;
+        }
+        if payload.is_empty() {
+            return;
+        }
+        let rest = self.rest.get_or_insert_default();
+        while let Some(chunk) = payload.pop_front() {
+            rest.push(chunk);
+        }
+    }
+
     /// Copies what starts at `offset`.
     pub(crate) fn peek(&mut self, offset: usize, buffer: &mut [u8]) -> usize {
-        self.freeze();
-        self.data.copy_to_slice(offset, buffer)
+        let mut done = 0;
+        if let Some(source) = self.first.get(offset..) {
+            done = source.len().min(buffer.len());
+            if let (Some(to), Some(from)) = (buffer.get_mut(..done), source.get(..done)) {
+                to.copy_from_slice(from);
+            }
+        }
+        if let (Some(rest), Some(room)) = (&mut self.rest, buffer.get_mut(done..))
+            && !room.is_empty()
+        {
+            rest.freeze();
+            done += rest
+                .data
+                .copy_to_slice((offset + done).saturating_sub(self.first.len()), room);
+        }
+        done
     }
 
     pub(crate) fn get(&mut self, offset: usize) -> Option<u8> {
@@ -79,16 +115,31 @@ impl ReceiveQueue {
     }
 
     pub(crate) fn advance(&mut self, count: usize) {
-        self.freeze();
-        self.data.advance(count);
-        self.settle();
+        if count < self.first.len() {
+            bytes::Buf::advance(&mut self.first, count);
+            return;
+        }
+        let left = count - self.first.len();
+        self.first = Bytes::new();
+        if let Some(rest) = &mut self.rest {
+            rest.freeze();
+            rest.data.advance(left);
+            self.refill();
+        }
     }
 
     /// Takes out up to `count` bytes without a copy.
     pub(crate) fn take(&mut self, count: usize) -> Payload {
-        self.freeze();
-        let taken = self.data.split_to(count);
-        self.settle();
+        if count < self.first.len() {
+            return self.first.split_to(count).into();
+        }
+        let left = count - self.first.len();
+        let mut taken = Payload::from(core::mem::take(&mut self.first));
+        if let Some(rest) = &mut self.rest {
+            rest.freeze();
+            taken.append(rest.data.split_to(left));
+            self.refill();
+        }
         taken
     }
 
@@ -96,10 +147,14 @@ impl ReceiveQueue {
         *self = ReceiveQueue::default();
     }
 
-    /// An empty queue owns nothing.
-    fn settle(&mut self) {
-        if self.data.is_empty() {
-            self.clear();
+    /// The next slice becomes the first. An empty queue owns nothing.
+    fn refill(&mut self) {
+        match self.rest.as_mut().and_then(|rest| rest.data.pop_front()) {
+            Some(next) => self.first = next,
+            None => self.rest = None,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

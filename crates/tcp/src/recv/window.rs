@@ -4,22 +4,25 @@
 use core::time::Duration;
 
 use super::Receiver;
-use crate::Instant;
 use crate::seq::span;
+use crate::{Instant, Seq};
 
 /// Measures how much the application reads in a round trip (dynamic right-sizing).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Autotune {
     /// Bytes read since `since`.
     read: u32,
-    since: Instant,
+    /// Moments here are microseconds that wrap: intervals are round trips.
+    since: u32,
     /// The most that was read in a round trip so far.
     pub(crate) space: u32,
     /// The round-trip time as the receiver sees it, in us; 0 for unknown.
     pub(crate) rtt: u32,
     /// The stream position that ends the round trip being measured, and when it began.
-    round_end: u64,
-    round_start: Instant,
+    round_end: Seq,
+    round_start: u32,
+    /// `round_end` means something.
+    measuring: bool,
 }
 
 impl Autotune {
@@ -112,18 +115,20 @@ impl Receiver {
     /// Measures the round trip by how long a window takes to arrive (`tcp_rcv_rtt_measure`).
     pub(crate) fn measure_round(&mut self, now: Instant) {
         let tune = &mut self.autotune;
-        if self.position < tune.round_end {
+        if tune.measuring && self.nxt.before(tune.round_end) {
             return;
         }
-        if tune.round_end > 0 {
-            let sample = now.micros_since(tune.round_start).max(1);
+        let now = wrapping_micros(now);
+        if tune.measuring {
+            let sample = now.wrapping_sub(tune.round_start).max(1);
             tune.rtt = if tune.rtt == 0 {
                 sample
             } else {
                 tune.rtt.min(sample)
             };
         }
-        tune.round_end = self.position + u64::from(self.window);
+        tune.measuring = true;
+        tune.round_end = self.nxt + self.window;
         tune.round_start = now;
     }
 
@@ -136,12 +141,12 @@ impl Receiver {
                 .unwrap_or(u32::MAX)
                 .max(tune.rtt)
         });
-        if rtt == 0 || now.micros_since(tune.since) < rtt {
+        if rtt == 0 || wrapping_micros(now).wrapping_sub(tune.since) < rtt {
             return;
         }
         let read = tune.read;
         tune.read = 0;
-        tune.since = now;
+        tune.since = wrapping_micros(now);
         if read <= tune.space {
             return;
         }
@@ -165,4 +170,8 @@ fn round_down(value: u32, shift: u8) -> u32 {
 
 fn round_up(value: u32, shift: u8) -> u32 {
     round_down(value.saturating_add((1 << shift) - 1), shift)
+}
+
+fn wrapping_micros(now: Instant) -> u32 {
+    u32::try_from(now.as_micros() & u64::from(u32::MAX)).unwrap_or(0)
 }

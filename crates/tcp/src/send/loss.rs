@@ -164,11 +164,11 @@ impl Block {
             return Ok(());
         }
         if self.send.probes == 0 && self.send.probe == Probe::None && self.send.rtt.backoff == 0 {
-            self.send.probing_since = now;
+            self.send.stalled_since = now;
         } else if self
             .options
             .user_timeout
-            .is_some_and(|limit| now - self.send.probing_since >= limit)
+            .is_some_and(|limit| now - self.send.stalled_since >= limit)
         {
             return Err(self.timed_out());
         }

@@ -101,10 +101,8 @@ pub(crate) struct Sender {
     pub(crate) limited: bool,
     /// The most packets out in the last window.
     pub(crate) max_out: u32,
-    /// When the first of the timeouts in a row happened, or rather when what timed out was sent.
+    /// Since when nothing gets through: when what timed out was sent, or the first of the probes in a row.
     pub(crate) stalled_since: Instant,
-    /// When the first of the probes in a row was sent.
-    pub(crate) probing_since: Instant,
     /// When data was sent last.
     pub(crate) last: Instant,
     /// Buffer size (`SO_SNDBUF`).

@@ -2,11 +2,13 @@
 //!
 //! Bytes are copied in once (or not at all, for [`SendQueue::push_bytes`]); segments and retransmissions are slices of
 //! it. Two cursors, one for new data and one for retransmissions, make access O(1) amortised. Small writes gather in
-//! the spare room of the last chunk. An empty queue owns no memory.
+//! the spare room of the last chunk. A single chunk lies inline; an empty queue owns no memory.
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+
 use bytes::{Buf, Bytes, BytesMut};
 use sockeye_wire::Payload;
 
-use crate::deque::InlineDeque;
 use crate::seq::{length, span};
 
 /// Longest chunk made for a write.
@@ -46,70 +48,23 @@ pub(crate) enum Access {
 
 #[derive(Debug, Default)]
 pub(crate) struct SendQueue {
-    chunks: InlineDeque<Bytes>,
+    /// The first chunk; empty only if the others are.
+    first: Bytes,
+    rest: Option<Box<Rest>>,
+    length: u32,
+}
+
+/// What a queue of more than one chunk has.
+#[derive(Debug, Default)]
+struct Rest {
+    chunks: VecDeque<Bytes>,
     /// Written, but not yet part of a segment: what follows may still be appended without a new chunk.
     tail: BytesMut,
-    length: u32,
     new: Cursor,
     again: Cursor,
 }
 
-impl SendQueue {
-    pub(crate) fn len(&self) -> u32 {
-        self.length
-    }
-
-    /// Heap memory owned by the queue's structure and its spare room.
-    pub(crate) fn heap(&self) -> usize {
-        self.chunks.heap() + self.tail.capacity()
-    }
-
-    /// Copies `data` in.
-    pub(crate) fn push_slice(&mut self, data: &[u8]) {
-        if let (Ok(small), 0) = (u8::try_from(data.len()), self.length)
-            && data.len() <= INLINE_CHUNK
-        {
-            let mut bytes = [0; INLINE_CHUNK];
-            if let Some(room) = bytes.get_mut(..data.len()) {
-                room.copy_from_slice(data);
-            }
-            self.push_bytes(Bytes::from_owner(SmallChunk {
-                bytes,
-                length: small,
-            }));
-            return;
-        }
-        let mut rest = data;
-        while !rest.is_empty() {
-            let spare = self.tail.capacity() - self.tail.len();
-            if spare == 0 {
-                self.freeze_tail();
-                let written = length(self.length).clamp(MIN_CHUNK, MAX_CHUNK);
-                let size = if rest.len() >= MIN_CHUNK {
-                    rest.len().min(MAX_CHUNK)
-                } else {
-                    written
-                };
-                self.tail = BytesMut::with_capacity(size);
-                continue;
-            }
-            let (now, later) = rest.split_at(rest.len().min(spare));
-            self.tail.extend_from_slice(now);
-            self.length += span(now.len());
-            rest = later;
-        }
-    }
-
-    /// Takes `data` as it is.
-    pub(crate) fn push_bytes(&mut self, data: Bytes) {
-        if data.is_empty() {
-            return;
-        }
-        self.freeze_tail();
-        self.length += span(data.len());
-        self.chunks.push_back(data);
-    }
-
+impl Rest {
     fn freeze_tail(&mut self) {
         if !self.tail.is_empty() {
             let full = self.tail.len() == self.tail.capacity();
@@ -121,34 +76,118 @@ impl SendQueue {
             self.chunks.push_back(chunk.freeze());
         }
     }
+}
+
+impl SendQueue {
+    pub(crate) fn len(&self) -> u32 {
+        self.length
+    }
+
+    /// Heap memory owned by the queue's structure and its spare room.
+    pub(crate) fn heap(&self) -> usize {
+        self.rest.as_ref().map_or(0, |rest| {
+            size_of::<Rest>() + rest.chunks.capacity() * size_of::<Bytes>() + rest.tail.capacity()
+        })
+    }
+
+    /// Copies `data` in.
+    pub(crate) fn push_slice(&mut self, data: &[u8]) {
+        let mut rest = data;
+        if self.length == 0 {
+            let (now, later) = data.split_at(data.len().min(MAX_CHUNK));
+            self.first = match u8::try_from(now.len()) {
+                Ok(length) if now.len() <= INLINE_CHUNK => {
+                    let mut bytes = [0; INLINE_CHUNK];
+                    if let Some(room) = bytes.get_mut(..now.len()) {
+                        room.copy_from_slice(now);
+                    }
+                    Bytes::from_owner(SmallChunk { bytes, length })
+                }
+                _ => Bytes::copy_from_slice(now),
+            };
+            self.length = span(now.len());
+            rest = later;
+        }
+        if rest.is_empty() {
+            return;
+        }
+        let queue = self.rest.get_or_insert_default();
+        while !rest.is_empty() {
+            let spare = queue.tail.capacity() - queue.tail.len();
+            if spare == 0 {
+                queue.freeze_tail();
+                let written = length(self.length).clamp(MIN_CHUNK, MAX_CHUNK);
+                let size = if rest.len() >= MIN_CHUNK {
+                    rest.len().min(MAX_CHUNK)
+                } else {
+                    written
+                };
+                queue.tail = BytesMut::with_capacity(size);
+                continue;
+            }
+            let (now, later) = rest.split_at(rest.len().min(spare));
+            queue.tail.extend_from_slice(now);
+            self.length += span(now.len());
+            rest = later;
+        }
+    }
+
+    /// Takes `data` as it is.
+    pub(crate) fn push_bytes(&mut self, data: Bytes) {
+        if data.is_empty() {
+            return;
+        }
+        let empty = self.length == 0;
+        self.length += span(data.len());
+        if empty {
+            self.first = data;
+            return;
+        }
+        let rest = self.rest.get_or_insert_default();
+        rest.freeze_tail();
+        rest.chunks.push_back(data);
+    }
 
     /// The bytes from `offset` on, at most `count`, sharing the queue's memory.
     pub(crate) fn slice(&mut self, offset: u32, count: u32, access: Access) -> Payload {
         let end = offset.saturating_add(count).min(self.length);
-        let frozen = self.length - span(self.tail.len());
-        if end > frozen {
-            self.freeze_tail();
+        if end <= offset {
+            return Payload::new();
+        }
+        if end <= span(self.first.len()) {
+            return self.first.slice(length(offset)..length(end)).into();
+        }
+        let mut payload = Payload::new();
+        let Some(rest) = &mut self.rest else {
+            return payload;
+        };
+        if end > self.length - span(rest.tail.len()) {
+            rest.freeze_tail();
         }
         let cursor = match access {
-            Access::New => &mut self.new,
-            Access::Again => &mut self.again,
+            Access::New => &mut rest.new,
+            Access::Again => &mut rest.again,
         };
         if cursor.offset > offset {
             *cursor = Cursor::default();
         }
-        let mut payload = Payload::new();
         let mut position = offset;
-        while let Some(chunk) = self.chunks.get(length(cursor.index)) {
+        loop {
+            let chunk = match cursor.index.checked_sub(1) {
+                None => &self.first,
+                Some(index) => match rest.chunks.get(length(index)) {
+                    Some(chunk) => chunk,
+                    None => break,
+                },
+            };
             let chunk_end = cursor.offset + span(chunk.len());
-            if position < chunk_end && position < end {
+            if position < chunk_end {
                 let from = length(position - cursor.offset);
                 let to = length(end.min(chunk_end) - cursor.offset);
                 payload.push_back(chunk.slice(from..to));
                 position = end.min(chunk_end);
             }
-            if chunk_end > end
-                || (chunk_end == end && self.chunks.len() == length(cursor.index) + 1)
-            {
+            if chunk_end >= end {
                 break;
             }
             cursor.index += 1;
@@ -159,34 +198,42 @@ impl SendQueue {
 
     /// Drops the first `count` bytes: they were acknowledged.
     pub(crate) fn advance(&mut self, count: u32) {
-        let count = count.min(self.length);
-        if count == self.length {
+        if count >= self.length {
             *self = SendQueue::default();
             return;
         }
         self.length -= count;
         let mut left = length(count);
-        let mut popped = 0;
-        while left > 0 {
-            let Some(front) = self.chunks.front_mut() else {
-                self.tail.advance(left.min(self.tail.len()));
-                break;
-            };
-            if left < front.len() {
-                front.advance(left);
-                break;
-            }
-            left -= front.len();
-            self.chunks.pop_front();
-            popped += 1;
+        if left < self.first.len() {
+            self.first.advance(left);
+            left = 0;
         }
-        for cursor in [&mut self.new, &mut self.again] {
-            cursor.index = cursor.index.saturating_sub(popped);
-            cursor.offset = if cursor.index == 0 {
-                0
-            } else {
-                cursor.offset - count
-            };
+        let mut popped = 0;
+        if let Some(rest) = &mut self.rest {
+            while left > 0 && left >= self.first.len() {
+                left -= self.first.len();
+                popped += 1;
+                if rest.chunks.is_empty() {
+                    // The bytes stay in the tail's memory, so that what follows can still be appended.
+                    rest.freeze_tail();
+                }
+                let Some(next) = rest.chunks.pop_front() else {
+                    break;
+                };
+                self.first = next;
+                if left < self.first.len() {
+                    self.first.advance(left);
+                    left = 0;
+                }
+            }
+            for cursor in [&mut rest.new, &mut rest.again] {
+                cursor.index = cursor.index.saturating_sub(popped);
+                cursor.offset = if cursor.index == 0 {
+                    0
+                } else {
+                    cursor.offset - count
+                };
+            }
         }
     }
 }

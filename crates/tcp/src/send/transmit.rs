@@ -112,7 +112,7 @@ impl Block {
             if bytes == 0 {
                 return None;
             }
-        } else if bytes % mss != 0 && !fin && !self.may_send_short(bytes % mss) {
+        } else if !bytes.is_multiple_of(mss) && !fin && !self.may_send_short() {
             bytes -= bytes % mss;
             if bytes == 0 {
                 return None;
@@ -126,7 +126,7 @@ impl Block {
     }
 
     /// RFC 9293 3.7.4 (Nagle), with Minshall's change: only an unacknowledged *short* segment holds back a short one.
-    fn may_send_short(&self, _length: u32) -> bool {
+    fn may_send_short(&self) -> bool {
         let send = &self.send;
         if send.urgent.is_some() {
             return true;
@@ -237,7 +237,7 @@ impl Block {
         if fin {
             send.fin = Fin::Sent;
         }
-        if bytes % mss != 0 {
+        if !bytes.is_multiple_of(mss) {
             send.short_end = end;
         }
         send.nxt = end + u32::from(fin);

@@ -28,7 +28,7 @@ impl FinWait2 {
                 block.reset_due = true;
                 return Next::closed(block, None).state;
             }
-            Linger2::Default => block.limits.fin_timeout,
+            Linger2::Default => Duration::from_millis(u64::from(block.limits.fin_timeout)),
             Linger2::Seconds(seconds) => Duration::from_secs(u64::from(seconds)),
         };
         let rto = block.send.rtt.rto();

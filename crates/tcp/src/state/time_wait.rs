@@ -4,6 +4,7 @@
 //!
 //! All that is left of the connection is a small record, which the host keeps in a table of its own. As in Linux it also
 //! stands for the FIN-WAIT-2 of a connection that its application has closed.
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use sockeye_wire::{TcpFlags, TcpOptions, Timestamps};
@@ -23,7 +24,8 @@ const INVALID_INTERVAL: Duration = Duration::from_millis(500);
 /// A connection in TIME-WAIT.
 #[derive(Debug)]
 pub(crate) struct TimeWait {
-    pub(crate) record: TimeWaitRecord,
+    /// Boxed: it is needed at the end only.
+    pub(crate) record: Box<TimeWaitRecord>,
 }
 
 /// What is left of a connection in TIME-WAIT, or of an orphan in FIN-WAIT-2.
@@ -238,7 +240,10 @@ impl TimeWait {
         if block.orphan {
             block.recv.queue.clear();
         }
-        TimeWait { record }.into()
+        TimeWait {
+            record: Box::new(record),
+        }
+        .into()
     }
 
     pub(crate) fn receive(mut self, block: &mut Block, segment: &Segment, now: Instant) -> Next {
