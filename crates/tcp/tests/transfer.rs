@@ -8,7 +8,12 @@ use sockeye_tcp::{Instant, Settings, State};
 use support::{Channel, Pair, Random, settings};
 
 fn byte(position: usize) -> u8 {
-    (position.wrapping_mul(31) >> 3) as u8 ^ (position >> 11) as u8
+    position.wrapping_mul(0x9e37_79b9).to_le_bytes()[2]
+}
+
+/// A length from 1 to `limit`.
+fn some(random: &mut Random, limit: u64) -> usize {
+    1 + usize::try_from(random.below(limit)).unwrap_or(0)
 }
 
 /// Both ends send `total` bytes at the same time and close; both must read what the other wrote.
@@ -34,7 +39,7 @@ fn exchange(
                 let room = pair.ends[end]
                     .send_room()
                     .min(total - written[end])
-                    .min(1 + random.below(9000) as usize);
+                    .min(some(&mut random, 9000));
                 if room == 0 {
                     break;
                 }
@@ -47,7 +52,7 @@ fn exchange(
                 assert_eq!(count, room);
                 written[end] += count;
             }
-            let mut buffer = vec![0; 1 + random.below(30_000) as usize];
+            let mut buffer = vec![0; some(&mut random, 30_000)];
             loop {
                 let count = pair.ends[end].read(&mut buffer, now);
                 if count == 0 {

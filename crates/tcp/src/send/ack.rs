@@ -130,7 +130,8 @@ impl Block {
         }
         self.judge_losses(advanced > 0, news.acked);
         let grow = matches!(self.send.phase, Phase::Open | Phase::Disorder | Phase::Loss);
-        if news.delivered > 0 && grow && self.is_window_limited() {
+        // RFC 5681 3.2: duplicates do not open the window.
+        if advanced > 0 && news.delivered > 0 && grow && self.is_window_limited() {
             let rtt = self.send.rtt.srtt();
             let send = &mut self.send;
             send.congestion

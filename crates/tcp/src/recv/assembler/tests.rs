@@ -8,7 +8,7 @@ use super::{Assembler, SLICE_COST};
 
 /// The byte that belongs at a position, so that misplaced ones show.
 fn byte(position: u64) -> u8 {
-    (position.wrapping_mul(0x9e37_79b9) >> 13) as u8
+    position.wrapping_mul(0x9e37_79b9).to_le_bytes()[2]
 }
 
 fn data(start: u64, length: usize) -> Payload {
