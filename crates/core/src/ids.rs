@@ -114,6 +114,11 @@ impl InterfaceId {
     /// `lo`, which every host has.
     pub const LOOPBACK: InterfaceId = InterfaceId::new(0, 1);
 
+    /// The id of the first interface that had this `ifindex`; interfaces are never taken away.
+    pub const fn from_ifindex(ifindex: u32) -> Self {
+        InterfaceId::new(ifindex.wrapping_sub(1), 1)
+    }
+
     /// Linux's `ifindex`: 1 for `lo`.
     pub fn ifindex(self) -> u32 {
         self.index() + 1

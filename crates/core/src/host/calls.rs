@@ -6,13 +6,15 @@ use super::Host;
 use crate::socket::Endpoint;
 use crate::{
     Accepted, Credentials, Domain, Errno, Incoming, Instant, OptionValue, Outgoing, Payload,
-    Queued, Received, Shutdown, SocketAddress, SocketId, SocketType, options, unix,
+    Queued, Received, Shutdown, SocketAddress, SocketId, SocketType, datagram, options, tcp, unix,
 };
 
 /// Calls the function of this name in the module of the socket's kind.
 macro_rules! dispatch {
     ($host:ident, $id:ident, $call:ident($($argument:expr),*)) => {
         match $host.get($id)?.endpoint {
+            Endpoint::Tcp(_) | Endpoint::Listener(_) => tcp::$call($host, $id $(, $argument)*),
+            Endpoint::Datagram(_) => datagram::$call($host, $id $(, $argument)*),
             Endpoint::Unix(_) => unix::$call($host, $id $(, $argument)*),
         }
     };
@@ -29,7 +31,7 @@ impl Host {
     ) -> Result<SocketId, Errno> {
         match domain {
             Domain::Unix => unix::socket(self, kind, protocol, credentials),
-            Domain::Inet | Domain::Inet6 => Err(Errno::EAFNOSUPPORT),
+            Domain::Inet | Domain::Inet6 => self.inet_socket(domain, kind, protocol, credentials),
         }
     }
 
@@ -183,8 +185,34 @@ impl Host {
         dispatch!(self, id, at_mark())
     }
 
+    /// `inet_create` and `inet6_create`: which kind of socket this is, and what is wrong if it is none.
+    fn inet_socket(
+        &mut self,
+        domain: Domain,
+        kind: SocketType,
+        protocol: i32,
+        credentials: Credentials,
+    ) -> Result<SocketId, Errno> {
+        // IPPROTO_MAX
+        const LIMIT: i32 = 263;
+        const TCP: i32 = 6;
+        if !(0..LIMIT).contains(&protocol) {
+            return Err(Errno::EINVAL);
+        }
+        match (kind, protocol) {
+            (SocketType::Stream, 0 | TCP) => tcp::socket(self, domain, credentials),
+            (SocketType::Stream, _) => Err(Errno::EPROTONOSUPPORT),
+            (SocketType::Datagram | SocketType::Raw, _) => {
+                datagram::socket(self, domain, kind, protocol, credentials)
+            }
+            (SocketType::SeqPacket, _) => Err(Errno::ESOCKTNOSUPPORT),
+        }
+    }
+
     /// What follows each call: packets to own addresses are delivered, and readiness is compared.
-    fn finish_call(&mut self, id: SocketId, _now: Instant) {
+    fn finish_call(&mut self, id: SocketId, now: Instant) {
+        self.settle(now);
         self.refresh(id);
+        self.check_readiness();
     }
 }

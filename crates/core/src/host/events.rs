@@ -2,7 +2,7 @@
 
 use super::Host;
 use crate::socket::Endpoint;
-use crate::{Readiness, SocketId, unix};
+use crate::{Readiness, SocketId, datagram, tcp, unix};
 
 impl Host {
     /// What `poll(2)` answers for the socket now: nothing for an id that is stale.
@@ -63,12 +63,33 @@ impl Host {
         }
     }
 
-    fn compute_readiness(&self, id: SocketId) -> Readiness {
+    /// A socket that is handed out now: what it is ready for is no news.
+    pub(crate) fn acknowledge_readiness(&mut self, id: SocketId) {
+        let readiness = self.compute_readiness(id);
+        if let Some(socket) = self.sockets.get_mut(id) {
+            socket.readiness = readiness;
+        }
+    }
+
+    pub(super) fn compute_readiness(&self, id: SocketId) -> Readiness {
         let Some(socket) = self.sockets.get(id) else {
             return Readiness::empty();
         };
         match &socket.endpoint {
+            Endpoint::Tcp(endpoint) => tcp::readiness(socket, endpoint),
+            Endpoint::Listener(listener) => listener.readiness(),
             Endpoint::Unix(endpoint) => unix::readiness(self, id, endpoint),
+            Endpoint::Datagram(endpoint) => datagram::readiness(socket, endpoint),
+        }
+    }
+
+    /// In debug builds of small hosts: what the embedder was told equals what the state says, or it is about to be told.
+    pub(crate) fn check_readiness(&self) {
+        if cfg!(debug_assertions) && self.sockets.len() <= 64 {
+            for (id, socket) in self.sockets.iter().filter(|(_, socket)| !socket.is_hidden && !socket.is_queued) {
+                let computed = self.compute_readiness(id);
+                debug_assert_eq!(socket.readiness, computed, "{id:?} changed without an event: {socket:?}");
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Host;
 use crate::socket::Endpoint;
-use crate::{Counters, Credentials, Domain, SocketAddress, SocketId, SocketType, unix};
+use crate::{Counters, Credentials, Domain, SocketAddress, SocketId, SocketType, datagram, tcp, unix};
 
 /// One socket, as `ss` shows it.
 #[derive(Clone, Debug)]
@@ -103,7 +103,10 @@ impl Host {
             drops: 0,
         };
         match &socket.endpoint {
+            Endpoint::Tcp(endpoint) => tcp::summarize(self, socket, endpoint, &mut summary),
+            Endpoint::Listener(listener) => listener.summarize(socket, &mut summary),
             Endpoint::Unix(endpoint) => unix::summarize(self, endpoint, &mut summary),
+            Endpoint::Datagram(endpoint) => datagram::summarize(socket.domain, endpoint, &mut summary),
         }
         Some(summary)
     }

@@ -2,17 +2,34 @@
 
 mod calls;
 mod events;
+mod inputs;
 mod inspect;
+mod interfaces;
+mod outputs;
 
 use alloc::collections::VecDeque;
+use core::net::IpAddr;
 
-use crate::config::Config;
+use hashbrown::HashMap;
+use sockeye_wire::{Frame, Headers};
+
+use crate::config::{Config, InterfaceConfig, Medium, OffloadCapabilities};
 use crate::counters::Counters;
-use crate::ids::{Slab, SocketKind};
+use crate::ids::{InterfaceId, InterfaceKind, Slab, SocketKind};
+use crate::inet::bind_table::BindTable;
+use crate::inet::demux::{Connections, Receivers};
+use crate::inet::keyed::Keyed;
+use crate::interface::Interface;
+use crate::ip::icmp::RateLimit;
+use crate::ip::reassembly::Reassembly;
+use crate::ip::routes::RoutingTable;
+use crate::raw::RawTable;
 use crate::rng::Rng;
 use crate::socket::Socket;
+use crate::tcp::time_wait::TimeWaitTable;
+use crate::timer_wheel::TimerWheel;
 use crate::unix::UnixState;
-use crate::{Errno, SocketId};
+use crate::{Errno, Instant, SocketId};
 
 pub use inspect::{Snapshot, SocketSummary};
 
@@ -40,28 +57,96 @@ pub struct Host {
 pub(crate) struct Stack {
     pub(crate) config: Config,
     pub(crate) counters: Counters,
-    #[allow(dead_code, reason = "autobind draws from it")]
     pub(crate) rng: Rng,
+    /// The key of all hashes.
+    pub(crate) keyed: Keyed,
+    /// The time of the last input or call.
+    pub(crate) now: Instant,
+
+    pub(crate) interfaces: Slab<Interface, InterfaceKind>,
+    /// The addresses of all interfaces; 127/8 and ::1 are known without it.
+    pub(crate) local_addresses: HashMap<IpAddr, InterfaceId, Keyed>,
+    pub(crate) routes: RoutingTable,
+    /// Grows whenever a route that was found before may be another now.
+    pub(crate) route_generation: u32,
+    /// Packets to own addresses that have not been received yet (`Loopback::Internal`).
+    pub(crate) loopback: VecDeque<Frame>,
+    pub(crate) identification: u16,
+    pub(crate) reassembly_v4: Reassembly<(InterfaceId, Headers)>,
+    pub(crate) reassembly_v6: Reassembly<(InterfaceId, Headers)>,
+    pub(crate) icmp_limit: RateLimit,
+
+    /// Who holds which port.
+    pub(crate) ports: BindTable<Keyed>,
+    /// Connected sockets.
+    pub(crate) connections: Connections,
+    /// Sockets that receive from anybody.
+    pub(crate) receivers: Receivers,
+    /// Connections in TIME-WAIT.
+    pub(crate) time_wait: TimeWaitTable,
+    /// Moves on with each port that `connect` chooses.
+    pub(crate) connect_step: u32,
+    /// Moves on with each joined connection.
+    pub(crate) join_step: u16,
+    pub(crate) raw: RawTable,
+    pub(crate) unix: UnixState,
+
+    pub(crate) timers: TimerWheel<SocketId>,
+    /// Sockets that have something to send, each at most once.
+    pub(crate) ready: VecDeque<SocketId>,
     /// Sockets whose readiness the embedder has to hear of, each at most once.
     pub(crate) events: VecDeque<SocketId>,
-    pub(crate) unix: UnixState,
     next_cookie: u64,
 }
 
 impl Host {
     /// A host that has `lo`, and `eth0` if the configuration names addresses.
     pub fn new(config: Config) -> Self {
-        Self {
-            sockets: Slab::new(),
-            stack: Stack {
-                rng: Rng::new(config.seed),
-                counters: Counters::default(),
-                events: VecDeque::new(),
-                unix: UnixState::default(),
-                next_cookie: 1,
-                config,
-            },
+        let mut rng = Rng::new(config.seed);
+        let keyed = Keyed::new(rng.next_u64(), rng.next_u64());
+        let sysctl = &config.sysctl;
+        let high = sysctl.ipfrag_high_thresh;
+        let addresses = config.addresses.clone();
+        let stack = Stack {
+            counters: Counters::default(),
+            now: Instant::ZERO,
+            interfaces: Slab::new(),
+            local_addresses: HashMap::with_hasher(keyed),
+            routes: RoutingTable::default(),
+            route_generation: 0,
+            loopback: VecDeque::new(),
+            identification: rng.next_u16(),
+            reassembly_v4: Reassembly::new(sysctl.ipfrag_time, high),
+            reassembly_v6: Reassembly::new(sysctl.ip6frag_time, high),
+            icmp_limit: RateLimit::new(sysctl.icmp_msgs_burst),
+            ports: BindTable::new(keyed),
+            connections: Connections::new(keyed),
+            receivers: Receivers::new(keyed),
+            time_wait: TimeWaitTable::new(keyed),
+            connect_step: 0,
+            join_step: 0,
+            keyed,
+            raw: RawTable::new(keyed),
+            unix: UnixState::default(),
+            timers: TimerWheel::new(),
+            ready: VecDeque::new(),
+            events: VecDeque::new(),
+            next_cookie: 1,
+            rng,
+            config,
+        };
+        let mut host = Self { sockets: Slab::new(), stack };
+        host.add_loopback();
+        if !addresses.is_empty() {
+            host.add_interface(InterfaceConfig {
+                name: "eth0".into(),
+                mtu: 1500,
+                addresses,
+                medium: Medium::Ip,
+                offload: OffloadCapabilities::default(),
+            });
         }
+        host
     }
 
     /// The socket a program has under this id.
@@ -80,6 +165,12 @@ impl Host {
     pub(crate) fn insert_socket(&mut self, mut socket: Socket) -> Result<SocketId, Errno> {
         socket.cookie = self.stack.next_cookie;
         self.stack.next_cookie += 1;
-        self.sockets.insert_with(|_| socket).ok_or(Errno::ENFILE)
+        let id = self.sockets.insert_with(|_| socket).ok_or(Errno::ENFILE)?;
+        // What a new socket is ready for is no event: whoever made it asks.
+        let readiness = self.compute_readiness(id);
+        if let Some(socket) = self.sockets.get_mut(id) {
+            socket.readiness = readiness;
+        }
+        Ok(id)
     }
 }

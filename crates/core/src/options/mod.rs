@@ -1,11 +1,28 @@
 //! Socket options: the values that all sockets share, and `getsockopt`/`setsockopt`.
+//!
+//! One table says everything about an option: [`Entry`]. Dispatch, the rules about lengths, `docs/compat.md` and the
+//! round-trip tests come from it. An option that does nothing yet is *recorded* (it keeps its value and the table says why
+//! nothing follows from it) or *refused*; none answers OK and is forgotten.
 
+pub mod compat;
+mod ip;
+mod ipv6;
+mod socket;
+mod table;
+mod tcp;
+mod tcp_info;
+#[cfg(test)]
+mod tests;
+mod udp_raw;
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::ids::{InterfaceId, SocketId};
-use crate::{Errno, Host, Instant, Sysctl};
+use crate::Sysctl;
+use crate::ids::InterfaceId;
 
 /// The bytes of an option as `getsockopt` gives them.
 pub type OptionValue = SmallVec<[u8; 16]>;
@@ -34,7 +51,7 @@ bitflags::bitflags! {
         const BROADCAST = 1 << 2;
         /// `SO_DONTROUTE`
         const DONT_ROUTE = 1 << 3;
-        /// `SO_OOBINLINE` (TCP keeps its own)
+        /// `SO_OOBINLINE`
         const OOB_INLINE = 1 << 4;
         /// `SO_PASSCRED`
         const PASS_CREDENTIALS = 1 << 5;
@@ -80,7 +97,7 @@ bitflags::bitflags! {
         const UDP_GRO = 1 << 25;
         /// `SO_DEBUG`
         const DEBUG = 1 << 26;
-        /// `SO_KEEPALIVE` of sockets that are not TCP (recorded only there)
+        /// `SO_KEEPALIVE`
         const KEEPALIVE = 1 << 27;
     }
 }
@@ -126,6 +143,23 @@ pub struct SharedOptions {
     pub mtu_discover_v6: u8,
     /// `UDP_SEGMENT`, 0 for off.
     pub udp_segment: u16,
+    /// TCP's own options, once one of them is set.
+    tcp: Option<Box<TcpChoices>>,
+    /// Values of options that are only recorded, by level and name.
+    recorded: Option<Box<BTreeMap<(i32, i32), i32>>>,
+}
+
+/// What a TCP socket was told about its connections.
+#[derive(Clone, Debug)]
+pub struct TcpChoices {
+    /// What the connection itself takes.
+    pub connection: sockeye_tcp::SocketOptions,
+    /// `TCP_SYNCNT`, if set.
+    pub syn_retries: Option<u8>,
+    /// `TCP_CONGESTION`
+    pub congestion: sockeye_tcp::Algorithm,
+    /// `TCP_DEFER_ACCEPT` in retransmissions of the SYN-ACK, 0 for off.
+    pub defer_accept: u8,
 }
 
 impl SharedOptions {
@@ -155,7 +189,58 @@ impl SharedOptions {
             mtu_discover: 1,
             mtu_discover_v6: 1,
             udp_segment: 0,
+            tcp: None,
+            recorded: None,
         }
+    }
+
+    /// What a TCP connection of this socket is to be told.
+    pub fn tcp_options(&self, sysctl: &Sysctl) -> sockeye_tcp::SocketOptions {
+        sockeye_tcp::SocketOptions {
+            keepalive: self.is_on(Switches::KEEPALIVE),
+            oob_inline: self.is_on(Switches::OOB_INLINE),
+            receive_low_water: self.receive_low_water,
+            ..self.tcp_choices(sysctl).connection
+        }
+    }
+
+    /// TCP's own options: those that were set, the system's defaults for the others.
+    pub fn tcp_choices(&self, sysctl: &Sysctl) -> TcpChoices {
+        match &self.tcp {
+            Some(choices) => (**choices).clone(),
+            None => TcpChoices {
+                connection: sockeye_tcp::SocketOptions {
+                    keep_idle: sysctl.tcp_keepalive_time,
+                    keep_interval: sysctl.tcp_keepalive_intvl,
+                    keep_count: sysctl.tcp_keepalive_probes,
+                    ..sockeye_tcp::SocketOptions::default()
+                },
+                syn_retries: None,
+                congestion: sockeye_tcp::Algorithm::default(),
+                defer_accept: 0,
+            },
+        }
+    }
+
+    fn tcp_choices_mut(&mut self, sysctl: &Sysctl) -> &mut TcpChoices {
+        if self.tcp.is_none() {
+            self.tcp = Some(Box::new(self.tcp_choices(sysctl)));
+        }
+        // Just made if it was not there.
+        self.tcp.get_or_insert_with(|| {
+            Box::new(TcpChoices {
+                connection: sockeye_tcp::SocketOptions::default(),
+                syn_retries: None,
+                congestion: sockeye_tcp::Algorithm::default(),
+                defer_accept: 0,
+            })
+        })
+    }
+
+    /// What an accepted internet socket starts with: all of it, as Linux clones the listener's `struct sock`. The
+    /// entries of the table that say they are not inherited are computed, not stored.
+    pub fn inherited(&self) -> Self {
+        self.clone()
     }
 
     /// Whether an option is on.
@@ -164,26 +249,5 @@ impl SharedOptions {
     }
 }
 
-pub(crate) fn set(
-    host: &mut Host,
-    id: SocketId,
-    _level: i32,
-    _name: i32,
-    _value: &[u8],
-    _now: Instant,
-) -> Result<(), Errno> {
-    host.get(id)?;
-    Err(Errno::ENOPROTOOPT)
-}
-
-pub(crate) fn get(
-    host: &mut Host,
-    id: SocketId,
-    _level: i32,
-    _name: i32,
-    _length: usize,
-    _now: Instant,
-) -> Result<OptionValue, Errno> {
-    host.get(id)?;
-    Err(Errno::ENOPROTOOPT)
-}
+pub use table::{Entry, Standing, TABLE_LEVELS, Value, entries};
+pub(crate) use table::{get, set};

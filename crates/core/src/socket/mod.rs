@@ -1,8 +1,14 @@
 //! What sockets of all kinds share.
 
 pub(crate) mod defaults;
+pub(crate) mod datagrams;
 
+use alloc::boxed::Box;
+
+use crate::datagram::DatagramEndpoint;
+use crate::inet::Names;
 use crate::options::SharedOptions;
+use crate::tcp::{Listener, TcpEndpoint};
 use crate::unix::UnixEndpoint;
 use crate::{Credentials, Domain, Errno, Readiness, SocketType};
 
@@ -35,9 +41,50 @@ pub(crate) struct Socket {
 #[derive(Debug)]
 pub(crate) enum Endpoint {
     Unix(UnixEndpoint),
+    /// TCP that is not connected, connecting, connected or over.
+    Tcp(Box<TcpEndpoint>),
+    /// TCP in LISTEN.
+    Listener(Box<Listener>),
+    /// UDP, ICMP echo and raw sockets.
+    Datagram(DatagramEndpoint),
 }
 
 impl Socket {
+    /// A new socket. Its cookie is set by `Host::insert_socket`.
+    pub(crate) fn new(
+        domain: Domain,
+        kind: SocketType,
+        protocol: u16,
+        credentials: Credentials,
+        options: SharedOptions,
+        endpoint: Endpoint,
+    ) -> Self {
+        Self {
+            domain,
+            kind,
+            protocol,
+            credentials,
+            cookie: 0,
+            options,
+            error: None,
+            readiness: Readiness::empty(),
+            edges: 0,
+            is_queued: false,
+            is_hidden: false,
+            endpoint,
+        }
+    }
+
+    /// The names of an internet socket.
+    pub(crate) fn names(&self) -> Option<&Names> {
+        match &self.endpoint {
+            Endpoint::Tcp(endpoint) => Some(&endpoint.names),
+            Endpoint::Listener(listener) => Some(&listener.names),
+            Endpoint::Datagram(endpoint) => Some(&endpoint.names),
+            Endpoint::Unix(_) => None,
+        }
+    }
+
     /// Takes the pending error, as a call that fails with it does.
     pub(crate) fn take_error(&mut self) -> Result<(), Errno> {
         match self.error.take() {

@@ -1,0 +1,78 @@
+//! ICMP errors on their way to the socket whose datagram they are about.
+
+use sockeye_wire::Payload;
+
+use super::receive::wants_errors;
+use crate::address::as_seen_by;
+use crate::host::Host;
+use crate::ip::IcmpReport;
+use crate::message::ExtendedError;
+use crate::socket::Endpoint;
+use crate::socket::datagrams::QueuedError;
+use crate::{Errno, SocketId};
+use core::net::IpAddr;
+
+/// Gives a report to a socket (`__udp4_lib_err`, `raw_err`, `ping_err`): with `IP_RECVERR` it is queued with its
+/// details; without, only fatal ones reach a socket, and only a connected one.
+///
+/// `destination` is where the datagram went, `payload` what the quoted packet holds of its data.
+pub(crate) fn report(
+    host: &mut Host,
+    id: SocketId,
+    report: &IcmpReport,
+    destination: (IpAddr, u16),
+    payload: Payload,
+) {
+    let Some(socket) = host.sockets.get_mut(id) else {
+        return;
+    };
+    let Endpoint::Datagram(endpoint) = &mut socket.endpoint else {
+        return;
+    };
+    let (address, port) = destination;
+    if wants_errors(&socket.options, address.is_ipv4()) {
+        let error = ExtendedError {
+            errno: report.errno,
+            origin: report.origin,
+            kind: report.kind,
+            code: report.code,
+            info: report.mtu,
+            data: 0,
+            offender: Some(as_seen_by(socket.domain, report.offender, 0, 0)),
+        };
+        let destination = as_seen_by(socket.domain, address, port, 0);
+        endpoint.queues.push_error(QueuedError { error, payload, destination }, &socket.options);
+    } else if !report.is_fatal || !endpoint.is_connected {
+        return;
+    }
+    socket.error = Some(report.errno);
+    host.wake(id);
+}
+
+/// An error that the host itself found, for sockets that asked for errors: `ip_local_error`.
+pub(crate) fn local_error(host: &mut Host, id: SocketId, errno: Errno, destination: (IpAddr, u16), info: u32) {
+    let Some(socket) = host.sockets.get_mut(id) else {
+        return;
+    };
+    let Endpoint::Datagram(endpoint) = &mut socket.endpoint else {
+        return;
+    };
+    let (address, port) = destination;
+    if !wants_errors(&socket.options, address.is_ipv4()) {
+        return;
+    }
+    let error = ExtendedError {
+        errno,
+        origin: crate::message::ErrorOrigin::Local,
+        kind: 0,
+        code: 0,
+        info,
+        data: 0,
+        offender: None,
+    };
+    let destination = as_seen_by(socket.domain, address, port, 0);
+    let queued = QueuedError { error, payload: Payload::new(), destination };
+    endpoint.queues.push_error(queued, &socket.options);
+    host.wake(id);
+}
+

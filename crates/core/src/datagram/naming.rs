@@ -1,0 +1,174 @@
+//! Names of datagram sockets: `bind`, `connect`, `close`, and ports that the host chooses.
+
+use super::{DatagramEndpoint, Protocol, endpoint, endpoint_of, owner};
+use crate::host::{Host, Stack};
+use crate::inet::bind_table::PortSpace;
+use crate::inet::demux::Receiver;
+use crate::inet::{Names, any_address, bind as inet_bind};
+use crate::options::Switches;
+use crate::socket::{Endpoint, Socket};
+use crate::{Errno, Instant, SocketAddress, SocketId};
+
+/// `bind(2)`
+pub(crate) fn bind(host: &mut Host, id: SocketId, address: &SocketAddress, _now: Instant) -> Result<(), Errno> {
+    change_names(host, id, |stack, socket, endpoint, names| match endpoint.space(socket.domain) {
+        Some(space) => inet_bind::bind(stack, &owner(socket), names, address, space),
+        // A raw socket may be bound as often as it likes (raw_bind): it holds no port.
+        None => {
+            let named = inet_bind::named(socket.domain, address)?;
+            stack.check_bindable(&owner(socket), named.address)?;
+            names.local = named.address;
+            names.scope_id = named.scope_id;
+            names.is_address_bound = !named.address.is_unspecified();
+            Ok(())
+        }
+    })
+}
+
+/// A port for a socket that has none, as sending and connecting need one.
+pub(super) fn autobind(host: &mut Host, id: SocketId) -> Result<(), Errno> {
+    let (_, endpoint) = endpoint_of(host, id)?;
+    if endpoint.names.local_port != 0 {
+        return Ok(());
+    }
+    change_names(host, id, |stack, socket, endpoint, names| match endpoint.space(socket.domain) {
+        Some(space) => inet_bind::autobind(stack, &owner(socket), names, space),
+        None => Ok(()),
+    })
+}
+
+/// `connect(2)`: remembers the peer. Port zero is taken, as Linux does, and AF_UNSPEC ends it.
+pub(crate) fn connect(host: &mut Host, id: SocketId, address: &SocketAddress, _now: Instant) -> Result<(), Errno> {
+    if *address == SocketAddress::Unspecified {
+        set_connected(host, id, false)?;
+        return change_names(host, id, |stack, socket, endpoint, names| {
+            match endpoint.space(socket.domain) {
+                Some(_) => inet_bind::forget_peer(stack, socket.domain, names),
+                None => forget_raw_peer(socket, names),
+            }
+            Ok(())
+        });
+    }
+    let (socket, endpoint) = endpoint_of(host, id)?;
+    let names = &endpoint.names;
+    let to = inet_bind::destination(&owner(socket), names, address)?;
+    // __ip6_datagram_connect: a socket that has an IPv4 address by now can't take an IPv6 peer.
+    if endpoint.is_connected && names.local.is_ipv4() && to.address.is_ipv6() {
+        return Err(Errno::EAFNOSUPPORT);
+    }
+    let bound = names.is_address_bound.then_some(names.local);
+    let path = host.stack.route(to.address, bound, socket.options.device)?;
+    if host.stack.is_broadcast(to.address) && !socket.options.is_on(Switches::BROADCAST) {
+        return Err(Errno::EACCES);
+    }
+    change_names(host, id, |stack, socket, endpoint, names| {
+        if !names.is_address_bound || names.local.is_unspecified() {
+            names.local = path.source;
+        }
+        names.remote = to.address;
+        names.remote_port = to.port;
+        names.scope_id = to.scope_id;
+        match endpoint.space(socket.domain) {
+            Some(space) => inet_bind::autobind(stack, &owner(socket), names, space),
+            None => Ok(()),
+        }
+    })?;
+    set_connected(host, id, true)?;
+    host.wake(id);
+    Ok(())
+}
+
+/// A raw socket's "port" is its protocol, and stays.
+fn forget_raw_peer(socket: &Socket, names: &mut Names) {
+    let any = any_address(socket.domain);
+    names.remote = any;
+    names.remote_port = 0;
+    if !names.is_address_bound {
+        names.local = any;
+    }
+}
+
+/// `close(2)`
+pub(crate) fn close(host: &mut Host, id: SocketId, _now: Instant) -> Result<(), Errno> {
+    let Host { sockets, stack } = host;
+    let mut socket = sockets.remove(id).ok_or(Errno::EBADF)?;
+    withdraw(stack, id, &socket);
+    if let Endpoint::Datagram(endpoint) = &mut socket.endpoint {
+        if let Protocol::Raw(_) = endpoint.protocol {
+            stack.raw.remove(socket.domain, socket.protocol, id);
+        }
+        inet_bind::release(stack, &mut endpoint.names);
+    }
+    Ok(())
+}
+
+fn set_connected(host: &mut Host, id: SocketId, is_connected: bool) -> Result<(), Errno> {
+    let Host { sockets, stack } = host;
+    let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
+    withdraw(stack, id, socket);
+    endpoint!(socket).is_connected = is_connected;
+    publish(stack, id, socket);
+    Ok(())
+}
+
+/// Changes a socket's names, and where it is found with them. When `change` fails nothing has changed.
+fn change_names(
+    host: &mut Host,
+    id: SocketId,
+    change: impl FnOnce(&mut Stack, &Socket, &DatagramEndpoint, &mut Names) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let Host { sockets, stack } = host;
+    let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
+    let Endpoint::Datagram(endpoint) = &socket.endpoint else {
+        return Err(Errno::EOPNOTSUPP);
+    };
+    withdraw(stack, id, socket);
+    let mut names = endpoint.names.clone();
+    let result = change(stack, socket, endpoint, &mut names);
+    if result.is_ok() {
+        endpoint!(socket).names = names;
+    }
+    publish(stack, id, socket);
+    result
+}
+
+/// Where a socket is found by what comes in, if it has a port.
+fn place(socket: &Socket) -> Option<(PortSpace, &DatagramEndpoint)> {
+    let Endpoint::Datagram(endpoint) = &socket.endpoint else {
+        return None;
+    };
+    let space = endpoint.space(socket.domain)?;
+    (endpoint.names.local_port != 0).then_some((space, endpoint))
+}
+
+fn publish(stack: &mut Stack, id: SocketId, socket: &Socket) {
+    let Some((space, endpoint)) = place(socket) else { return };
+    let names = &endpoint.names;
+    if is_found_by_peer(endpoint) {
+        // A second socket with the very same names, by SO_REUSEADDR, hears nothing while the first is there.
+        stack.connections.insert(&names.tuple(space), id);
+        return;
+    }
+    let receiver = Receiver {
+        id,
+        reuse_port: socket.options.is_on(Switches::REUSE_PORT),
+        v6_only: socket.options.is_on(Switches::V6_ONLY),
+        device: socket.options.device,
+    };
+    stack.receivers.insert(space, names.local, names.local_port, receiver);
+}
+
+fn withdraw(stack: &mut Stack, id: SocketId, socket: &Socket) {
+    let Some((space, endpoint)) = place(socket) else { return };
+    let names = &endpoint.names;
+    if is_found_by_peer(endpoint) {
+        stack.connections.remove(&names.tuple(space), id);
+    } else {
+        stack.receivers.remove(space, names.local, names.local_port, id);
+    }
+}
+
+/// Ping sockets are found by their identifier alone; a peer's port of zero names nobody.
+fn is_found_by_peer(endpoint: &DatagramEndpoint) -> bool {
+    matches!(endpoint.protocol, Protocol::Udp) && endpoint.is_connected && endpoint.names.remote_port != 0
+}

@@ -1,0 +1,291 @@
+//! `sendmsg` of datagram sockets.
+//!
+//! The order in which misuse is answered is Linux's (`udp_sendmsg`, `raw_sendmsg`, `ping_v4_sendmsg`): length and flags,
+//! address, control messages, route, length for the path, pending error, shut half.
+
+use alloc::boxed::Box;
+use core::net::{IpAddr, Ipv4Addr};
+
+use bytes::Bytes;
+
+use super::{Corked, DatagramEndpoint, Protocol, endpoint, errors, gather, naming};
+use crate::address::unmapped;
+use crate::host::{Host, Stack};
+use crate::ids::InterfaceId;
+use crate::inet::Names;
+use crate::ip::loopback_like;
+use crate::ip::output::{Fragmentation, IpMeta};
+use crate::message::{Ancillary, MessageFlags, Outgoing};
+use crate::options::{SharedOptions, Switches};
+use crate::socket::Endpoint;
+use crate::{Domain, Errno, Instant, SocketAddress, SocketId, ping, raw, udp};
+
+/// `UDP_MAX_SEGMENTS`
+const MAX_SEGMENTS: usize = 128;
+
+/// What a control message says instead of the socket's options, for one datagram.
+#[derive(Clone, Copy, Debug, Default)]
+struct Overrides {
+    source: Option<IpAddr>,
+    device: Option<InterfaceId>,
+    hop_limit: Option<u8>,
+    traffic_class: Option<u8>,
+    segment_size: Option<u16>,
+}
+
+/// A datagram on its way to its protocol.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    pub(crate) meta: IpMeta,
+    pub(crate) source_port: u16,
+    pub(crate) destination_port: u16,
+    pub(crate) data: Bytes,
+}
+
+/// Sends one message: with `UDP_SEGMENT` several datagrams.
+pub(crate) fn send_message(
+    host: &mut Host,
+    id: SocketId,
+    message: Outgoing<'_>,
+    _now: Instant,
+) -> Result<usize, Errno> {
+    let length = message.length();
+    let socket = host.get_mut(id)?;
+    let domain = socket.domain;
+    let endpoint = endpoint!(socket);
+    // udpv6_sendmsg leaves urgent data to udp_sendmsg, which it asks for mapped destinations only.
+    let is_udp_v6 = domain == Domain::Inet6 && matches!(endpoint.protocol, Protocol::Udp);
+    if length > 0xffff && !matches!((&endpoint.protocol, message.address), (Protocol::Raw(_), _)) {
+        return Err(Errno::EMSGSIZE);
+    }
+    let is_oob = message.flags.contains(MessageFlags::OOB);
+    if is_oob && !is_udp_v6 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    let more = message.flags.contains(MessageFlags::MORE) && matches!(endpoint.protocol, Protocol::Udp);
+    if endpoint.corked.is_none() && !more {
+        let data = gather(message.data);
+        send(host, id, message.address, data, &message.ancillary, is_oob)?;
+        return Ok(length);
+    }
+    let corked = endpoint.corked.get_or_insert_with(|| {
+        Box::new(Corked { address: message.address.cloned(), data: alloc::vec::Vec::new() })
+    });
+    if corked.data.len() + length > 0xffff {
+        return Err(Errno::EMSGSIZE);
+    }
+    message.data.iter().for_each(|piece| corked.data.extend_from_slice(piece));
+    if !more && let Some(corked) = endpoint.corked.take() {
+        send(host, id, corked.address.as_ref(), Bytes::from(corked.data), &message.ancillary, is_oob)?;
+    }
+    Ok(length)
+}
+
+fn send(
+    host: &mut Host,
+    id: SocketId,
+    address: Option<&SocketAddress>,
+    data: Bytes,
+    control: &[Ancillary],
+    is_oob: bool,
+) -> Result<(), Errno> {
+    let Host { sockets, stack } = host;
+    let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
+    let domain = socket.domain;
+    let endpoint = endpoint!(socket);
+    let names = &endpoint.names;
+    let (asked, port) = destination(domain, &socket.options, names, endpoint, address, data.len())?;
+    if is_oob && asked.is_ipv4() {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    let overrides = overrides(stack, domain, control)?;
+    // INADDR_ANY as a destination is this host (RFC 1122 3.2.1.3 lets it; Linux does).
+    let destination = if asked.is_unspecified() { loopback_like(asked) } else { asked };
+    let same_family = names.local.is_ipv4() == destination.is_ipv4();
+    let bound = Some(names.local).filter(|local| same_family && !local.is_multicast());
+    let device = overrides.device.or(socket.options.device);
+    let path = stack.route(destination, overrides.source.or(bound), device)?;
+    if stack.is_broadcast(destination) && !socket.options.is_on(Switches::BROADCAST) {
+        return Err(Errno::EACCES);
+    }
+    let fragmentation = fragmentation(&socket.options, destination);
+    let limit = longest(&endpoint.protocol, destination);
+    if data.len() > limit {
+        return Err(Errno::EMSGSIZE);
+    }
+    if let Some(errno) = socket.error.take() {
+        return Err(errno);
+    }
+    if endpoint.is_write_shut {
+        return Err(Errno::EPIPE);
+    }
+    let meta = IpMeta {
+        source: path.source,
+        destination,
+        protocol: endpoint.ip_protocol(socket.protocol),
+        hop_limit: overrides
+            .hop_limit
+            .unwrap_or_else(|| hop_limit(&socket.options, &stack.config.sysctl, destination)),
+        traffic_class: overrides.traffic_class.unwrap_or(match destination {
+            IpAddr::V4(_) => socket.options.type_of_service,
+            IpAddr::V6(_) => socket.options.traffic_class,
+        }),
+        flow_label: 0,
+        fragmentation,
+    };
+    let segment = usize::from(overrides.segment_size.unwrap_or(socket.options.udp_segment));
+    naming::autobind(host, id)?;
+    let Host { sockets, stack } = host;
+    let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
+    let endpoint = endpoint!(socket);
+    let source_port = endpoint.names.local_port;
+    let departure = |data| Departure { meta: meta.clone(), source_port, destination_port: port, data };
+    let result = match &endpoint.protocol {
+        Protocol::Udp if segment > 0 && data.len() > segment => {
+            if data.len().div_ceil(segment) > MAX_SEGMENTS {
+                return Err(Errno::EINVAL);
+            }
+            let mut data = data;
+            let mut result = Ok(());
+            while !data.is_empty() && result.is_ok() {
+                let piece = data.split_to(segment.min(data.len()));
+                result = udp::send(stack, departure(piece), &path, &socket.options);
+            }
+            result
+        }
+        Protocol::Udp => udp::send(stack, departure(data), &path, &socket.options),
+        Protocol::Ping => ping::send(stack, departure(data), &path),
+        Protocol::Raw(state) => {
+            let is_whole = socket.options.is_on(Switches::HEADER_INCLUDED);
+            raw::send(stack, departure(data), &path, state, is_whole)
+        }
+    };
+    if result == Err(Errno::EMSGSIZE) {
+        let mtu = u32::try_from(path.mtu).unwrap_or(u32::MAX);
+        errors::local_error(host, id, Errno::EMSGSIZE, (destination, port), mtu);
+    }
+    result
+}
+
+/// Where the datagram goes: the address that was given, or the peer.
+fn destination(
+    domain: Domain,
+    options: &SharedOptions,
+    names: &Names,
+    endpoint: &DatagramEndpoint,
+    address: Option<&SocketAddress>,
+    length: usize,
+) -> Result<(IpAddr, u16), Errno> {
+    let is_raw = matches!(endpoint.protocol, Protocol::Raw(_));
+    let has_ports = matches!(endpoint.protocol, Protocol::Udp);
+    // rawv6_sendmsg looks at the address first, raw_sendmsg at the length; neither protocol carries more.
+    if is_raw && length > 0xffff && domain == Domain::Inet {
+        return Err(Errno::EMSGSIZE);
+    }
+    let given = match (domain, address) {
+        (_, None) => None,
+        (Domain::Inet, Some(SocketAddress::V4(address))) => Some(((*address.ip()).into(), address.port())),
+        // Linux takes AF_UNSPEC for AF_INET here; such an address holds zeros.
+        (Domain::Inet, Some(SocketAddress::Unspecified)) => Some((Ipv4Addr::UNSPECIFIED.into(), 0)),
+        (Domain::Inet, Some(_)) => return Err(Errno::EAFNOSUPPORT),
+        (_, Some(SocketAddress::V6(address))) => Some((unmapped((*address.ip()).into()), address.port())),
+        (_, Some(SocketAddress::V4(address))) if !is_raw => Some(((*address.ip()).into(), address.port())),
+        // As if there was no address, but that the peer's then is looked up as IPv6 even if it is a mapped one.
+        (_, Some(SocketAddress::Unspecified)) if !is_raw => {
+            if endpoint.is_connected && names.remote.is_ipv4() {
+                return Err(Errno::ENETUNREACH);
+            }
+            None
+        }
+        (_, Some(_)) => return Err(Errno::EINVAL),
+    };
+    let Some((address, port)) = given else {
+        if !endpoint.is_connected {
+            return Err(Errno::EDESTADDRREQ);
+        }
+        // For a mapped peer udp_sendmsg is asked, with the address written out: its port must not be zero.
+        if domain == Domain::Inet6 && names.remote.is_ipv4() && names.remote_port == 0 && has_ports {
+            return Err(Errno::EINVAL);
+        }
+        return Ok((names.remote, names.remote_port));
+    };
+    if port == 0 && has_ports {
+        return Err(Errno::EINVAL);
+    }
+    if is_raw && domain == Domain::Inet6 {
+        // The port of a raw IPv6 address is the protocol, if it is anything (RFC 3542 3).
+        let is_any_protocol = names.local_port == 255;
+        if length > 0xffff || (port != 0 && port != names.local_port && !is_any_protocol) {
+            return Err(Errno::EINVAL);
+        }
+    }
+    if domain == Domain::Inet6 && address.is_ipv4() && (options.is_on(Switches::V6_ONLY) || !has_ports) {
+        return Err(Errno::ENETUNREACH);
+    }
+    Ok((address, port))
+}
+
+fn overrides(stack: &Stack, domain: Domain, control: &[Ancillary]) -> Result<Overrides, Errno> {
+    let mut overrides = Overrides::default();
+    let device = |index: u32| match index {
+        0 => Ok(None),
+        _ => stack.interface_by_index(index).map(Some).ok_or(Errno::ENODEV),
+    };
+    for message in control {
+        match message {
+            Ancillary::PacketInfo { interface, local, .. } => {
+                overrides.device = device(*interface)?;
+                overrides.source = Some(IpAddr::V4(*local)).filter(|local| !local.is_unspecified());
+            }
+            Ancillary::PacketInfoV6 { interface, address } if domain == Domain::Inet6 => {
+                overrides.device = device(*interface)?;
+                overrides.source = Some(unmapped(IpAddr::V6(*address))).filter(|local| !local.is_unspecified());
+            }
+            Ancillary::TimeToLive(hops) | Ancillary::HopLimit(hops) => overrides.hop_limit = Some(*hops),
+            Ancillary::TypeOfService(class) | Ancillary::TrafficClass(class) => {
+                overrides.traffic_class = Some(*class);
+            }
+            Ancillary::SegmentSize(size) => overrides.segment_size = Some(*size),
+            // SOL_SOCKET messages that an internet socket has no use for are passed over (__sock_cmsg_send), rights and
+            // credentials among them.
+            Ancillary::Rights(_) | Ancillary::Credentials(_) => {}
+            _ => return Err(Errno::EINVAL),
+        }
+    }
+    Ok(overrides)
+}
+
+/// `IP_MTU_DISCOVER`: dont, want, do, probe, interface, omit.
+fn fragmentation(options: &SharedOptions, destination: IpAddr) -> Fragmentation {
+    let (discover, forbidden) = match destination {
+        IpAddr::V4(_) => (options.mtu_discover, false),
+        IpAddr::V6(_) => (options.mtu_discover_v6, options.is_on(Switches::DONT_FRAGMENT_V6)),
+    };
+    match discover {
+        2 | 3 => Fragmentation::Forbidden,
+        _ if forbidden => Fragmentation::Forbidden,
+        1 => Fragmentation::LocalOnly,
+        _ => Fragmentation::Allowed,
+    }
+}
+
+fn hop_limit(options: &SharedOptions, sysctl: &crate::Sysctl, destination: IpAddr) -> u8 {
+    match destination {
+        _ if destination.is_multicast() => options.multicast_ttl,
+        IpAddr::V4(_) => options.time_to_live.unwrap_or(sysctl.ip_default_ttl),
+        IpAddr::V6(_) => options.unicast_hops.unwrap_or(sysctl.ipv6_hop_limit),
+    }
+}
+
+/// The most data that fits a datagram: 65,535 bytes less the headers; IPv6 does not count its own.
+fn longest(protocol: &Protocol, destination: IpAddr) -> usize {
+    let transport = match protocol {
+        Protocol::Udp => 8,
+        Protocol::Ping | Protocol::Raw(_) => 0,
+    };
+    match (destination, protocol) {
+        (IpAddr::V4(_), Protocol::Raw(_)) => 0xffff,
+        (IpAddr::V4(_), _) => 0xffff - 20 - transport,
+        (IpAddr::V6(_), _) => 0xffff - transport,
+    }
+}

@@ -1,0 +1,49 @@
+//! What comes in: packets and time.
+
+use sockeye_wire::Frame;
+
+use super::Host;
+use crate::ids::InterfaceId;
+use crate::{Instant, tcp};
+
+/// Packets and sockets that one call deals with before it leaves the rest to the next `advance`: no flow starves the
+/// embedder.
+const BATCH: usize = 4096;
+
+impl Host {
+    /// Takes a packet that came in by an interface.
+    pub fn receive(&mut self, interface: InterfaceId, frame: Frame, now: Instant) {
+        self.stack.now = now;
+        self.ip_receive(interface, frame, false, now);
+        self.settle(now);
+        self.check_readiness();
+    }
+
+    /// Lets time pass: timers that are due, and what earlier calls left to do.
+    pub fn advance(&mut self, now: Instant) {
+        self.stack.now = now;
+        for _ in 0..BATCH {
+            let Some(id) = self.stack.timers.expire(now) else { break };
+            tcp::advance(self, id, now);
+        }
+        tcp::expire_time_wait(self, now);
+        self.expire_fragments(now);
+        self.settle(now);
+        self.check_readiness();
+    }
+
+    /// Delivers what this host sent to itself and sends what sockets have to send, until nothing is left or the batch
+    /// is full.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        self.stack.now = now;
+        for _ in 0..BATCH {
+            if let Some(frame) = self.stack.loopback.pop_front() {
+                self.ip_receive(InterfaceId::LOOPBACK, frame, true, now);
+            } else if let Some(id) = self.stack.ready.pop_front() {
+                tcp::transmit(self, id, now);
+            } else {
+                break;
+            }
+        }
+    }
+}

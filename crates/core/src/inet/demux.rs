@@ -1,0 +1,226 @@
+//! Whose packet it is: connections by their four-tuple, receivers by their local address and port.
+//!
+//! A connected socket is found by one look-up under the keyed hash of its names; any other by at most three: the exact
+//! address, the wildcard of the family, and for IPv4 the wildcard of dual-stack sockets. Where several sockets are
+//! alike, the sockets of one `SO_REUSEPORT` group share by the hash of the peer's names; without it the newest wins,
+//! as in Linux (`inet_lhash2_lookup`, `udp4_lib_lookup2`).
+
+use core::hash::{Hash, Hasher};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use hashbrown::{HashMap, HashTable};
+use smallvec::SmallVec;
+
+use super::bind_table::PortSpace;
+use super::keyed::Keyed;
+use crate::ids::{InterfaceId, SocketId};
+
+/// What names a connection, seen from its local end. Addresses are never v4-mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FourTuple {
+    pub(crate) space: PortSpace,
+    pub(crate) local: IpAddr,
+    pub(crate) local_port: u16,
+    pub(crate) remote: IpAddr,
+    pub(crate) remote_port: u16,
+}
+
+impl FourTuple {
+    /// The same connection seen from its other end.
+    pub(crate) fn reversed(self) -> Self {
+        Self {
+            local: self.remote,
+            local_port: self.remote_port,
+            remote: self.local,
+            remote_port: self.local_port,
+            ..self
+        }
+    }
+
+    /// The keyed hash of the tuple.
+    pub(crate) fn hash_with(&self, keyed: Keyed) -> u64 {
+        let [a, b] = self.local_port.to_be_bytes();
+        let [c, d] = self.remote_port.to_be_bytes();
+        let space = self.space as u8;
+        match (self.local, self.remote) {
+            (IpAddr::V4(local), IpAddr::V4(remote)) => {
+                let [e, f, g, h] = local.octets();
+                let [i, j, k, l] = remote.octets();
+                keyed.hash_bytes(&[a, b, c, d, e, f, g, h, i, j, k, l, space])
+            }
+            (local, remote) => {
+                let mut bytes = [0; 37];
+                bytes[..4].copy_from_slice(&[a, b, c, d]);
+                bytes[4] = space;
+                bytes[5..21].copy_from_slice(&octets(local));
+                bytes[21..].copy_from_slice(&octets(remote));
+                keyed.hash_bytes(&bytes)
+            }
+        }
+    }
+}
+
+impl Hash for FourTuple {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.space, self.local, self.local_port, self.remote, self.remote_port).hash(state);
+    }
+}
+
+fn octets(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
+/// The connected sockets. An entry is a hash and an id: the names are the socket's.
+#[derive(Debug)]
+pub(crate) struct Connections {
+    keyed: Keyed,
+    table: HashTable<(u64, SocketId)>,
+}
+
+impl Connections {
+    pub(crate) fn new(keyed: Keyed) -> Self {
+        Self { keyed, table: HashTable::new() }
+    }
+
+    /// The socket under this tuple, unless two tuples share all 64 bits of their hash: the caller compares the names.
+    pub(crate) fn find(&self, tuple: &FourTuple) -> Option<SocketId> {
+        let hash = tuple.hash_with(self.keyed);
+        self.table.find(hash, |(other, _)| *other == hash).map(|(_, id)| *id)
+    }
+
+    /// Adds a connection. False, and nothing happens, if there is one of these names.
+    pub(crate) fn insert(&mut self, tuple: &FourTuple, id: SocketId) -> bool {
+        let hash = tuple.hash_with(self.keyed);
+        if self.table.find(hash, |(other, _)| *other == hash).is_some() {
+            return false;
+        }
+        self.table.insert_unique(hash, (hash, id), |(hash, _)| *hash);
+        true
+    }
+
+    /// Takes a connection away.
+    pub(crate) fn remove(&mut self, tuple: &FourTuple, id: SocketId) {
+        let hash = tuple.hash_with(self.keyed);
+        if let Ok(entry) = self.table.find_entry(hash, |entry| *entry == (hash, id)) {
+            entry.remove();
+        }
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.table.len()
+    }
+}
+
+/// A socket that receives at a local address and port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Receiver {
+    pub(crate) id: SocketId,
+    /// `SO_REUSEPORT`: shares with the others of its group.
+    pub(crate) reuse_port: bool,
+    /// `IPV6_V6ONLY`, on a socket at `::`.
+    pub(crate) v6_only: bool,
+    /// `SO_BINDTODEVICE`.
+    pub(crate) device: Option<InterfaceId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    space: PortSpace,
+    address: IpAddr,
+    port: u16,
+}
+
+/// The sockets that receive without being connected: TCP listeners, UDP sockets, ping sockets.
+#[derive(Debug)]
+pub(crate) struct Receivers {
+    keyed: Keyed,
+    table: HashMap<Place, SmallVec<[Receiver; 1]>, Keyed>,
+}
+
+impl Receivers {
+    pub(crate) fn new(keyed: Keyed) -> Self {
+        Self { keyed, table: HashMap::with_hasher(keyed) }
+    }
+
+    /// Adds a receiver at `address` (unspecified: all addresses of its family, and of IPv4 if not `v6_only`).
+    pub(crate) fn insert(&mut self, space: PortSpace, address: IpAddr, port: u16, receiver: Receiver) {
+        self.table.entry(Place { space, address, port }).or_default().push(receiver);
+    }
+
+    /// Takes a receiver away.
+    pub(crate) fn remove(&mut self, space: PortSpace, address: IpAddr, port: u16, id: SocketId) {
+        let place = Place { space, address, port };
+        if let Some(receivers) = self.table.get_mut(&place) {
+            receivers.retain(|receiver| receiver.id != id);
+            if receivers.is_empty() {
+                self.table.remove(&place);
+            }
+        }
+    }
+
+    /// The receiver of a packet whose names are `tuple` and that came in by `interface`.
+    pub(crate) fn find(&self, tuple: &FourTuple, interface: InterfaceId) -> Option<SocketId> {
+        places(tuple).find_map(|(place, is_dual)| self.choose(&place, is_dual, tuple, interface))
+    }
+
+    /// All sockets that get a copy of a multicast or broadcast packet.
+    pub(crate) fn all(&self, tuple: &FourTuple, interface: InterfaceId) -> SmallVec<[SocketId; 4]> {
+        let all = places(tuple).flat_map(|(place, is_dual)| {
+            let receivers = self.table.get(&place).map_or(&[][..], |receivers| receivers.as_slice());
+            receivers.iter().filter(move |receiver| fits(receiver, is_dual, interface)).map(|receiver| receiver.id)
+        });
+        all.collect()
+    }
+
+    fn choose(
+        &self,
+        place: &Place,
+        is_dual: bool,
+        tuple: &FourTuple,
+        interface: InterfaceId,
+    ) -> Option<SocketId> {
+        let receivers = self.table.get(place)?;
+        if let [receiver] = receivers.as_slice() {
+            return fits(receiver, is_dual, interface).then_some(receiver.id);
+        }
+        let fitting = || receivers.iter().filter(|receiver| fits(receiver, is_dual, interface));
+        // A socket that is bound to the device goes before those that are not; among equals the newest.
+        let best = fitting().rev().max_by_key(|receiver| receiver.device.is_some())?;
+        let newest = fitting().rev().find(|receiver| receiver.device.is_some() == best.device.is_some())?;
+        if !newest.reuse_port {
+            return Some(newest.id);
+        }
+        let group = || {
+            fitting().filter(|receiver| receiver.reuse_port && receiver.device == newest.device)
+        };
+        let count = u64::try_from(group().count()).unwrap_or(1).max(1);
+        let hash = tuple.hash_with(self.keyed);
+        // The upper half of the hash scaled to the group: Linux's reciprocal_scale.
+        let index = ((hash >> 32) * count) >> 32;
+        group().nth(usize::try_from(index).unwrap_or(0)).map(|receiver| receiver.id)
+    }
+}
+
+fn fits(receiver: &Receiver, is_dual: bool, interface: InterfaceId) -> bool {
+    !(is_dual && receiver.v6_only) && receiver.device.is_none_or(|device| device == interface)
+}
+
+/// Where receivers of a packet may be, most specific first; true marks the place of dual-stack sockets.
+fn places(tuple: &FourTuple) -> impl Iterator<Item = (Place, bool)> + use<> {
+    let FourTuple { space, local, local_port: port, .. } = *tuple;
+    let any_v6 = (IpAddr::V6(Ipv6Addr::UNSPECIFIED), local.is_ipv4());
+    let any_v4 = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), false);
+    let any_v4 = local.is_ipv4().then_some(any_v4);
+    [Some((local, false)), any_v4, Some(any_v6)]
+        .into_iter()
+        .flatten()
+        .map(move |(address, is_dual)| (Place { space, address, port }, is_dual))
+}
+
+#[cfg(test)]
+mod tests;

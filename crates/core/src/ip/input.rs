@@ -1,0 +1,396 @@
+//! Datagrams in: what is malformed is counted and dropped, fragments are collected, the rest goes to its transport.
+//!
+//! RFC 1122 3.2.1 (what a host must silently discard), RFC 8200 3, 4 and 4.5. This host forwards nothing: what is for
+//! somebody else is dropped.
+
+use core::net::IpAddr;
+
+use bytes::{Bytes, BytesMut};
+use sockeye_wire::ipv4::Ipv4Option;
+use sockeye_wire::ipv6::ExtensionOption;
+use sockeye_wire::{
+    Frame, FragmentHeader, Headers, Icmpv6Error, IpProtocol, Ipv4Header, Ipv4View, Ipv6Extensions,
+    Ipv6View, Layout, Version, ipv6,
+};
+
+use super::icmp::Problem;
+use super::reassembly::{Fragment, FragmentKey, Reassembled};
+use super::{Delivery, Inbound};
+use crate::host::{Host, Stack};
+use crate::ids::InterfaceId;
+use crate::{Instant, raw, tcp, udp};
+
+/// What validation leaves to do with a packet.
+enum Verdict {
+    /// It is whole and for this host.
+    Whole(Layout),
+    /// It is part of a datagram.
+    Part(Layout),
+    /// It is dropped, and counted.
+    Drop,
+}
+
+impl Host {
+    /// Takes one packet from below. `is_own` packets were made by this host and never left it: their IP headers are
+    /// known to be right.
+    pub(crate) fn ip_receive(&mut self, interface: InterfaceId, frame: Frame, is_own: bool, now: Instant) {
+        let verdict = match Version::of(&frame.headers) {
+            Ok(Version::V4) => self.stack.check_v4(interface, &frame, is_own, now),
+            Ok(Version::V6) => self.stack.check_v6(interface, &frame, now),
+            Err(_) => {
+                self.stack.counters.ip_in_receives += 1;
+                self.stack.counters.ip_in_hdr_errors += 1;
+                Verdict::Drop
+            }
+        };
+        let (frame, layout) = match verdict {
+            Verdict::Whole(layout) => (frame, layout),
+            Verdict::Drop => return,
+            Verdict::Part(layout) => match self.stack.collect(interface, &frame, layout, now) {
+                Some(whole) => match whole.layout() {
+                    Ok(layout) => (whole, layout),
+                    Err(_) => return,
+                },
+                None => return,
+            },
+        };
+        let Ok(ip) = frame.ip() else { return };
+        let inbound = Inbound {
+            interface,
+            source: ip.source(),
+            destination: ip.destination(),
+            protocol: layout.protocol,
+            hop_limit: ip.hop_limit(),
+            traffic_class: ip.traffic_class(),
+            transport: layout.transport,
+            frame,
+            arrived: now,
+        };
+        self.deliver(inbound, layout.version, now);
+    }
+
+    fn deliver(&mut self, mut inbound: Inbound, version: Version, now: Instant) {
+        let is_raw = self.stack.raw.is_used() && raw::receive(self, &inbound, now);
+        match version {
+            Version::V4 => self.stack.counters.ip_in_delivers += 1,
+            Version::V6 => self.stack.counters.ip6_in_delivers += 1,
+        }
+        if !inbound.frame.verify_checksum() {
+            self.stack.count_bad_checksum(inbound.protocol, version);
+            return;
+        }
+        match (inbound.protocol, version) {
+            (IpProtocol::TCP, _) => tcp::receive(self, inbound, now),
+            (IpProtocol::UDP, _) => {
+                // The offending packet is needed for the error: cloning it shares its payload.
+                let copy = (inbound.interface, inbound.frame.clone());
+                if udp::receive(self, inbound, now) == Delivery::NoPort {
+                    self.stack.report_problem(copy.0, &copy.1, Problem::Port, now);
+                }
+            }
+            (IpProtocol::ICMPV4, Version::V4) => super::icmp::receive_v4(self, inbound, now),
+            (IpProtocol::ICMPV6, Version::V6) => super::icmp::receive_v6(self, inbound, now),
+            (IpProtocol::NO_NEXT_HEADER, Version::V6) => {}
+            _ if is_raw => {}
+            (_, Version::V4) => {
+                self.stack.counters.ip_in_unknown_protos += 1;
+                self.stack.report_problem(inbound.interface, &inbound.frame, Problem::Protocol, now);
+            }
+            (_, Version::V6) => {
+                self.stack.counters.ip6_in_unknown_protos += 1;
+                let pointer = next_header_field(&inbound.frame.headers);
+                let error = Icmpv6Error::ParameterProblem { code: 1, pointer };
+                self.stack.report_problem(inbound.interface, &inbound.frame, Problem::V6(error), now);
+            }
+        }
+    }
+
+    /// Packets whose missing fragments did not come in time.
+    pub(crate) fn expire_fragments(&mut self, now: Instant) {
+        while let Some(late) = self.stack.reassembly_v4.expire(now) {
+            self.stack.counters.ip_reasm_timeout += 1;
+            self.stack.counters.ip_reasm_fails += 1;
+            if let Some(((interface, headers), payload)) = late.first {
+                let frame = Frame::new(headers, payload);
+                self.stack.report_problem(interface, &frame, Problem::ReassemblyTimeout, now);
+            }
+        }
+        while let Some(late) = self.stack.reassembly_v6.expire(now) {
+            self.stack.counters.ip6_reasm_timeout += 1;
+            self.stack.counters.ip6_reasm_fails += 1;
+            if let Some(((interface, headers), payload)) = late.first {
+                let frame = Frame::new(headers, payload);
+                self.stack.report_problem(interface, &frame, Problem::ReassemblyTimeout, now);
+            }
+        }
+    }
+}
+
+impl Stack {
+    fn check_v4(&mut self, interface: InterfaceId, frame: &Frame, is_own: bool, now: Instant) -> Verdict {
+        self.counters.ip_in_receives += 1;
+        let Ok(view) = Ipv4View::parse(&frame.headers) else {
+            self.counters.ip_in_hdr_errors += 1;
+            return Verdict::Drop;
+        };
+        let total = usize::from(view.total_length());
+        // A super-segment has no length of its own.
+        let is_sound = is_own || ((total == frame.len() || total == 0) && view.checksum_is_valid());
+        if !is_sound {
+            if total > frame.len() {
+                self.counters.ip_ext_in_truncated_pkts += 1;
+            } else {
+                self.counters.ip_in_hdr_errors += 1;
+            }
+            return Verdict::Drop;
+        }
+        let (source, destination) = (view.source(), view.destination());
+        // RFC 1122 3.2.1.3: such a source is never valid; 127/8 never appears outside of a host.
+        let is_martian = source.is_multicast()
+            || source.is_broadcast()
+            || (interface != InterfaceId::LOOPBACK && (source.is_loopback() || destination.is_loopback()));
+        let is_ours = self.is_local(destination.into()) || destination.is_multicast() || destination.is_broadcast();
+        if is_martian || !is_ours {
+            self.counters.ip_in_addr_errors += 1;
+            return Verdict::Drop;
+        }
+        for option in view.option_iter() {
+            match option {
+                // Linux refuses source routes unless accept_source_route is set; its default for hosts is off.
+                Ok(option)
+                    if matches!(
+                        option.kind,
+                        Ipv4Option::LOOSE_SOURCE_ROUTE | Ipv4Option::STRICT_SOURCE_ROUTE
+                    ) =>
+                {
+                    self.counters.ip_in_hdr_errors += 1;
+                    return Verdict::Drop;
+                }
+                Ok(_) => {}
+                Err(offset) => {
+                    self.counters.ip_in_hdr_errors += 1;
+                    let pointer = u8::try_from(offset + 20).unwrap_or(u8::MAX);
+                    self.report_problem(interface, frame, Problem::Header { pointer }, now);
+                    return Verdict::Drop;
+                }
+            }
+        }
+        let layout = Layout {
+            version: Version::V4,
+            transport: view.header_len(),
+            protocol: view.protocol(),
+            fragment: view.is_fragment(),
+        };
+        if layout.fragment { Verdict::Part(layout) } else { Verdict::Whole(layout) }
+    }
+
+    fn check_v6(&mut self, interface: InterfaceId, frame: &Frame, now: Instant) -> Verdict {
+        self.counters.ip6_in_receives += 1;
+        let Ok(view) = Ipv6View::parse(&frame.headers) else {
+            self.counters.ip6_in_hdr_errors += 1;
+            return Verdict::Drop;
+        };
+        let length = usize::from(view.payload_length());
+        if length != 0 && length + ipv6::HEADER_LEN != frame.len() {
+            self.counters.ip6_in_hdr_errors += 1;
+            return Verdict::Drop;
+        }
+        let (source, destination) = (view.source(), view.destination());
+        // RFC 4291 2.5.3, 2.7: never outside of a node, never a source. Mapped addresses don't travel (RFC 4942 2.2).
+        let is_martian = source.is_multicast()
+            || destination.is_unspecified()
+            || (interface != InterfaceId::LOOPBACK && (source.is_loopback() || destination.is_loopback()))
+            || source.to_ipv4_mapped().is_some();
+        let is_ours = self.is_local(destination.into()) || destination.is_multicast();
+        if is_martian || !is_ours {
+            self.counters.ip6_in_addr_errors += 1;
+            return Verdict::Drop;
+        }
+        let Ok(layout) = frame.layout() else {
+            self.counters.ip6_in_hdr_errors += 1;
+            return Verdict::Drop;
+        };
+        if layout.transport > ipv6::HEADER_LEN && !self.check_extensions(interface, frame, view, now) {
+            self.counters.ip6_in_hdr_errors += 1;
+            return Verdict::Drop;
+        }
+        if layout.fragment { Verdict::Part(layout) } else { Verdict::Whole(layout) }
+    }
+
+    /// RFC 8200 4.2: what to do about options nobody knows is in their type. False: discard the packet.
+    fn check_extensions(
+        &mut self,
+        interface: InterfaceId,
+        frame: &Frame,
+        view: Ipv6View<'_>,
+        now: Instant,
+    ) -> bool {
+        let rest = frame.headers.get(ipv6::HEADER_LEN..).unwrap_or_default();
+        for header in Ipv6Extensions::new(view.next_header(), rest) {
+            let Ok(header) = header else { return false };
+            let at = ipv6::HEADER_LEN + header.offset;
+            // RFC 5095: a type 0 routing header with segments left is an error; others are unknown to a host.
+            if header.segments_left().is_some_and(|left| left > 0) {
+                let pointer = u32::try_from(at + 2).unwrap_or(0);
+                let error = Icmpv6Error::ParameterProblem { code: 0, pointer };
+                self.report_problem(interface, frame, Problem::V6(error), now);
+                return false;
+            }
+            for option in header.options() {
+                let Ok(option) = option else { return false };
+                if matches!(option.kind, ExtensionOption::ROUTER_ALERT | ExtensionOption::JUMBO_PAYLOAD) {
+                    continue;
+                }
+                match option.unrecognized_action() {
+                    0 => {}
+                    1 => return false,
+                    action => {
+                        // 2 always reports, 3 only what was not sent to many.
+                        if action == 2 || !view.destination().is_multicast() {
+                            let pointer = u32::try_from(ipv6::HEADER_LEN + option.offset).unwrap_or(0);
+                            let error = Icmpv6Error::ParameterProblem { code: 2, pointer };
+                            self.report_problem(interface, frame, Problem::V6(error), now);
+                        }
+                        return false;
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// Puts a fragment to its others; the datagram if it was the last one missing.
+    fn collect(&mut self, interface: InterfaceId, frame: &Frame, layout: Layout, now: Instant) -> Option<Frame> {
+        let (key, fragment) = fragment_of(frame, layout)?;
+        let head = || (interface, frame.headers.clone());
+        let counters = &mut self.counters;
+        match layout.version {
+            Version::V4 => {
+                counters.ip_reasm_reqds += 1;
+                match self.reassembly_v4.insert(key, fragment, head, now) {
+                    Reassembled::Complete((_, headers), payload) => {
+                        counters.ip_reasm_oks += 1;
+                        whole_v4(&headers, &payload.to_bytes())
+                    }
+                    Reassembled::Incomplete => None,
+                    Reassembled::Failed => {
+                        counters.ip_reasm_fails += 1;
+                        None
+                    }
+                }
+            }
+            Version::V6 => {
+                counters.ip6_reasm_reqds += 1;
+                match self.reassembly_v6.insert(key, fragment, head, now) {
+                    Reassembled::Complete((_, headers), payload) => {
+                        counters.ip6_reasm_oks += 1;
+                        whole_v6(&headers, &payload.to_bytes())
+                    }
+                    Reassembled::Incomplete => None,
+                    Reassembled::Failed => {
+                        counters.ip6_reasm_fails += 1;
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn count_bad_checksum(&mut self, protocol: IpProtocol, version: Version) {
+        let counters = &mut self.counters;
+        match (protocol, version) {
+            (IpProtocol::TCP, _) => {
+                counters.tcp_in_errs += 1;
+                counters.tcp_in_csum_errors += 1;
+            }
+            (IpProtocol::UDP, Version::V4) => {
+                counters.udp_in_errors += 1;
+                counters.udp_in_csum_errors += 1;
+            }
+            (IpProtocol::UDP, Version::V6) => {
+                counters.udp6_in_errors += 1;
+                counters.udp6_in_csum_errors += 1;
+            }
+            (_, Version::V4) => {
+                counters.icmp_in_errors += 1;
+                counters.icmp_in_csum_errors += 1;
+            }
+            (_, Version::V6) => {
+                counters.icmp6_in_errors += 1;
+                counters.icmp6_in_csum_errors += 1;
+            }
+        }
+    }
+}
+
+/// The fragment that a packet is.
+fn fragment_of(frame: &Frame, layout: Layout) -> Option<(FragmentKey, Fragment)> {
+    let ip = frame.ip().ok()?;
+    let (source, destination): (IpAddr, IpAddr) = (ip.source(), ip.destination());
+    let payload = frame.ip_payload(layout.transport);
+    match layout.version {
+        Version::V4 => {
+            let view = Ipv4View::parse(&frame.headers).ok()?;
+            let identification = view.identification().into();
+            let protocol = view.protocol().0;
+            let fragment = Fragment { offset: view.fragment_offset(), more: view.more_fragments(), payload };
+            Some((FragmentKey { source, destination, identification, protocol }, fragment))
+        }
+        Version::V6 => {
+            let (_, header) = fragment_header(&frame.headers)?;
+            let key = FragmentKey {
+                source,
+                destination,
+                identification: header.identification,
+                protocol: 0,
+            };
+            Some((key, Fragment { offset: header.offset, more: header.more_fragments, payload }))
+        }
+    }
+}
+
+/// The fragment header, and where it is.
+fn fragment_header(headers: &[u8]) -> Option<(usize, FragmentHeader)> {
+    let view = Ipv6View::parse(headers).ok()?;
+    let rest = headers.get(ipv6::HEADER_LEN..)?;
+    Ipv6Extensions::new(view.next_header(), rest)
+        .map_while(Result::ok)
+        .find_map(|header| Some((ipv6::HEADER_LEN + header.offset, header.fragment()?)))
+}
+
+fn whole_v4(first: &[u8], payload: &Bytes) -> Option<Frame> {
+    let mut header = Ipv4Header::from(Ipv4View::parse(first).ok()?);
+    header.more_fragments = false;
+    header.fragment_offset = 0;
+    header.payload_length = payload.len();
+    let mut headers = Headers::new();
+    header.emit(&mut headers);
+    Some(joined(&headers, payload))
+}
+
+/// RFC 8200 4.5: the per-fragment headers of the first fragment without the fragment header, then all data.
+fn whole_v6(first: &[u8], payload: &Bytes) -> Option<Frame> {
+    let (at, fragment) = fragment_header(first)?;
+    let mut headers = Headers::from(first.get(..at)?);
+    let field = usize::try_from(next_header_field(&headers)).unwrap_or(usize::MAX);
+    *headers.get_mut(field)? = fragment.next_header.0;
+    let length = u16::try_from(at - ipv6::HEADER_LEN + payload.len()).ok()?;
+    headers.get_mut(4..6)?.copy_from_slice(&length.to_be_bytes());
+    Some(joined(&headers, payload))
+}
+
+fn joined(headers: &[u8], payload: &Bytes) -> Frame {
+    let mut bytes = BytesMut::with_capacity(headers.len() + payload.len());
+    bytes.extend_from_slice(headers);
+    bytes.extend_from_slice(payload);
+    Frame::from_bytes(bytes.freeze())
+}
+
+/// Where the last next-header field of an IPv6 header chain is.
+fn next_header_field(headers: &[u8]) -> u32 {
+    let last = Ipv6View::parse(headers).ok().and_then(|view| {
+        let rest = headers.get(ipv6::HEADER_LEN..)?;
+        Ipv6Extensions::new(view.next_header(), rest).map_while(Result::ok).last().map(|last| last.offset)
+    });
+    last.map_or(6, |offset| u32::try_from(ipv6::HEADER_LEN + offset).unwrap_or(6))
+}

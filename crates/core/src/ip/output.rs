@@ -1,0 +1,245 @@
+//! Datagrams out: route, source address, header, fragments, queue.
+
+use core::net::IpAddr;
+
+use sockeye_wire::{
+    ChecksumState, Frame, Headers, IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header,
+};
+
+use super::fragment::fragment;
+use crate::host::Stack;
+use crate::ids::InterfaceId;
+use crate::{Errno, Loopback};
+
+/// How packets to one destination travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Path {
+    /// Where they leave; `lo` for every address of this host.
+    pub(crate) interface: InterfaceId,
+    /// The source address to use.
+    pub(crate) source: IpAddr,
+    /// The longest packet.
+    pub(crate) mtu: usize,
+    /// `Stack::route_generation` when the path was found: it is stale when that has moved on.
+    pub(crate) generation: u32,
+}
+
+/// Whether a datagram that is too long may be cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fragmentation {
+    /// Here and (IPv4) on the way.
+    Allowed,
+    /// Here, but not on the way: `IP_PMTUDISC_WANT`, the usual, where the packet fits the path.
+    LocalOnly,
+    /// Nowhere: `EMSGSIZE`.
+    Forbidden,
+}
+
+/// What goes into an IP header.
+#[derive(Clone, Debug)]
+pub(crate) struct IpMeta {
+    pub(crate) source: IpAddr,
+    pub(crate) destination: IpAddr,
+    pub(crate) protocol: IpProtocol,
+    pub(crate) hop_limit: u8,
+    pub(crate) traffic_class: u8,
+    pub(crate) flow_label: u32,
+    pub(crate) fragmentation: Fragmentation,
+}
+
+impl Stack {
+    /// How to reach `destination`, from `source` if that is fixed already, by `device` if the socket is bound to one.
+    ///
+    /// `ENETUNREACH` without a route, `EINVAL` for a loopback source to elsewhere (`ip_route_output_key`).
+    pub(crate) fn route(
+        &self,
+        destination: IpAddr,
+        source: Option<IpAddr>,
+        device: Option<InterfaceId>,
+    ) -> Result<Path, Errno> {
+        let source = source.filter(|source| !source.is_unspecified());
+        let generation = self.route_generation;
+        if self.is_local(destination) {
+            let mtu = self.interface(InterfaceId::LOOPBACK).map_or(0, |interface| interface.mtu);
+            return Ok(Path {
+                interface: InterfaceId::LOOPBACK,
+                // The route to an own address has that address as its preferred source; all of 127/8 has 127.0.0.1.
+                source: source.unwrap_or(if destination.is_loopback() {
+                    super::loopback_like(destination)
+                } else {
+                    destination
+                }),
+                mtu,
+                generation,
+            });
+        }
+        let route = self.routes.lookup(destination, device).ok_or(Errno::ENETUNREACH)?;
+        let interface = self.interface(route.interface).ok_or(Errno::ENETUNREACH)?;
+        if source.is_some_and(|source| source.is_loopback()) && route.interface != InterfaceId::LOOPBACK {
+            return Err(match destination {
+                IpAddr::V4(_) => Errno::EINVAL,
+                IpAddr::V6(_) => Errno::ENETUNREACH,
+            });
+        }
+        let source = source
+            .or(route.preferred_source)
+            .or_else(|| interface.source_for(destination))
+            .or_else(|| self.any_source_for(destination))
+            .ok_or(match destination {
+                IpAddr::V4(_) => Errno::ENETUNREACH,
+                IpAddr::V6(_) => Errno::EADDRNOTAVAIL,
+            })?;
+        Ok(Path { interface: route.interface, source, mtu: interface.mtu, generation })
+    }
+
+    /// An address of any other interface: an interface without addresses borrows one.
+    fn any_source_for(&self, destination: IpAddr) -> Option<IpAddr> {
+        let others = self.interfaces.iter().filter(|(id, _)| *id != InterfaceId::LOOPBACK);
+        others.filter_map(|(_, interface)| interface.source_for(destination)).next()
+    }
+
+    /// Whether packets to this address come back to this host.
+    pub(crate) fn is_local(&self, address: IpAddr) -> bool {
+        // RFC 1122 3.2.1.3 (g): all of 127/8.
+        address.is_loopback() || self.local_addresses.contains_key(&address)
+    }
+
+    /// Whether packets to this address are for all hosts of a link: `SO_BROADCAST` allows to send them.
+    pub(crate) fn is_broadcast(&self, address: IpAddr) -> bool {
+        let IpAddr::V4(address) = address else { return false };
+        address.is_broadcast() || self.interfaces.iter().any(|(_, interface)| interface.has_broadcast(address))
+    }
+
+    /// Headers that begin with the IP header of a packet of `length` bytes of transport header and data. The caller
+    /// appends the transport header, its checksum left out or filled in.
+    pub(crate) fn ip_header(&mut self, meta: &IpMeta, path: &Path, length: usize) -> Headers {
+        let mut headers = Headers::new();
+        match (meta.source, meta.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let fits = length + 20 <= path.mtu;
+                let dont_fragment = match meta.fragmentation {
+                    Fragmentation::Allowed => false,
+                    Fragmentation::LocalOnly => fits,
+                    Fragmentation::Forbidden => true,
+                };
+                // RFC 6864 4.1: an atomic datagram needs no identification.
+                let identification = if dont_fragment { 0 } else { self.next_identification() };
+                Ipv4Header {
+                    traffic_class: meta.traffic_class,
+                    identification,
+                    dont_fragment,
+                    more_fragments: false,
+                    fragment_offset: 0,
+                    hop_limit: meta.hop_limit,
+                    protocol: meta.protocol,
+                    source,
+                    destination,
+                    options: Ipv4Options::new_const(),
+                    payload_length: length,
+                }
+                .emit(&mut headers);
+            }
+            (source, destination) => {
+                let header = Ipv6Header {
+                    traffic_class: meta.traffic_class,
+                    flow_label: meta.flow_label,
+                    payload_length: length,
+                    next_header: meta.protocol,
+                    hop_limit: meta.hop_limit,
+                    source: to_v6(source),
+                    destination: to_v6(destination),
+                };
+                header.emit(&mut headers);
+            }
+        }
+        headers
+    }
+
+    /// Sends a packet, its IP header in place: cuts it if it is too long and may be cut, and queues it on the
+    /// interface. `EMSGSIZE` if it may not be cut. A full queue drops it silently, as a device does.
+    pub(crate) fn output(
+        &mut self,
+        mut frame: Frame,
+        path: &Path,
+        fragmentation: Fragmentation,
+    ) -> Result<(), Errno> {
+        let is_v4 = frame.headers.first().is_some_and(|byte| byte >> 4 == 4);
+        let is_long = frame.offload.segment_size.is_none() && frame.len() > path.mtu;
+        if !is_long {
+            if is_v4 {
+                self.counters.ip_out_requests += 1;
+            } else {
+                self.counters.ip6_out_requests += 1;
+            }
+            return self.emit(frame, path);
+        }
+        if fragmentation == Fragmentation::Forbidden {
+            if is_v4 {
+                self.counters.ip_frag_fails += 1;
+            } else {
+                self.counters.ip6_frag_fails += 1;
+            }
+            return Err(Errno::EMSGSIZE);
+        }
+        // A fragment has no transport checksum of its own: it must be there before the cut.
+        frame.complete_checksum();
+        let identification = self.rng.next_u32();
+        let fragments = fragment(frame, path.mtu, identification);
+        if fragments.is_empty() {
+            return Err(Errno::EMSGSIZE);
+        }
+        let created = u64::try_from(fragments.len()).unwrap_or(u64::MAX);
+        if is_v4 {
+            self.counters.ip_out_requests += 1;
+            self.counters.ip_frag_oks += 1;
+            self.counters.ip_frag_creates += created;
+        } else {
+            self.counters.ip6_out_requests += 1;
+            self.counters.ip6_frag_oks += 1;
+            self.counters.ip6_frag_creates += created;
+        }
+        fragments.into_iter().try_for_each(|fragment| self.emit(fragment, path))
+    }
+
+    fn emit(&mut self, mut frame: Frame, path: &Path) -> Result<(), Errno> {
+        let is_internal =
+            path.interface == InterfaceId::LOOPBACK && self.config.loopback == Loopback::Internal;
+        if is_internal {
+            self.loopback.push_back(frame);
+            return Ok(());
+        }
+        let interface = self.interfaces.get_mut(path.interface).ok_or(Errno::ENETDOWN)?;
+        let is_loopback = path.interface == InterfaceId::LOOPBACK;
+        // On External loopback whoever stands between decides: `Frame` says what has been left out.
+        if is_loopback || frame.offload.segment_size.is_none() {
+            if !is_loopback && !interface.offload.checksum && frame.offload.checksum == ChecksumState::Partial {
+                frame.complete_checksum();
+            }
+            interface.push(frame);
+            return Ok(());
+        }
+        if frame.len() <= interface.offload.segmentation {
+            interface.push(frame);
+            return Ok(());
+        }
+        for mut segment in frame.segments() {
+            if !interface.offload.checksum {
+                segment.complete_checksum();
+            }
+            interface.push(segment);
+        }
+        Ok(())
+    }
+
+    fn next_identification(&mut self) -> u16 {
+        self.identification = self.identification.wrapping_add(1);
+        self.identification
+    }
+}
+
+fn to_v6(address: IpAddr) -> core::net::Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+}

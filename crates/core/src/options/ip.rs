@@ -1,0 +1,244 @@
+//! `IPPROTO_IP` (ip(7), `net/ipv4/ip_sockglue.c`).
+
+use super::table::{Access, Entry, IPPROTO_IP, Scope, Target, Value, read_only, read_only_bytes};
+use super::{OptionValue, Switches};
+use crate::Errno;
+
+const L: i32 = IPPROTO_IP;
+const IP: Scope = Scope::IP;
+
+const fn switch(name: i32, label: &'static str, switch: Switches) -> Entry {
+    Entry::new(L, name, label, IP, Access::Switch(switch))
+}
+
+const fn refused(name: i32, label: &'static str, why: &'static str) -> Entry {
+    Entry::refused(L, name, label, IP, Errno::ENOPROTOOPT, why)
+}
+
+const NO_MULTICAST: &str = "the host joins no multicast groups yet";
+const NO_SUCH_MESSAGE: &str = "this control message is not delivered";
+
+pub(super) const TABLE: &[Entry] = &[
+    Entry::new(
+        L,
+        1,
+        "IP_TOS",
+        IP,
+        Access::Int(|t| Ok(t.socket()?.options.type_of_service.into()), set_tos),
+    ),
+    Entry::new(L, 2, "IP_TTL", IP, Access::Int(ttl, set_ttl)),
+    Entry::new(
+        L,
+        3,
+        "IP_HDRINCL",
+        Scope::RAW4,
+        Access::Switch(Switches::HEADER_INCLUDED),
+    ),
+    Entry::new(
+        L,
+        4,
+        "IP_OPTIONS",
+        IP,
+        Access::Bytes(|_, _| Ok(OptionValue::new()), set_options),
+    )
+    .typed(Value::Bytes)
+    .why("there are never any: only the empty list can be set"),
+    refused(5, "IP_ROUTER_ALERT", "the host forwards nothing"),
+    refused(6, "IP_RECVOPTS", NO_SUCH_MESSAGE),
+    refused(7, "IP_RETOPTS", NO_SUCH_MESSAGE),
+    switch(8, "IP_PKTINFO", Switches::PACKET_INFO),
+    Entry::new(
+        L,
+        9,
+        "IP_PKTOPTIONS",
+        Scope::TCP,
+        Access::Bytes(|_, _| Ok(OptionValue::new()), read_only_bytes),
+    )
+    .typed(Value::Bytes),
+    Entry::new(
+        L,
+        10,
+        "IP_MTU_DISCOVER",
+        IP,
+        Access::Int(
+            |t| Ok(t.socket()?.options.mtu_discover.into()),
+            |t, value| {
+                t.socket_mut()?.options.mtu_discover = discovery(value)?;
+                Ok(())
+            },
+        ),
+    ),
+    switch(11, "IP_RECVERR", Switches::RECEIVE_ERRORS),
+    switch(12, "IP_RECVTTL", Switches::RECEIVE_TTL),
+    switch(13, "IP_RECVTOS", Switches::RECEIVE_TOS),
+    Entry::new(L, 14, "IP_MTU", IP, Access::Int(mtu, read_only)).own(),
+    switch(15, "IP_FREEBIND", Switches::FREE_BIND),
+    refused(16, "IP_IPSEC_POLICY", "there is no IPsec"),
+    refused(17, "IP_XFRM_POLICY", "there is no IPsec"),
+    refused(18, "IP_PASSSEC", "there is no security module"),
+    Entry::new(
+        L,
+        19,
+        "IP_TRANSPARENT",
+        IP,
+        Access::Int(
+            |t| Ok(i32::from(t.socket()?.options.is_on(Switches::TRANSPARENT))),
+            set_transparent,
+        ),
+    )
+    .typed(Value::Bool),
+    switch(
+        20,
+        "IP_RECVORIGDSTADDR",
+        Switches::RECEIVE_ORIGINAL_DESTINATION,
+    ),
+    refused(21, "IP_MINTTL", "packets are not judged by it"),
+    Entry::recorded(
+        L,
+        22,
+        "IP_NODEFRAG",
+        Scope::RAW4,
+        (0, 0, 1),
+        "raw sockets see whole packets, as after netfilter",
+    ),
+    refused(23, "IP_CHECKSUM", NO_SUCH_MESSAGE),
+    switch(
+        24,
+        "IP_BIND_ADDRESS_NO_PORT",
+        Switches::BIND_ADDRESS_NO_PORT,
+    ),
+    refused(25, "IP_RECVFRAGSIZE", NO_SUCH_MESSAGE),
+    refused(26, "IP_RECVERR_RFC4884", NO_SUCH_MESSAGE),
+    refused(32, "IP_MULTICAST_IF", NO_MULTICAST),
+    Entry::new(
+        L,
+        33,
+        "IP_MULTICAST_TTL",
+        IP,
+        Access::Int(
+            |t| Ok(t.socket()?.options.multicast_ttl.into()),
+            set_multicast_ttl,
+        ),
+    ),
+    Entry::recorded(L, 34, "IP_MULTICAST_LOOP", IP, (1, 0, 1), NO_MULTICAST),
+    refused(35, "IP_ADD_MEMBERSHIP", NO_MULTICAST),
+    refused(36, "IP_DROP_MEMBERSHIP", NO_MULTICAST),
+    refused(37, "IP_UNBLOCK_SOURCE", NO_MULTICAST),
+    refused(38, "IP_BLOCK_SOURCE", NO_MULTICAST),
+    refused(39, "IP_ADD_SOURCE_MEMBERSHIP", NO_MULTICAST),
+    refused(40, "IP_DROP_SOURCE_MEMBERSHIP", NO_MULTICAST),
+    refused(41, "IP_MSFILTER", NO_MULTICAST),
+    refused(42, "MCAST_JOIN_GROUP", NO_MULTICAST),
+    refused(45, "MCAST_LEAVE_GROUP", NO_MULTICAST),
+    Entry::recorded(L, 49, "IP_MULTICAST_ALL", IP, (1, 0, 1), NO_MULTICAST),
+    refused(50, "IP_UNICAST_IF", "SO_BINDTODEVICE chooses the interface"),
+    refused(
+        51,
+        "IP_LOCAL_PORT_RANGE",
+        "net.ipv4.ip_local_port_range holds for the whole host",
+    ),
+    Entry::new(L, 52, "IP_PROTOCOL", IP, Access::Int(protocol, read_only)),
+];
+
+/// `IP_PMTUDISC_DONT` to `IP_PMTUDISC_OMIT`.
+pub(super) fn discovery(value: i32) -> Result<u8, Errno> {
+    u8::try_from(value)
+        .ok()
+        .filter(|value| *value <= 5)
+        .ok_or(Errno::EINVAL)
+}
+
+/// The ECN bits of a TCP socket are the stack's (RFC 3168 5).
+const ECN: u8 = 3;
+
+/// Only the low byte counts: `__ip_sock_set_tos`.
+pub(super) fn class_of(t: &Target<'_>, value: i32, old: u8) -> u8 {
+    let [byte, ..] = value.to_le_bytes();
+    if t.is_tcp() {
+        (byte & !ECN) | (old & ECN)
+    } else {
+        byte
+    }
+}
+
+fn set_tos(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let class = class_of(t, value, t.socket()?.options.type_of_service);
+    t.socket_mut()?.options.type_of_service = class;
+    Ok(())
+}
+
+fn ttl(t: &mut Target<'_>) -> Result<i32, Errno> {
+    let default = t.host.stack.config.sysctl.ip_default_ttl;
+    Ok(t.socket()?.options.time_to_live.unwrap_or(default).into())
+}
+
+fn set_ttl(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let ttl = match value {
+        -1 => None,
+        value => Some(
+            u8::try_from(value)
+                .ok()
+                .filter(|ttl| *ttl > 0)
+                .ok_or(Errno::EINVAL)?,
+        ),
+    };
+    t.socket_mut()?.options.time_to_live = ttl;
+    Ok(())
+}
+
+fn set_options(_t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
+    if value.is_empty() {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL)
+    }
+}
+
+fn set_transparent(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    if value != 0 && !t.is_privileged() {
+        return Err(Errno::EPERM);
+    }
+    t.socket_mut()?
+        .options
+        .switches
+        .set(Switches::TRANSPARENT, value != 0);
+    Ok(())
+}
+
+/// The MTU of the path to the peer: `ENOTCONN` without one.
+pub(super) fn mtu(t: &mut Target<'_>) -> Result<i32, Errno> {
+    let socket = t.socket()?;
+    let names = socket.names().ok_or(Errno::ENOTCONN)?;
+    let (remote, local, device) = (names.remote, names.local, socket.options.device);
+    if remote.is_unspecified() {
+        return Err(Errno::ENOTCONN);
+    }
+    let path = t
+        .host
+        .stack
+        .route(remote, Some(local), device)
+        .map_err(|_| Errno::ENOTCONN)?;
+    Ok(i32::try_from(path.mtu).unwrap_or(i32::MAX))
+}
+
+fn set_multicast_ttl(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    if t.is_tcp() {
+        return Err(Errno::EINVAL);
+    }
+    let ttl = match value {
+        -1 => 1,
+        value => u8::try_from(value).map_err(|_| Errno::EINVAL)?,
+    };
+    t.socket_mut()?.options.multicast_ttl = ttl;
+    Ok(())
+}
+
+/// `inet_num` of a raw socket; 0 of others. Only what is a raw socket of IPv4 gets here with a protocol.
+fn protocol(t: &mut Target<'_>) -> Result<i32, Errno> {
+    let socket = t.socket()?;
+    Ok(if socket.kind == crate::SocketType::Raw {
+        i32::from(socket.protocol)
+    } else {
+        0
+    })
+}

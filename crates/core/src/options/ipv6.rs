@@ -1,0 +1,239 @@
+//! `IPPROTO_IPV6` (ipv6(7), RFC 3493, RFC 3542, `net/ipv6/ipv6_sockglue.c`).
+
+use super::table::{Access, Entry, IPPROTO_IPV6, Scope, Target, Value};
+use super::{OptionValue, Switches, ip};
+use crate::Errno;
+
+const L: i32 = IPPROTO_IPV6;
+const V6: Scope = Scope::V6;
+
+const fn switch(name: i32, label: &'static str, switch: Switches) -> Entry {
+    Entry::new(L, name, label, V6, Access::Switch(switch))
+}
+
+const fn refused(name: i32, label: &'static str, why: &'static str) -> Entry {
+    Entry::refused(L, name, label, V6, Errno::ENOPROTOOPT, why)
+}
+
+const NO_MULTICAST: &str = "the host joins no multicast groups yet";
+const NO_SUCH_MESSAGE: &str = "this control message is not delivered";
+const NO_EXTENSIONS: &str = "packets are sent without extension headers";
+const NO_LABELS: &str = "flow labels are the host's own";
+
+pub(super) const TABLE: &[Entry] = &[
+    refused(1, "IPV6_ADDRFORM", "a socket keeps its family"),
+    refused(2, "IPV6_2292PKTINFO", "IPV6_RECVPKTINFO tells it"),
+    refused(3, "IPV6_2292HOPOPTS", NO_SUCH_MESSAGE),
+    refused(4, "IPV6_2292DSTOPTS", NO_SUCH_MESSAGE),
+    refused(5, "IPV6_2292RTHDR", NO_SUCH_MESSAGE),
+    Entry::new(
+        L,
+        6,
+        "IPV6_2292PKTOPTIONS",
+        Scope::TCP6,
+        Access::Bytes(
+            |_, _| Ok(OptionValue::new()),
+            |_, value| {
+                if value.is_empty() {
+                    Ok(())
+                } else {
+                    Err(Errno::EINVAL)
+                }
+            },
+        ),
+    )
+    .typed(Value::Bytes)
+    .why("there are never any: only the empty list can be set"),
+    Entry::new(
+        L,
+        7,
+        "IPV6_CHECKSUM",
+        Scope::RAW6,
+        Access::Int(super::udp_raw::checksum, |_, _| {
+            // Only for other protocols, which set it at the level SOL_RAW here; ICMPv6 always has its checksum at 2.
+            Err(Errno::EINVAL)
+        }),
+    ),
+    refused(8, "IPV6_2292HOPLIMIT", "IPV6_RECVHOPLIMIT tells it"),
+    refused(11, "IPV6_FLOWINFO", NO_LABELS),
+    Entry::new(L, 16, "IPV6_UNICAST_HOPS", V6, Access::Int(hops, set_hops)),
+    Entry::refused(
+        L,
+        17,
+        "IPV6_MULTICAST_IF",
+        Scope::DATAGRAM6,
+        Errno::ENOPROTOOPT,
+        NO_MULTICAST,
+    ),
+    Entry::new(
+        L,
+        18,
+        "IPV6_MULTICAST_HOPS",
+        Scope::DATAGRAM6,
+        Access::Int(
+            |t| Ok(t.socket()?.options.multicast_ttl.into()),
+            set_multicast_hops,
+        ),
+    ),
+    Entry::recorded(L, 19, "IPV6_MULTICAST_LOOP", V6, (1, 0, 1), NO_MULTICAST),
+    refused(20, "IPV6_ADD_MEMBERSHIP", NO_MULTICAST),
+    refused(21, "IPV6_DROP_MEMBERSHIP", NO_MULTICAST),
+    Entry::new(
+        L,
+        23,
+        "IPV6_MTU_DISCOVER",
+        V6,
+        Access::Int(
+            |t| Ok(t.socket()?.options.mtu_discover_v6.into()),
+            |t, value| {
+                t.socket_mut()?.options.mtu_discover_v6 = ip::discovery(value)?;
+                Ok(())
+            },
+        ),
+    ),
+    Entry::new(
+        L,
+        24,
+        "IPV6_MTU",
+        V6,
+        Access::Int(ip::mtu, |_, value| match value {
+            // No bound below the path's.
+            0 => Ok(()),
+            _ => Err(Errno::EINVAL),
+        }),
+    )
+    .own(),
+    switch(25, "IPV6_RECVERR", Switches::RECEIVE_ERRORS_V6),
+    Entry::new(
+        L,
+        26,
+        "IPV6_V6ONLY",
+        V6,
+        Access::Int(
+            |t| Ok(i32::from(t.socket()?.options.is_on(Switches::V6_ONLY))),
+            set_only,
+        ),
+    )
+    .typed(Value::Bool),
+    refused(27, "IPV6_JOIN_ANYCAST", "there are no anycast addresses"),
+    refused(28, "IPV6_LEAVE_ANYCAST", "there are no anycast addresses"),
+    Entry::recorded(L, 29, "IPV6_MULTICAST_ALL", V6, (1, 0, 1), NO_MULTICAST),
+    refused(30, "IPV6_ROUTER_ALERT_ISOLATE", "the host forwards nothing"),
+    refused(31, "IPV6_RECVERR_RFC4884", NO_SUCH_MESSAGE),
+    refused(32, "IPV6_FLOWLABEL_MGR", NO_LABELS),
+    refused(33, "IPV6_FLOWINFO_SEND", NO_LABELS),
+    refused(34, "IPV6_IPSEC_POLICY", "there is no IPsec"),
+    refused(35, "IPV6_XFRM_POLICY", "there is no IPsec"),
+    switch(49, "IPV6_RECVPKTINFO", Switches::PACKET_INFO_V6),
+    refused(
+        50,
+        "IPV6_PKTINFO",
+        "a control message of the same name says it for one datagram",
+    ),
+    switch(51, "IPV6_RECVHOPLIMIT", Switches::RECEIVE_HOP_LIMIT),
+    refused(53, "IPV6_RECVHOPOPTS", NO_SUCH_MESSAGE),
+    refused(54, "IPV6_HOPOPTS", NO_EXTENSIONS),
+    refused(55, "IPV6_RTHDRDSTOPTS", NO_EXTENSIONS),
+    refused(56, "IPV6_RECVRTHDR", NO_SUCH_MESSAGE),
+    refused(57, "IPV6_RTHDR", NO_EXTENSIONS),
+    refused(58, "IPV6_RECVDSTOPTS", NO_SUCH_MESSAGE),
+    refused(59, "IPV6_DSTOPTS", NO_EXTENSIONS),
+    refused(60, "IPV6_RECVPATHMTU", NO_SUCH_MESSAGE),
+    refused(61, "IPV6_PATHMTU", "IPV6_MTU tells it"),
+    switch(62, "IPV6_DONTFRAG", Switches::DONT_FRAGMENT_V6),
+    switch(66, "IPV6_RECVTCLASS", Switches::RECEIVE_TRAFFIC_CLASS),
+    Entry::new(
+        L,
+        67,
+        "IPV6_TCLASS",
+        V6,
+        Access::Int(|t| Ok(t.socket()?.options.traffic_class.into()), set_class),
+    ),
+    Entry::recorded(L, 70, "IPV6_AUTOFLOWLABEL", V6, (1, 0, 1), NO_LABELS),
+    refused(
+        72,
+        "IPV6_ADDR_PREFERENCES",
+        "the host has no temporary addresses",
+    ),
+    refused(73, "IPV6_MINHOPCOUNT", "packets are not judged by it"),
+    switch(
+        74,
+        "IPV6_RECVORIGDSTADDR",
+        Switches::RECEIVE_ORIGINAL_DESTINATION,
+    ),
+    Entry::new(
+        L,
+        75,
+        "IPV6_TRANSPARENT",
+        V6,
+        Access::Int(
+            |t| Ok(i32::from(t.socket()?.options.is_on(Switches::TRANSPARENT))),
+            set_transparent,
+        ),
+    )
+    .typed(Value::Bool),
+    refused(
+        76,
+        "IPV6_UNICAST_IF",
+        "SO_BINDTODEVICE chooses the interface",
+    ),
+    refused(77, "IPV6_RECVFRAGSIZE", NO_SUCH_MESSAGE),
+    switch(78, "IPV6_FREEBIND", Switches::FREE_BIND),
+];
+
+fn hops(t: &mut Target<'_>) -> Result<i32, Errno> {
+    let default = t.host.stack.config.sysctl.ipv6_hop_limit;
+    Ok(t.socket()?.options.unicast_hops.unwrap_or(default).into())
+}
+
+fn set_hops(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let hops = match value {
+        -1 => None,
+        value => Some(u8::try_from(value).map_err(|_| Errno::EINVAL)?),
+    };
+    t.socket_mut()?.options.unicast_hops = hops;
+    Ok(())
+}
+
+fn set_multicast_hops(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let hops = match value {
+        -1 => 1,
+        value => u8::try_from(value).map_err(|_| Errno::EINVAL)?,
+    };
+    t.socket_mut()?.options.multicast_ttl = hops;
+    Ok(())
+}
+
+/// Not after a port was taken.
+fn set_only(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let socket = t.socket_mut()?;
+    if socket.names().is_some_and(|names| names.local_port != 0)
+        || socket.kind == crate::SocketType::Raw
+    {
+        return Err(Errno::EINVAL);
+    }
+    socket.options.switches.set(Switches::V6_ONLY, value != 0);
+    Ok(())
+}
+
+fn set_class(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    // RFC 3542 6.5: -1 is the default.
+    let class = match value {
+        -1 => 0,
+        value => u8::try_from(value).map_err(|_| Errno::EINVAL)?,
+    };
+    let class = ip::class_of(t, class.into(), t.socket()?.options.traffic_class);
+    t.socket_mut()?.options.traffic_class = class;
+    Ok(())
+}
+
+fn set_transparent(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    if value != 0 && !t.is_privileged() {
+        return Err(Errno::EPERM);
+    }
+    t.socket_mut()?
+        .options
+        .switches
+        .set(Switches::TRANSPARENT, value != 0);
+    Ok(())
+}

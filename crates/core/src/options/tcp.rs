@@ -1,0 +1,397 @@
+//! `IPPROTO_TCP` (tcp(7), `net/ipv4/tcp.c`).
+
+use core::time::Duration;
+
+use sockeye_tcp::{Algorithm, Linger2};
+
+use super::table::{
+    Access, Entry, IPPROTO_TCP, Scope, Target, Value, bytes, is_listening, read_only_bytes,
+};
+use super::{OptionValue, TcpChoices, tcp_info};
+use crate::Errno;
+
+const L: i32 = IPPROTO_TCP;
+
+const fn int(name: i32, label: &'static str, access: Access) -> Entry {
+    Entry::new(L, name, label, Scope::TCP, access)
+}
+
+const fn refused(name: i32, label: &'static str, errno: Errno, why: &'static str) -> Entry {
+    Entry::refused(L, name, label, Scope::TCP, errno, why)
+}
+
+const NO_FAST_OPEN: &str = "Fast Open is not there yet";
+const NO_KEYS: &str = "signed segments are not there yet";
+const NO_REPAIR: &str = "connections are not moved between hosts";
+
+pub(super) const TABLE: &[Entry] = &[
+    int(
+        1,
+        "TCP_NODELAY",
+        Access::Int(
+            |t| Ok(i32::from(connection(t)?.nodelay)),
+            |t, value| {
+                choices(t)?.connection.nodelay = value != 0;
+                Ok(())
+            },
+        ),
+    )
+    .typed(Value::Bool),
+    int(2, "TCP_MAXSEG", Access::Int(max_segment, set_max_segment)),
+    int(
+        3,
+        "TCP_CORK",
+        Access::Int(
+            |t| Ok(i32::from(connection(t)?.cork)),
+            |t, value| {
+                choices(t)?.connection.cork = value != 0;
+                Ok(())
+            },
+        ),
+    )
+    .typed(Value::Bool),
+    int(
+        4,
+        "TCP_KEEPIDLE",
+        Access::Int(
+            |t| seconds(connection(t)?.keep_idle),
+            |t, value| {
+                choices(t)?.connection.keep_idle = Duration::from_secs(within(value, 1, 32_767)?);
+                Ok(())
+            },
+        ),
+    ),
+    int(
+        5,
+        "TCP_KEEPINTVL",
+        Access::Int(
+            |t| seconds(connection(t)?.keep_interval),
+            |t, value| {
+                choices(t)?.connection.keep_interval =
+                    Duration::from_secs(within(value, 1, 32_767)?);
+                Ok(())
+            },
+        ),
+    ),
+    int(
+        6,
+        "TCP_KEEPCNT",
+        Access::Int(
+            |t| Ok(connection(t)?.keep_count.into()),
+            |t, value| {
+                choices(t)?.connection.keep_count = byte(value, 1, 127)?;
+                Ok(())
+            },
+        ),
+    ),
+    int(
+        7,
+        "TCP_SYNCNT",
+        Access::Int(syn_count, |t, value| {
+            choices(t)?.syn_retries = Some(byte(value, 1, 127)?);
+            Ok(())
+        }),
+    ),
+    int(8, "TCP_LINGER2", Access::Int(linger2, set_linger2)),
+    int(
+        9,
+        "TCP_DEFER_ACCEPT",
+        Access::Int(
+            |t| Ok(seconds_of_retries(current(t)?.defer_accept)),
+            |t, value| {
+                choices(t)?.defer_accept = retries_of_seconds(value);
+                Ok(())
+            },
+        ),
+    )
+    .why("a connection can be accepted as soon as its handshake is complete"),
+    int(
+        10,
+        "TCP_WINDOW_CLAMP",
+        Access::Int(window_clamp, set_window_clamp),
+    ),
+    int(11, "TCP_INFO", Access::Bytes(info, read_only_bytes))
+        .typed(Value::Bytes)
+        .own(),
+    Entry::recorded(
+        L,
+        12,
+        "TCP_QUICKACK",
+        Scope::TCP,
+        (1, 0, 1),
+        "how soon to acknowledge is decided by the connection",
+    ),
+    int(
+        13,
+        "TCP_CONGESTION",
+        Access::Bytes(congestion, set_congestion),
+    )
+    .typed(Value::Text),
+    refused(14, "TCP_MD5SIG", Errno::EINVAL, NO_KEYS),
+    Entry::recorded(
+        L,
+        16,
+        "TCP_THIN_LINEAR_TIMEOUTS",
+        Scope::TCP,
+        (0, 0, 1),
+        "timeouts always grow exponentially",
+    ),
+    Entry::recorded(
+        L,
+        17,
+        "TCP_THIN_DUPACK",
+        Scope::TCP,
+        (0, 0, 0),
+        "Linux ignores it, too",
+    ),
+    int(
+        18,
+        "TCP_USER_TIMEOUT",
+        Access::Int(user_timeout, set_user_timeout),
+    ),
+    refused(19, "TCP_REPAIR", Errno::EPERM, NO_REPAIR),
+    refused(20, "TCP_REPAIR_QUEUE", Errno::EPERM, NO_REPAIR),
+    refused(21, "TCP_QUEUE_SEQ", Errno::EINVAL, NO_REPAIR),
+    refused(22, "TCP_REPAIR_OPTIONS", Errno::EINVAL, NO_REPAIR),
+    refused(23, "TCP_FASTOPEN", Errno::EOPNOTSUPP, NO_FAST_OPEN),
+    refused(24, "TCP_TIMESTAMP", Errno::EPERM, NO_REPAIR),
+    int(
+        25,
+        "TCP_NOTSENT_LOWAT",
+        Access::Int(
+            |t| Ok(connection(t)?.unsent_low_water.unwrap_or(0).cast_signed()),
+            |t, value| {
+                choices(t)?.connection.unsent_low_water =
+                    (value != 0).then_some(value.cast_unsigned());
+                Ok(())
+            },
+        ),
+    ),
+    refused(26, "TCP_CC_INFO", Errno::EOPNOTSUPP, "TCP_INFO tells it"),
+    refused(
+        27,
+        "TCP_SAVE_SYN",
+        Errno::EOPNOTSUPP,
+        "the SYN's headers are not kept",
+    ),
+    refused(
+        28,
+        "TCP_SAVED_SYN",
+        Errno::EOPNOTSUPP,
+        "the SYN's headers are not kept",
+    ),
+    refused(29, "TCP_REPAIR_WINDOW", Errno::EPERM, NO_REPAIR),
+    refused(30, "TCP_FASTOPEN_CONNECT", Errno::EOPNOTSUPP, NO_FAST_OPEN),
+    refused(
+        31,
+        "TCP_ULP",
+        Errno::ENOENT,
+        "there are no upper-layer protocols",
+    ),
+    refused(32, "TCP_MD5SIG_EXT", Errno::EINVAL, NO_KEYS),
+    refused(33, "TCP_FASTOPEN_KEY", Errno::EOPNOTSUPP, NO_FAST_OPEN),
+    refused(
+        34,
+        "TCP_FASTOPEN_NO_COOKIE",
+        Errno::EOPNOTSUPP,
+        NO_FAST_OPEN,
+    ),
+    refused(
+        35,
+        "TCP_ZEROCOPY_RECEIVE",
+        Errno::EINVAL,
+        "there is no memory to map",
+    ),
+    refused(
+        36,
+        "TCP_INQ",
+        Errno::EOPNOTSUPP,
+        "this control message is not delivered",
+    ),
+    refused(
+        37,
+        "TCP_TX_DELAY",
+        Errno::EOPNOTSUPP,
+        "a link delays packets, not the stack",
+    ),
+];
+
+fn current(t: &mut Target<'_>) -> Result<TcpChoices, Errno> {
+    Ok(t.socket()?.options.tcp_choices(&t.host.stack.config.sysctl))
+}
+
+fn connection(t: &mut Target<'_>) -> Result<sockeye_tcp::SocketOptions, Errno> {
+    Ok(current(t)?.connection)
+}
+
+fn choices<'a>(t: &'a mut Target<'_>) -> Result<&'a mut TcpChoices, Errno> {
+    t.host.get(t.id)?;
+    let sysctl = &t.host.stack.config.sysctl;
+    let socket = t.host.sockets.get_mut(t.id).ok_or(Errno::EBADF)?;
+    Ok(socket.options.tcp_choices_mut(sysctl))
+}
+
+fn within(value: i32, least: u64, most: u64) -> Result<u64, Errno> {
+    u64::try_from(value)
+        .ok()
+        .filter(|value| (least..=most).contains(value))
+        .ok_or(Errno::EINVAL)
+}
+
+fn byte(value: i32, least: u8, most: u8) -> Result<u8, Errno> {
+    u8::try_from(value)
+        .ok()
+        .filter(|value| (least..=most).contains(value))
+        .ok_or(Errno::EINVAL)
+}
+
+fn seconds(duration: Duration) -> Result<i32, Errno> {
+    Ok(i32::try_from(duration.as_secs()).unwrap_or(i32::MAX))
+}
+
+/// What Linux answers as long as nothing is known (`TCP_MSS_DEFAULT`, RFC 9293 3.7.1).
+const DEFAULT_SEGMENT: i32 = 536;
+
+fn max_segment(t: &mut Target<'_>) -> Result<i32, Errno> {
+    if let Some(info) = crate::tcp::info(t.host, t.id, t.now) {
+        return Ok(i32::try_from(info.snd_mss).unwrap_or(i32::MAX));
+    }
+    Ok(connection(t)?
+        .max_segment
+        .map_or(DEFAULT_SEGMENT, i32::from))
+}
+
+/// 0 takes the bound away; the least is `TCP_MIN_MSS`.
+fn set_max_segment(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let bound = match value {
+        0 => None,
+        value => Some(
+            u16::try_from(value)
+                .ok()
+                .filter(|mss| (88..=32_767).contains(mss))
+                .ok_or(Errno::EINVAL)?,
+        ),
+    };
+    choices(t)?.connection.max_segment = bound;
+    Ok(())
+}
+
+fn syn_count(t: &mut Target<'_>) -> Result<i32, Errno> {
+    let default = t.host.stack.config.sysctl.tcp_syn_retries;
+    Ok(current(t)?.syn_retries.unwrap_or(default).into())
+}
+
+/// `TCP_FIN_TIMEOUT_MAX`
+const LONGEST_LINGER: i32 = 120;
+
+fn linger2(t: &mut Target<'_>) -> Result<i32, Errno> {
+    let default = t.host.stack.config.sysctl.tcp_fin_timeout;
+    Ok(match connection(t)?.linger2 {
+        Linger2::Default => seconds(default)?,
+        Linger2::None => -1,
+        Linger2::Seconds(seconds) => i32::try_from(seconds).unwrap_or(LONGEST_LINGER),
+    })
+}
+
+fn set_linger2(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    choices(t)?.connection.linger2 = match u32::try_from(value.min(LONGEST_LINGER)) {
+        Ok(0) => Linger2::Default,
+        Ok(seconds) => Linger2::Seconds(seconds),
+        Err(_) => Linger2::None,
+    };
+    Ok(())
+}
+
+/// The times at which a SYN-ACK is repeated: 1 s, doubled up to 120 s.
+fn intervals() -> impl Iterator<Item = i32> {
+    core::iter::successors(Some(1), |interval: &i32| Some((interval * 2).min(120)))
+}
+
+/// `secs_to_retrans`
+fn retries_of_seconds(seconds: i32) -> u8 {
+    if seconds <= 0 {
+        return 0;
+    }
+    let mut total = 0;
+    let enough = intervals().take(255).position(|interval| {
+        total += interval;
+        total >= seconds
+    });
+    enough.map_or(u8::MAX, |before| {
+        u8::try_from(before + 1).unwrap_or(u8::MAX)
+    })
+}
+
+/// `retrans_to_secs`
+fn seconds_of_retries(retries: u8) -> i32 {
+    intervals().take(usize::from(retries)).sum()
+}
+
+/// Half of `SOCK_MIN_RCVBUF`.
+const LEAST_CLAMP: u32 = 1152;
+
+fn window_clamp(t: &mut Target<'_>) -> Result<i32, Errno> {
+    Ok(connection(t)?
+        .window_clamp
+        .map_or(0, |clamp| i32::try_from(clamp).unwrap_or(i32::MAX)))
+}
+
+fn set_window_clamp(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let is_connected = crate::tcp::info(t.host, t.id, t.now).is_some();
+    let clamp = match value {
+        0 if is_connected || is_listening(t.socket()?) => return Err(Errno::EINVAL),
+        0 => None,
+        // Taken as it is but for the least: a negative one is compared as the signed number it is.
+        value => Some(u32::try_from(value).unwrap_or(0).max(LEAST_CLAMP)),
+    };
+    choices(t)?.connection.window_clamp = clamp;
+    Ok(())
+}
+
+fn user_timeout(t: &mut Target<'_>) -> Result<i32, Errno> {
+    let timeout = connection(t)?.user_timeout.unwrap_or_default();
+    Ok(i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX))
+}
+
+fn set_user_timeout(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let millis = u64::try_from(value).map_err(|_| Errno::EINVAL)?;
+    choices(t)?.connection.user_timeout = (millis > 0).then(|| Duration::from_millis(millis));
+    Ok(())
+}
+
+fn info(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
+    let info = crate::tcp::info(t.host, t.id, t.now);
+    let state = if is_listening(t.socket()?) {
+        sockeye_tcp::State::Listen
+    } else {
+        sockeye_tcp::State::Closed
+    };
+    Ok(bytes(&tcp_info::encode(info.as_ref(), state), length))
+}
+
+/// `TCP_CA_NAME_MAX`
+const LONGEST_NAME: usize = 16;
+
+fn congestion(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
+    let mut name = [0; LONGEST_NAME];
+    for (byte, letter) in name.iter_mut().zip(current(t)?.congestion.name().bytes()) {
+        *byte = letter;
+    }
+    Ok(bytes(&name, length))
+}
+
+fn set_congestion(t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
+    if value.is_empty() {
+        return Err(Errno::EINVAL);
+    }
+    let name = value
+        .get(..value.len().min(LONGEST_NAME - 1))
+        .unwrap_or(value);
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    let known = [Algorithm::Cubic, Algorithm::Reno];
+    let algorithm = known
+        .into_iter()
+        .find(|algorithm| algorithm.name().as_bytes() == name);
+    choices(t)?.congestion = algorithm.ok_or(Errno::ENOENT)?;
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Linux's `struct tcp_info` (`include/uapi/linux/tcp.h`), up to and with `tcpi_total_rto_time`.
+
+use core::time::Duration;
+
+use sockeye_tcp::{Info, State};
+
+/// Its length: what Linux added later is left out, as an older kernel would.
+pub(super) const LENGTH: usize = 248;
+
+/// Fields one after the other, as C lays them out.
+struct Writer {
+    bytes: [u8; LENGTH],
+    at: usize,
+}
+
+impl Writer {
+    fn put(&mut self, value: &[u8]) {
+        let end = self.at + value.len();
+        if let Some(place) = self.bytes.get_mut(self.at..end) {
+            place.copy_from_slice(value);
+        }
+        self.at = end;
+    }
+
+    fn u8s(&mut self, values: &[u8]) {
+        self.put(values);
+    }
+
+    fn u32s(&mut self, values: &[u32]) {
+        for value in values {
+            self.put(&value.to_ne_bytes());
+        }
+    }
+
+    fn u64s(&mut self, values: &[u64]) {
+        for value in values {
+            self.put(&value.to_ne_bytes());
+        }
+    }
+}
+
+fn micros(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+const OPTION_TIMESTAMPS: u8 = 1;
+const OPTION_SACK: u8 = 2;
+const OPTION_WINDOW_SCALE: u8 = 4;
+
+/// The structure of a connection; without one only the state is told.
+pub(super) fn encode(info: Option<&Info>, state: State) -> [u8; LENGTH] {
+    let mut out = Writer {
+        bytes: [0; LENGTH],
+        at: 0,
+    };
+    let Some(info) = info else {
+        out.u8s(&[state.number()]);
+        return out.bytes;
+    };
+    let option = |is_on: bool, bit: u8| if is_on { bit } else { 0 };
+    let options = option(info.timestamps, OPTION_TIMESTAMPS)
+        | option(info.sack, OPTION_SACK)
+        | option(info.window_scale.is_some(), OPTION_WINDOW_SCALE);
+    let (send_scale, receive_scale) = info.window_scale.unwrap_or((0, 0));
+    // Two bit fields of four bits: the first one is the low half on a little-endian machine.
+    let scales = (send_scale & 0xf) | (receive_scale << 4);
+    out.u8s(&[
+        info.state.number(),
+        info.ca_state,
+        info.retransmits,
+        info.probes,
+        info.backoff,
+        options,
+        scales,
+        0,
+    ]);
+    out.u32s(&[
+        micros(info.rto),
+        micros(info.ato),
+        info.snd_mss,
+        info.rcv_mss,
+    ]);
+    // The last is tcpi_fackets, which is 0 since Linux 4.15.
+    out.u32s(&[info.unacked, info.sacked, info.lost, info.retrans, 0]);
+    // tcpi_last_ack_sent is never filled in.
+    out.u32s(&[
+        millis(info.last_data_sent),
+        0,
+        millis(info.last_data_recv),
+        millis(info.last_ack_recv),
+    ]);
+    out.u32s(&[
+        info.pmtu,
+        info.rcv_ssthresh,
+        micros(info.rtt),
+        micros(info.rttvar),
+        info.snd_ssthresh,
+    ]);
+    out.u32s(&[
+        info.snd_cwnd,
+        info.advmss,
+        info.reordering,
+        micros(info.rcv_rtt),
+        info.rcv_space,
+        info.total_retrans,
+    ]);
+    // No pacing: its rate and bound are "unlimited".
+    out.u64s(&[u64::MAX, u64::MAX, info.bytes_acked, info.bytes_received]);
+    out.u32s(&[
+        info.segs_out,
+        info.segs_in,
+        info.notsent_bytes,
+        micros(info.min_rtt),
+    ]);
+    out.u32s(&[info.data_segs_in, info.data_segs_out]);
+    // tcpi_delivery_rate, busy_time, rwnd_limited, sndbuf_limited: not measured.
+    out.u64s(&[0; 4]);
+    out.u32s(&[info.delivered, 0]);
+    out.u64s(&[info.bytes_sent, info.bytes_retrans]);
+    out.u32s(&[
+        info.dsack_dups,
+        0,
+        info.rcv_ooopack,
+        info.snd_wnd,
+        info.rcv_wnd,
+        0,
+    ]);
+    out.put(&info.total_rto.to_ne_bytes());
+    out.bytes
+}

@@ -1,0 +1,153 @@
+//! `IPPROTO_UDP` (udp(7)), `SOL_RAW` (raw(7)) and `IPPROTO_ICMPV6` (RFC 3542).
+
+use super::table::{
+    Access, Entry, IPPROTO_ICMPV6, IPPROTO_RAW, IPPROTO_UDP, Scope, Target, Value, bytes,
+};
+use super::{OptionValue, Switches};
+use crate::Errno;
+use crate::datagram::Protocol;
+use crate::raw::RawOptions;
+use crate::socket::Endpoint;
+
+const fn refused(name: i32, label: &'static str, why: &'static str) -> Entry {
+    Entry::refused(
+        IPPROTO_UDP,
+        name,
+        label,
+        Scope::UDP,
+        Errno::ENOPROTOOPT,
+        why,
+    )
+}
+
+pub(super) const TABLE: &[Entry] = &[
+    refused(1, "UDP_CORK", "MSG_MORE gathers a datagram"),
+    Entry::new(
+        IPPROTO_UDP,
+        100,
+        "UDP_ENCAP",
+        Scope::UDP,
+        Access::Int(
+            |_| Ok(0),
+            |_, value| match value {
+                0 => Ok(()),
+                _ => Err(Errno::ENOPROTOOPT),
+            },
+        ),
+    )
+    .why("there is nothing to decapsulate: only 0 can be set"),
+    refused(
+        101,
+        "UDP_NO_CHECK6_TX",
+        "every datagram over IPv6 bears a checksum (RFC 8200 8.1)",
+    ),
+    refused(
+        102,
+        "UDP_NO_CHECK6_RX",
+        "every datagram over IPv6 bears a checksum (RFC 8200 8.1)",
+    ),
+    Entry::new(
+        IPPROTO_UDP,
+        103,
+        "UDP_SEGMENT",
+        Scope::UDP,
+        Access::Int(
+            |t| Ok(t.socket()?.options.udp_segment.into()),
+            |t, value| {
+                t.socket_mut()?.options.udp_segment =
+                    u16::try_from(value).map_err(|_| Errno::EINVAL)?;
+                Ok(())
+            },
+        ),
+    ),
+    Entry::new(
+        IPPROTO_UDP,
+        104,
+        "UDP_GRO",
+        Scope::UDP,
+        Access::Switch(Switches::UDP_GRO),
+    ),
+    Entry::new(
+        IPPROTO_RAW,
+        1,
+        "ICMP_FILTER",
+        Scope::RAW4,
+        Access::Bytes(
+            |t, length| {
+                Ok(filter(t)?
+                    .get(..4)
+                    .map(|filter| bytes(filter, length))
+                    .unwrap_or_default())
+            },
+            |t, value| set_filter(t, value, 4),
+        ),
+    )
+    .typed(Value::Bytes),
+    Entry::new(
+        IPPROTO_RAW,
+        7,
+        "IPV6_CHECKSUM",
+        Scope::RAW6,
+        Access::Int(checksum, set_checksum),
+    ),
+    Entry::new(
+        IPPROTO_ICMPV6,
+        1,
+        "ICMPV6_FILTER",
+        Scope::RAW6,
+        Access::Bytes(
+            |t, length| Ok(bytes(&filter(t)?, length)),
+            |t, value| set_filter(t, value, 32),
+        ),
+    )
+    .typed(Value::Bytes),
+];
+
+/// Only raw sockets come here; of them only those of ICMP have a filter.
+fn raw<'a>(t: &'a mut Target<'_>) -> Result<&'a mut RawOptions, Errno> {
+    match &mut t.socket_mut()?.endpoint {
+        Endpoint::Datagram(endpoint) => match &mut endpoint.protocol {
+            Protocol::Raw(options) => Ok(options),
+            Protocol::Udp | Protocol::Ping => Err(Errno::ENOPROTOOPT),
+        },
+        Endpoint::Unix(_) | Endpoint::Tcp(_) | Endpoint::Listener(_) => Err(Errno::ENOPROTOOPT),
+    }
+}
+
+fn has_filter(t: &Target<'_>) -> Result<(), Errno> {
+    // IPPROTO_ICMP, IPPROTO_ICMPV6
+    if matches!(t.socket()?.protocol, 1 | 58) {
+        Ok(())
+    } else {
+        Err(Errno::EOPNOTSUPP)
+    }
+}
+
+fn filter(t: &mut Target<'_>) -> Result<[u8; 32], Errno> {
+    has_filter(t)?;
+    Ok(raw(t)?.filter.to_bytes())
+}
+
+fn set_filter(t: &mut Target<'_>, value: &[u8], most: usize) -> Result<(), Errno> {
+    has_filter(t)?;
+    raw(t)?.filter.set_bytes(value.get(..most).unwrap_or(value));
+    Ok(())
+}
+
+/// Where the checksum of the socket's packets is; -1 if the program computes it.
+pub(super) fn checksum(t: &mut Target<'_>) -> Result<i32, Errno> {
+    Ok(raw(t)?.checksum_offset.map_or(-1, i32::from))
+}
+
+/// RFC 3542 3.1: an even offset; a negative one switches it off.
+fn set_checksum(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    if value > 0 && value & 1 != 0 {
+        return Err(Errno::EINVAL);
+    }
+    raw(t)?.checksum_offset = match u16::try_from(value) {
+        Ok(offset) => Some(offset),
+        Err(_) if value < 0 => None,
+        Err(_) => return Err(Errno::EINVAL),
+    };
+    Ok(())
+}

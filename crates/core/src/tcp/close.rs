@@ -1,0 +1,234 @@
+//! The ends of connections: shutdown, close, TIME-WAIT, and what is freed when.
+
+use sockeye_tcp::{Events, State};
+
+use super::connect::{reset_to_unconnected, take_error};
+use super::listener;
+use super::output::make_ready;
+use super::time_wait::Waiting;
+use super::{Phase, Progress, Queue, TcpEndpoint};
+use crate::host::{Host, Stack};
+use crate::ids::SocketId;
+use crate::inet::bind;
+use crate::inet::bind_table::{Binding, Holder, PortSpace};
+use crate::inet::demux::FourTuple;
+use crate::socket::Endpoint;
+use crate::{Errno, Instant, Shutdown};
+
+/// `shutdown(2)` (`inet_shutdown`)
+pub(crate) fn shutdown(host: &mut Host, id: SocketId, how: Shutdown, now: Instant) -> Result<(), Errno> {
+    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
+        // Only the end of reading ends LISTEN.
+        if how.reads() {
+            listener::stop(host, id, now);
+        }
+        return Ok(());
+    }
+    let (parts, stack) = super::call(host, id)?;
+    let endpoint = parts.endpoint;
+    let connection = match &mut endpoint.phase {
+        Phase::Unconnected(_) => return Err(Errno::ENOTCONN),
+        Phase::Joined { .. } => return Ok(()),
+        Phase::Connected(connection) => connection,
+    };
+    match connection.state() {
+        State::Closed => {
+            if how.reads() {
+                connection.shutdown_receive();
+            }
+            return Err(Errno::ENOTCONN);
+        }
+        State::SynSent => {
+            reset_to_unconnected(host, id, now);
+            host.wake(id);
+            return Ok(());
+        }
+        _ => {}
+    }
+    if endpoint.progress == Progress::Connecting {
+        endpoint.progress = Progress::Connected;
+    }
+    if how.reads() {
+        connection.shutdown_receive();
+    }
+    if how.writes() {
+        connection.shutdown_send(now);
+    }
+    make_ready(stack, endpoint, id);
+    host.wake(id);
+    Ok(())
+}
+
+/// `close(2)`, the last one. Waiting for what lingers (`SO_LINGER` with a time) is the embedder's, who sees by
+/// `queued` how much is left before it calls this.
+pub(crate) fn close(host: &mut Host, id: SocketId, now: Instant) -> Result<(), Errno> {
+    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
+        listener::stop(host, id, now);
+        free(host, id);
+        return Ok(());
+    }
+    let (parts, stack) = super::call(host, id)?;
+    *parts.is_hidden = true;
+    let endpoint = parts.endpoint;
+    match &mut endpoint.phase {
+        Phase::Unconnected(_) | Phase::Joined { .. } => free(host, id),
+        Phase::Connected(connection) => {
+            if parts.options.linger == Some(0) && connection.state() != State::SynSent {
+                connection.abort(now);
+            } else {
+                connection.close(now);
+            }
+            let events = connection.take_events();
+            stack.counters.tcp_ext_tcp_abort_on_close += u64::from(events.contains(Events::ABORT_ON_CLOSE));
+            super::transmit(host, id, now);
+        }
+    }
+    Ok(())
+}
+
+/// Timers of a connection that are due.
+pub(crate) fn advance(host: &mut Host, id: SocketId, now: Instant) {
+    let Host { sockets, stack } = host;
+    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let Phase::Connected(connection) = &mut parts.endpoint.phase else { return };
+    connection.advance(now);
+    let events = connection.take_events();
+    stack.counters.tcp_ext_tcp_timeouts += u64::from(events.contains(Events::TIMEOUT));
+    stack.counters.tcp_ext_delayed_acks += u64::from(events.contains(Events::DELAYED_ACK));
+    stack.counters.tcp_ext_tcp_abort_on_timeout += u64::from(events.contains(Events::ABORT_ON_TIMEOUT));
+    make_ready(stack, parts.endpoint, id);
+    conclude(host, id, events, now);
+}
+
+/// What follows after a connection has changed: errors, wake-ups, timers, and its end.
+pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Instant) {
+    let Host { sockets, stack } = host;
+    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let (is_hidden, uid) = (*parts.is_hidden, parts.credentials.uid);
+    let endpoint = parts.endpoint;
+    let Phase::Connected(connection) = &mut endpoint.phase else { return };
+    take_error(connection, parts.error);
+    if events.intersects(Events::RESET | Events::ATTEMPT_FAILED) {
+        stack.counters.tcp_estab_resets += u64::from(events.contains(Events::RESET));
+        stack.counters.tcp_attempt_fails += u64::from(events.contains(Events::ATTEMPT_FAILED));
+    }
+    let state = connection.state();
+    if matches!(state, State::TimeWait | State::FinWait2) && !connection.wants_transmit(now)
+        // An orphan's FIN-WAIT-2 needs no socket either; a program that still reads does.
+        && (state == State::TimeWait || is_hidden)
+        && endpoint.is_listed
+        && let Some(record) = connection.time_wait(now)
+    {
+        connection.leave_time_wait();
+        let tuple = endpoint.names.tuple(PortSpace::Tcp);
+        stack.connections.remove(&tuple, id);
+        endpoint.is_listed = false;
+        if stack.time_wait.len() < stack.config.sysctl.tcp_max_tw_buckets {
+            // The record has its own claim on the port; a program may still hold the socket with its.
+            let binding = endpoint.names.binding.map(|binding| Binding { holder: Holder::TimeWait, ..binding });
+            if let Some(binding) = binding {
+                stack.ports.insert(binding);
+            }
+            stack.counters.tcp_ext_tw += 1;
+            stack.time_wait.insert(tuple, Waiting { record, binding, uid });
+        } else {
+            stack.counters.tcp_ext_tcp_time_wait_overflow += 1;
+        }
+    }
+    let is_finished = connection.is_finished();
+    let deadline = if is_finished { None } else { connection.deadline() };
+    match (endpoint.timer, deadline) {
+        (Some(timer), deadline) => stack.timers.set(timer, deadline),
+        (None, None) => {}
+        (None, Some(_)) => {
+            let timer = stack.timers.add(id);
+            stack.timers.set(timer, deadline);
+            endpoint.timer = Some(timer);
+        }
+    }
+    if is_finished {
+        unlist(stack, endpoint, id);
+        let queue = endpoint.queue;
+        match queue {
+            Queue::Requests(parent) => {
+                listener::forget_request(host, parent, id);
+                free(host, id);
+                return;
+            }
+            Queue::None if is_hidden => {
+                free(host, id);
+                return;
+            }
+            // A connection that ended before it was accepted is accepted all the same.
+            Queue::Accept(_) | Queue::None => {
+                release_unbound(host, id);
+            }
+        }
+    }
+    let waking = Events::ESTABLISHED
+        | Events::READABLE
+        | Events::FIN
+        | Events::CLOSED
+        | Events::URGENT
+        | Events::RESET
+        | Events::ATTEMPT_FAILED
+        | Events::TIME_WAIT;
+    if !is_hidden {
+        if events.intersects(waking) {
+            host.wake(id);
+        }
+        host.refresh(id);
+    }
+}
+
+/// A port that `connect` chose is free again as soon as the connection is over (`tcp_done`, `inet_put_port`). A bound
+/// one stays the socket's (`SOCK_BINDPORT_LOCK`). The name that `getsockname` tells does not change.
+fn release_unbound(host: &mut Host, id: SocketId) {
+    let Host { sockets, stack } = host;
+    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let names = &mut parts.endpoint.names;
+    if !names.is_port_bound
+        && let Some(binding) = names.binding.take()
+    {
+        stack.ports.remove(&binding);
+    }
+}
+
+/// Takes the connection out of the table and off the clock.
+pub(super) fn unlist(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: SocketId) {
+    if endpoint.is_listed {
+        endpoint.is_listed = false;
+        stack.connections.remove(&endpoint.names.tuple(PortSpace::Tcp), id);
+    }
+    if let Some(timer) = endpoint.timer.take() {
+        stack.timers.remove(timer);
+    }
+}
+
+/// Frees a socket with all that it holds.
+pub(super) fn free(host: &mut Host, id: SocketId) {
+    let Host { sockets, stack } = host;
+    if let Some(parts) = super::endpoint_mut(sockets, id) {
+        unlist(stack, parts.endpoint, id);
+        bind::release(stack, &mut parts.endpoint.names);
+    }
+    sockets.remove(id);
+}
+
+/// Records whose time is over.
+pub(crate) fn expire_time_wait(host: &mut Host, now: Instant) {
+    while let Some(waiting) = host.stack.time_wait.expire(now) {
+        if let Some(binding) = waiting.binding {
+            host.stack.ports.remove(&binding);
+        }
+    }
+}
+
+/// Ends a record before its time.
+pub(super) fn drop_record(stack: &mut Stack, tuple: &FourTuple) {
+    if let Some(waiting) = stack.time_wait.remove(tuple)
+        && let Some(binding) = waiting.binding
+    {
+        stack.ports.remove(&binding);
+    }
+}

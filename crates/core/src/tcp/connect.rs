@@ -1,0 +1,225 @@
+//! `connect(2)`: `inet_stream_connect`, `tcp_v4_connect`, `tcp_v6_connect`, `__inet_hash_connect`.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use sockeye_tcp::{Connection, Settings, SocketOptions, State};
+
+use super::output::{make_ready, path_to, settings};
+use super::{Phase, Progress, close, errno, owner_of};
+use crate::host::{Host, Stack};
+use crate::ids::SocketId;
+use crate::inet::bind::{self, Owner, binding_of};
+use crate::inet::bind_table::{Binding, Holder, PortSpace, ephemeral_ports};
+use crate::inet::demux::FourTuple;
+use crate::inet::Names;
+use crate::ip::output::Path;
+use crate::socket::Endpoint;
+use crate::{Errno, Instant, SocketAddress};
+
+pub(crate) fn connect(host: &mut Host, id: SocketId, address: &SocketAddress, now: Instant) -> Result<(), Errno> {
+    if *address == SocketAddress::Unspecified {
+        return disconnect(host, id, now);
+    }
+    let Endpoint::Tcp(endpoint) = &mut host.get_mut(id)?.endpoint else {
+        // A listener.
+        return Err(Errno::EISCONN);
+    };
+    match endpoint.progress {
+        Progress::Connected => return Err(Errno::EISCONN),
+        Progress::Connecting => {
+            let state = endpoint.connection().map_or(State::Closed, Connection::state);
+            match state {
+                State::SynSent | State::SynReceived => return Err(Errno::EALREADY),
+                State::Closed => {
+                    // The attempt failed: its error, once; then the socket is as good as new.
+                    let (parts, _) = super::call(host, id)?;
+                    let error = parts.error.take().unwrap_or(Errno::ECONNABORTED);
+                    reset_to_unconnected(host, id, now);
+                    return Err(error);
+                }
+                _ => {
+                    endpoint.progress = Progress::Connected;
+                    return Ok(());
+                }
+            }
+        }
+        Progress::Unconnected => {}
+    }
+    let (parts, stack) = super::call(host, id)?;
+    let Phase::Unconnected(options) = &parts.endpoint.phase else {
+        return Err(Errno::EISCONN);
+    };
+    let options = options.clone();
+    let owner = owner_of(parts.domain, parts.options, parts.credentials);
+    let chosen = choose(stack, &owner, &mut parts.endpoint.names, address, now)?;
+    let mut settings = settings(stack, &chosen.tuple, &chosen.path, parts.options, &options, now);
+    if let Some(least) = chosen.least_isn {
+        settings.isn = least;
+    }
+    start(host, id, chosen, settings, now)
+}
+
+/// The names and the route of a connection that is about to be made.
+pub(super) struct Chosen {
+    pub(super) tuple: FourTuple,
+    pub(super) path: Path,
+    /// Where the sequence numbers must begin, for the names were used not long ago.
+    pub(super) least_isn: Option<sockeye_tcp::Seq>,
+}
+
+/// Chooses what the program left open: source address and port. The names are written only if all went well.
+pub(super) fn choose(
+    stack: &mut Stack,
+    owner: &Owner<'_>,
+    names: &mut Names,
+    address: &SocketAddress,
+    now: Instant,
+) -> Result<Chosen, Errno> {
+    let named = bind::destination(owner, names, address)?;
+    if named.address.is_multicast() || stack.is_broadcast(named.address) {
+        return Err(Errno::ENETUNREACH);
+    }
+    if let IpAddr::V6(to) = named.address
+        && to.is_unicast_link_local()
+        && named.scope_id == 0
+        && owner.options.device.is_none()
+    {
+        return Err(Errno::EINVAL);
+    }
+    let path = path_to(stack, named.address, names.local, owner.options)?;
+    let local = if names.local.is_unspecified() { path.source } else { names.local };
+    let mut tuple = FourTuple {
+        space: PortSpace::Tcp,
+        local,
+        local_port: names.local_port,
+        remote: named.address,
+        remote_port: named.port,
+    };
+    let least_isn;
+    if tuple.local_port == 0 {
+        let (port, isn) = choose_port(stack, owner, tuple, now)?;
+        tuple.local_port = port;
+        least_isn = isn;
+        let binding = binding_of(owner, PortSpace::Tcp, local, port, Holder::Connected);
+        stack.ports.insert(binding);
+        names.binding = Some(binding);
+    } else {
+        least_isn = stack.claim_tuple(&tuple, now).ok_or(Errno::EADDRNOTAVAIL)?;
+        if let Some(binding) = &mut names.binding {
+            // The claim becomes narrower: the port stays the socket's at this address.
+            let narrower = Binding { address: binding_of(owner, PortSpace::Tcp, local, tuple.local_port, binding.holder).address, ..*binding };
+            stack.ports.replace(binding, narrower);
+        }
+    }
+    names.local = local;
+    names.local_port = tuple.local_port;
+    names.remote = tuple.remote;
+    names.remote_port = tuple.remote_port;
+    names.scope_id = named.scope_id;
+    Ok(Chosen { tuple, path, least_isn })
+}
+
+/// RFC 6056 3.3.4: from a place that depends on the peer, and further with each connection.
+fn choose_port(
+    stack: &mut Stack,
+    owner: &Owner<'_>,
+    tuple: FourTuple,
+    now: Instant,
+) -> Result<(u16, Option<sockeye_tcp::Seq>), Errno> {
+    let [.., a, b, c, d] = tuple.hash_with(stack.keyed).to_be_bytes();
+    let offset = u32::from_be_bytes([a, b, c, d]).wrapping_add(stack.connect_step);
+    let range = stack.port_range(PortSpace::Tcp);
+    for port in ephemeral_ports(range, offset, true) {
+        let binding = binding_of(owner, PortSpace::Tcp, tuple.local, port, Holder::Connected);
+        if !stack.ports.is_free_for_connect(&binding) {
+            continue;
+        }
+        if let Some(isn) = stack.claim_tuple(&FourTuple { local_port: port, ..tuple }, now) {
+            stack.connect_step = stack.connect_step.wrapping_add(2);
+            return Ok((port, isn));
+        }
+    }
+    Err(Errno::EADDRNOTAVAIL)
+}
+
+impl Stack {
+    /// Whether a connection of these names may begin (`__inet_check_established`): there is none, and none in
+    /// TIME-WAIT unless that may be taken over, with the first sequence number that is safe then.
+    #[allow(clippy::option_option, reason = "outside: whether; inside: from which number on")]
+    fn claim_tuple(&mut self, tuple: &FourTuple, now: Instant) -> Option<Option<sockeye_tcp::Seq>> {
+        if self.connections.find(tuple).is_some() {
+            return None;
+        }
+        let Some(waiting) = self.time_wait.get(tuple) else { return Some(None) };
+        // tcp_tw_reuse = 2, the default: on loopback, with timestamps, after a second.
+        let lasted = Duration::from_secs(60).saturating_sub(waiting.record.deadline() - now);
+        let may_reuse = tuple.remote.is_loopback()
+            && self.config.sysctl.tcp_timestamps
+            && waiting.record.state() == State::TimeWait
+            && lasted > Duration::from_secs(1);
+        if !may_reuse {
+            return None;
+        }
+        let (next, _) = waiting.record.numbers();
+        close::drop_record(self, tuple);
+        self.counters.tcp_ext_tw_recycled += 1;
+        // tcp_twsk_unique: beyond every number that may still be on its way.
+        Some(Some(next + 65_537u32))
+    }
+}
+
+fn start(host: &mut Host, id: SocketId, chosen: Chosen, settings: Settings, now: Instant) -> Result<(), Errno> {
+    let (parts, stack) = super::call(host, id)?;
+    let endpoint = parts.endpoint;
+    endpoint.phase = Phase::Connected(Connection::connect(settings, now));
+    endpoint.path = Some(chosen.path);
+    endpoint.progress = Progress::Connecting;
+    endpoint.is_listed = stack.connections.insert(&chosen.tuple, id);
+    stack.counters.tcp_active_opens += 1;
+    make_ready(stack, endpoint, id);
+    *parts.error = None;
+    Err(Errno::EINPROGRESS)
+}
+
+/// `connect(AF_UNSPEC)` (`tcp_disconnect`): the connection is reset, the socket may be used again.
+fn disconnect(host: &mut Host, id: SocketId, now: Instant) -> Result<(), Errno> {
+    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
+        super::listener::stop(host, id, now);
+        return Ok(());
+    }
+    let (parts, stack) = super::call(host, id)?;
+    if let Phase::Connected(connection) = &mut parts.endpoint.phase {
+        connection.abort(now);
+        make_ready(stack, parts.endpoint, id);
+        super::transmit(host, id, now);
+    }
+    reset_to_unconnected(host, id, now);
+    if let Ok(socket) = host.get_mut(id) {
+        socket.error = None;
+    }
+    host.wake(id);
+    Ok(())
+}
+
+/// Forgets the connection and its names; keeps the options, and what `bind` gave.
+pub(super) fn reset_to_unconnected(host: &mut Host, id: SocketId, _now: Instant) {
+    let Host { sockets, stack } = host;
+    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let endpoint = parts.endpoint;
+    close::unlist(stack, endpoint, id);
+    let options: SocketOptions = endpoint.options().clone();
+    endpoint.phase = Phase::Unconnected(options);
+    endpoint.progress = Progress::Unconnected;
+    endpoint.path = None;
+    bind::forget_peer(stack, parts.domain, &mut endpoint.names);
+}
+
+/// The pending error of a connection becomes the socket's.
+pub(super) fn take_error(connection: &mut Connection, error: &mut Option<Errno>) {
+    if connection.status().error.is_some()
+        && let Some(found) = connection.take_error()
+    {
+        *error = Some(errno(found));
+    }
+}

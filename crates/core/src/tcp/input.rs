@@ -1,0 +1,193 @@
+//! Segments and ICMP errors in (`tcp_v4_rcv`, `tcp_v4_err`).
+
+use core::net::IpAddr;
+
+use sockeye_tcp::{
+    Events, IcmpError, Response, Segment, Seq, State, TimeWaitAction, reset_for,
+};
+use sockeye_wire::{Quote, QuotedTransport, TcpView};
+
+use super::listener::{self, Admission};
+use super::output::{make_ready, send_alone};
+use super::{Phase, Queue, close};
+use crate::host::Host;
+use crate::ids::SocketId;
+use crate::inet::bind_table::PortSpace;
+use crate::inet::demux::FourTuple;
+use crate::ip::{IcmpReport, Inbound};
+use crate::{Errno, Instant};
+
+/// A segment, its checksum verified.
+pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
+    host.stack.counters.tcp_in_segs += 1;
+    if inbound.is_multicast() {
+        return;
+    }
+    let Ok(view) = TcpView::parse(inbound.transport_header()) else {
+        host.stack.counters.tcp_in_errs += 1;
+        return;
+    };
+    let tuple = FourTuple {
+        space: PortSpace::Tcp,
+        local: inbound.destination,
+        local_port: view.destination_port(),
+        remote: inbound.source,
+        remote_port: view.source_port(),
+    };
+    let segment = Segment {
+        sequence: Seq::new(view.sequence()),
+        acknowledgment: Seq::new(view.acknowledgment()),
+        flags: view.flags(),
+        window: view.window(),
+        urgent: view.urgent(),
+        options: view.options(),
+        payload: inbound.frame.payload,
+    };
+    if let Some(id) = host.stack.connections.find(&tuple) {
+        deliver(host, id, &tuple, segment, now);
+        return;
+    }
+    let mut least_isn = None;
+    if let Some(waiting) = host.stack.time_wait.get_mut(&tuple) {
+        match waiting.record.receive(&segment, now) {
+            TimeWaitAction::Ignore => return,
+            TimeWaitAction::Acknowledge(answer) => {
+                send_alone(&mut host.stack, &tuple, answer);
+                return;
+            }
+            TimeWaitAction::Reset(answer) => {
+                close::drop_record(&mut host.stack, &tuple);
+                send_alone(&mut host.stack, &tuple, answer);
+                return;
+            }
+            TimeWaitAction::Finished => {
+                close::drop_record(&mut host.stack, &tuple);
+                return;
+            }
+            TimeWaitAction::Reopen { isn } => least_isn = Some(isn),
+        }
+    }
+    let Some(id) = host.stack.receivers.find(&tuple, inbound.interface) else {
+        if let Some(reset) = reset_for(&segment) {
+            send_alone(&mut host.stack, &tuple, reset);
+        }
+        return;
+    };
+    match sockeye_tcp::Listen.receive(&segment) {
+        sockeye_tcp::ListenAction::Ignore => {}
+        sockeye_tcp::ListenAction::Reset(reset) => send_alone(&mut host.stack, &tuple, reset),
+        sockeye_tcp::ListenAction::Request => {
+            if least_isn.is_some() {
+                close::drop_record(&mut host.stack, &tuple);
+            }
+            listener::request(host, id, tuple, inbound.interface, &segment, least_isn, now);
+        }
+    }
+}
+
+/// A segment for a connection.
+fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, segment: Segment, now: Instant) {
+    let Host { sockets, stack } = host;
+    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let endpoint = parts.endpoint;
+    // The table goes by the hash alone: two connections under one hash are told apart here.
+    if endpoint.names.tuple(PortSpace::Tcp) != *tuple {
+        if let Some(reset) = reset_for(&segment) {
+            send_alone(stack, tuple, reset);
+        }
+        return;
+    }
+    let queue = endpoint.queue;
+    let Phase::Connected(connection) = &mut endpoint.phase else {
+        // Joined: whoever sends segments to it does not know that its data travels elsewhere.
+        return;
+    };
+    if let Queue::Requests(parent) = queue
+        && connection.completes_handshake(&segment)
+    {
+        match listener::admit(host, parent) {
+            Admission::Admitted => {}
+            Admission::Dropped => return,
+            Admission::Refused => {
+                if let Some(reset) = reset_for(&segment) {
+                    send_alone(&mut host.stack, tuple, reset);
+                }
+                listener::forget_request(host, parent, id);
+                close::free(host, id);
+                return;
+            }
+        }
+    }
+    let Host { sockets, stack } = host;
+    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let Phase::Connected(connection) = &mut parts.endpoint.phase else { return };
+    let Response { reset, events } = connection.receive(segment, now);
+    let has_output = connection.wants_transmit(now);
+    if has_output {
+        make_ready(stack, parts.endpoint, id);
+    }
+    if let Some(reset) = reset {
+        let path = parts.endpoint.path.filter(|path| path.generation == stack.route_generation);
+        match path {
+            Some(path) => super::output::send(stack, tuple, &path, parts.options, reset),
+            None => send_alone(stack, tuple, reset),
+        }
+    }
+    if events.contains(Events::ESTABLISHED)
+        && let Queue::Requests(parent) = queue
+    {
+        parts.endpoint.queue = Queue::Accept(parent);
+        listener::established(host, parent, id);
+    }
+    close::conclude(host, id, events, now);
+}
+
+/// An ICMP error about a segment that this host sent.
+pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, now: Instant) {
+    let QuotedTransport::Tcp { source_port, destination_port, sequence } = quote.transport else {
+        return;
+    };
+    let tuple = FourTuple {
+        space: PortSpace::Tcp,
+        local: quote.source,
+        local_port: source_port,
+        remote: quote.destination,
+        remote_port: destination_port,
+    };
+    let Some(id) = host.stack.connections.find(&tuple) else { return };
+    let Host { sockets, stack } = host;
+    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    if parts.endpoint.names.tuple(PortSpace::Tcp) != tuple {
+        return;
+    }
+    let Phase::Connected(connection) = &mut parts.endpoint.phase else { return };
+    let error = match report.errno {
+        Errno::ECONNREFUSED => sockeye_tcp::Error::ConnectionRefused,
+        Errno::ENETUNREACH => sockeye_tcp::Error::NetworkUnreachable,
+        Errno::EPROTO => sockeye_tcp::Error::Protocol,
+        Errno::ENOPROTOOPT => sockeye_tcp::Error::ProtocolUnreachable,
+        Errno::EACCES => sockeye_tcp::Error::Prohibited,
+        _ => sockeye_tcp::Error::HostUnreachable,
+    };
+    let kind = if report.errno == Errno::EMSGSIZE {
+        // RFC 1191 3: less than 68 is nonsense; RFC 8201 4: never below the minimum MTU.
+        let (headers, least) = match tuple.remote {
+            IpAddr::V4(_) => (40, 552),
+            IpAddr::V6(_) => (60, 1280),
+        };
+        let mtu = report.mtu.max(least);
+        IcmpError::PacketTooBig(u16::try_from(mtu - headers).unwrap_or(u16::MAX))
+    } else if report.is_fatal || connection.state() == State::SynSent {
+        // Any "unreachable" ends an attempt (`tcp_v4_err`).
+        IcmpError::Hard(error)
+    } else {
+        IcmpError::Soft(error)
+    };
+    connection.on_icmp_error(kind, Seq::new(sequence), now);
+    let events = connection.take_events();
+    let has_output = connection.wants_transmit(now);
+    if has_output {
+        make_ready(stack, parts.endpoint, id);
+    }
+    close::conclude(host, id, events, now);
+}

@@ -1,0 +1,161 @@
+//! Connections whose data travels outside of the host: the embedder has joined the two ends itself. Everything else is
+//! here: names, ports, options, `ss`.
+
+use alloc::boxed::Box;
+
+use core::net::IpAddr;
+
+use super::connect::choose;
+use super::{Phase, Progress, TcpEndpoint, close, owner_of};
+use crate::host::Host;
+use crate::ids::{InterfaceId, SocketId};
+use crate::inet::bind::{self, binding_of};
+use crate::inet::bind_table::{Holder, PortSpace};
+use crate::inet::demux::FourTuple;
+use crate::inet::Names;
+use crate::socket::{Endpoint, Socket};
+use crate::{Errno, Instant, SocketAddress};
+
+impl Host {
+    /// The listening TCP socket of this host that `connect(client, destination)` would reach, if it is one.
+    pub fn listener_for(&self, client: SocketId, destination: &SocketAddress) -> Option<SocketId> {
+        let socket = self.get(client).ok()?;
+        let Endpoint::Tcp(endpoint) = &socket.endpoint else { return None };
+        let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+        let named = bind::destination(&owner, &endpoint.names, destination).ok()?;
+        self.local_listener(named.address, named.port, endpoint.names.local)
+    }
+
+    /// The listening TCP socket that a connection from outside to this address of the host would reach.
+    pub fn listener_at(&self, local: &SocketAddress) -> Option<SocketId> {
+        let (address, port) = local.ip()?;
+        let address = crate::address::unmapped(address);
+        self.local_listener(address, port, address)
+    }
+
+    /// Which one of a `SO_REUSEPORT` group gets the connection depends on the peer's names in Linux; here, where they
+    /// are not chosen yet, the group's members take turns by what is known: the answer stays the same until a
+    /// connection is made.
+    fn local_listener(&self, address: IpAddr, port: u16, source: IpAddr) -> Option<SocketId> {
+        if !self.stack.is_local(address) {
+            return None;
+        }
+        let tuple = FourTuple {
+            space: PortSpace::Tcp,
+            local: address,
+            local_port: port,
+            remote: source,
+            remote_port: self.stack.join_step,
+        };
+        self.stack.receivers.find(&tuple, InterfaceId::LOOPBACK)
+    }
+
+    /// Connects `client` to the listener of this host at `destination`, with names and ports as `connect` chooses them,
+    /// and the data path left to the embedder. The new socket is the server's end, which the embedder hands out
+    /// itself. `None` if no listener of this host would be reached: `connect` says what is wrong then.
+    ///
+    /// Errors are those of `connect`: `EISCONN`, `EALREADY`, `EADDRNOTAVAIL`, ...
+    pub fn join(
+        &mut self,
+        client: SocketId,
+        destination: &SocketAddress,
+        now: Instant,
+    ) -> Result<Option<SocketId>, Errno> {
+        let Endpoint::Tcp(endpoint) = &self.get(client)?.endpoint else {
+            return Err(Errno::EISCONN);
+        };
+        match (endpoint.progress, &endpoint.phase) {
+            (Progress::Unconnected, Phase::Unconnected(_)) => {}
+            (Progress::Connecting, _) => return Err(Errno::EALREADY),
+            _ => return Err(Errno::EISCONN),
+        }
+        let Some(listener) = self.listener_for(client, destination) else {
+            return Ok(None);
+        };
+        let (parts, stack) = super::call(self, client)?;
+        let owner = owner_of(parts.domain, parts.options, parts.credentials);
+        let chosen = choose(stack, &owner, &mut parts.endpoint.names, destination, now)?;
+        let options = parts.endpoint.options().clone();
+        parts.endpoint.phase = Phase::Joined { options };
+        parts.endpoint.progress = Progress::Connected;
+        parts.endpoint.is_listed = stack.connections.insert(&chosen.tuple, client);
+        *parts.error = None;
+        stack.counters.tcp_active_opens += 1;
+        let server = self.join_server(listener, chosen.tuple.reversed());
+        match server {
+            Ok(server) => {
+                self.refresh(client);
+                Ok(Some(server))
+            }
+            Err(errno) => {
+                super::connect::reset_to_unconnected(self, client, now);
+                Err(errno)
+            }
+        }
+    }
+
+    /// A server's end of a connection that came in from outside to `listener`, with these names and the data path left
+    /// to the embedder: for ports that are published.
+    pub fn join_from(
+        &mut self,
+        listener: SocketId,
+        local: &SocketAddress,
+        peer: &SocketAddress,
+        _now: Instant,
+    ) -> Result<SocketId, Errno> {
+        let (local, local_port) = local.ip().ok_or(Errno::EAFNOSUPPORT)?;
+        let (remote, remote_port) = peer.ip().ok_or(Errno::EAFNOSUPPORT)?;
+        let tuple = FourTuple {
+            space: PortSpace::Tcp,
+            local: crate::address::unmapped(local),
+            local_port,
+            remote: crate::address::unmapped(remote),
+            remote_port,
+        };
+        if self.stack.connections.find(&tuple).is_some() || self.stack.time_wait.get(&tuple).is_some() {
+            return Err(Errno::EADDRINUSE);
+        }
+        self.join_server(listener, tuple)
+    }
+
+    fn join_server(&mut self, listener: SocketId, tuple: FourTuple) -> Result<SocketId, Errno> {
+        let socket = self.get(listener)?;
+        let Endpoint::Listener(own) = &socket.endpoint else {
+            return Err(Errno::EINVAL);
+        };
+        let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+        let binding = binding_of(&owner, PortSpace::Tcp, tuple.local, tuple.local_port, Holder::Bound);
+        let mut names = Names::new(socket.domain);
+        names.local = tuple.local;
+        names.local_port = tuple.local_port;
+        names.remote = tuple.remote;
+        names.remote_port = tuple.remote_port;
+        names.is_address_bound = true;
+        names.is_port_bound = true;
+        names.binding = Some(binding);
+        let mut endpoint = TcpEndpoint::new(names, Phase::Joined { options: own.options.clone() });
+        endpoint.progress = Progress::Connected;
+        endpoint.is_listed = true;
+        let server = Socket::new(
+            socket.domain,
+            socket.kind,
+            socket.protocol,
+            socket.credentials,
+            socket.options.clone(),
+            Endpoint::Tcp(Box::new(endpoint)),
+        );
+        let server = self.insert_socket(server)?;
+        self.stack.ports.insert(binding);
+        if !self.stack.connections.insert(&tuple, server) {
+            if let Some(parts) = super::endpoint_mut(&mut self.sockets, server) {
+                parts.endpoint.is_listed = false;
+            }
+            close::free(self, server);
+            return Err(Errno::EADDRNOTAVAIL);
+        }
+        self.stack.join_step = self.stack.join_step.wrapping_add(1);
+        self.stack.counters.tcp_passive_opens += 1;
+        self.acknowledge_readiness(server);
+        Ok(server)
+    }
+}

@@ -1,0 +1,290 @@
+//! LISTEN: the request queue, the accept queue, and what happens when they are full.
+//!
+//! As in Linux (`inet_csk_listen_start`, `tcp_conn_request`, `tcp_check_req`): a queue is full when it is *longer* than
+//! the backlog, so that `listen(0)` lets one connection wait; a SYN that finds the accept queue full, and the last
+//! segment of a handshake that does, are dropped and come again.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, VecDeque};
+
+use sockeye_tcp::{Connection, Seq, Segment, SocketOptions};
+
+use super::output::{make_ready, settings};
+use super::{Phase, Progress, Queue, TcpEndpoint, close, owner_of};
+use crate::host::{Host, SocketSummary};
+use crate::ids::{InterfaceId, SocketId};
+use crate::inet::Names;
+use crate::inet::bind::{self, binding_of};
+use crate::inet::bind_table::{Binding, Holder, PortSpace};
+use crate::inet::demux::{FourTuple, Receiver};
+use crate::options::Switches;
+use crate::socket::{Endpoint, Socket};
+use crate::{Accepted, Errno, Instant, Readiness};
+
+/// A socket in LISTEN.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) names: Names,
+    /// TCP's own options, which accepted connections inherit.
+    pub(crate) options: SocketOptions,
+    backlog: usize,
+    /// Connections in SYN-RECEIVED.
+    requests: BTreeSet<SocketId>,
+    /// Connections that wait for `accept`.
+    queue: VecDeque<SocketId>,
+}
+
+impl Listener {
+    /// What `poll(2)` answers.
+    pub(crate) fn readiness(&self) -> Readiness {
+        if self.queue.is_empty() { Readiness::empty() } else { Readiness::IN }
+    }
+
+    /// What `ss -l` shows.
+    pub(crate) fn summarize(&self, socket: &Socket, summary: &mut SocketSummary) {
+        summary.state = "LISTEN";
+        summary.local = Some(self.names.local_as_seen_by(socket.domain));
+        summary.recv_q = self.queue.len();
+        summary.send_q = self.backlog;
+        summary.memory += size_of::<Self>() + self.queue.capacity() * size_of::<SocketId>();
+    }
+
+    /// `sk_acceptq_is_full`
+    fn is_full(&self) -> bool {
+        self.queue.len() > self.backlog
+    }
+}
+
+/// `listen(2)`
+pub(crate) fn listen(host: &mut Host, id: SocketId, backlog: i32, _now: Instant) -> Result<(), Errno> {
+    let Host { sockets, stack } = host;
+    let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
+    // A negative backlog is a very large one: the comparison is unsigned.
+    let backlog = usize::try_from(backlog.cast_unsigned().min(stack.config.sysctl.somaxconn)).unwrap_or(0);
+    let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+    let endpoint = match &mut socket.endpoint {
+        Endpoint::Listener(listener) => {
+            listener.backlog = backlog;
+            return Ok(());
+        }
+        Endpoint::Tcp(endpoint) => endpoint,
+        Endpoint::Unix(_) | Endpoint::Datagram(_) => return Err(Errno::EOPNOTSUPP),
+    };
+    let Phase::Unconnected(options) = &endpoint.phase else {
+        return Err(Errno::EINVAL);
+    };
+    let options = options.clone();
+    let names = &mut endpoint.names;
+    if names.local_port == 0 {
+        bind::autobind(stack, &owner, names, PortSpace::Tcp).map_err(|_| Errno::EADDRINUSE)?;
+        names.is_port_bound = true;
+    }
+    // The claim was made when the socket did not listen yet; as a listener it tolerates less.
+    if let Some(own) = &mut names.binding {
+        let listening = Binding { holder: Holder::Listening, ..*own };
+        if stack.ports.conflicts_without(own, &listening) {
+            return Err(Errno::EADDRINUSE);
+        }
+        stack.ports.replace(own, listening);
+    }
+    let receiver = Receiver {
+        id,
+        reuse_port: socket.options.is_on(Switches::REUSE_PORT),
+        v6_only: socket.options.is_on(Switches::V6_ONLY),
+        device: socket.options.device,
+    };
+    stack.receivers.insert(PortSpace::Tcp, names.local, names.local_port, receiver);
+    let listener = Listener {
+        names: names.clone(),
+        options,
+        backlog,
+        requests: BTreeSet::new(),
+        queue: VecDeque::new(),
+    };
+    socket.endpoint = Endpoint::Listener(Box::new(listener));
+    Ok(())
+}
+
+/// `accept(2)`
+pub(crate) fn accept(host: &mut Host, id: SocketId, _now: Instant) -> Result<Accepted, Errno> {
+    let Endpoint::Listener(listener) = &mut host.get_mut(id)?.endpoint else {
+        return Err(Errno::EINVAL);
+    };
+    loop {
+        let child = listener.queue.pop_front().ok_or(Errno::EAGAIN)?;
+        if listener.queue.is_empty() {
+            listener.queue = VecDeque::new();
+        }
+        let Host { sockets, .. } = host;
+        let Some(parts) = super::endpoint_mut(sockets, child) else {
+            // It can't have gone while it was queued; if it has, the next one is meant.
+            let Endpoint::Listener(_) = &host.get(id)?.endpoint else { return Err(Errno::EINVAL) };
+            return Err(Errno::EAGAIN);
+        };
+        parts.endpoint.queue = Queue::None;
+        *parts.is_hidden = false;
+        let peer = parts.endpoint.names.remote_as_seen_by(parts.domain);
+        host.acknowledge_readiness(child);
+        return Ok(Accepted { socket: child, peer });
+    }
+}
+
+/// An accept that could not be delivered: the connection waits again, as the first.
+pub(crate) fn unaccept(host: &mut Host, id: SocketId, child: SocketId) -> Result<(), Errno> {
+    let Host { sockets, .. } = host;
+    let Some((listener, socket)) = sockets.get_pair_mut(id, child) else {
+        return Err(Errno::EBADF);
+    };
+    let (Endpoint::Listener(listener), Endpoint::Tcp(endpoint)) = (&mut listener.endpoint, &mut socket.endpoint)
+    else {
+        return Err(Errno::EINVAL);
+    };
+    socket.is_hidden = true;
+    endpoint.queue = Queue::Accept(id);
+    listener.queue.push_front(child);
+    host.wake(id);
+    Ok(())
+}
+
+/// A SYN for a listener.
+pub(super) fn request(
+    host: &mut Host,
+    id: SocketId,
+    tuple: FourTuple,
+    interface: InterfaceId,
+    syn: &Segment,
+    least_isn: Option<Seq>,
+    now: Instant,
+) {
+    let Host { sockets, stack } = host;
+    let Some(socket) = sockets.get(id) else { return };
+    let Endpoint::Listener(listener) = &socket.endpoint else { return };
+    if listener.is_full() {
+        stack.counters.tcp_ext_listen_overflows += 1;
+        stack.counters.tcp_ext_listen_drops += 1;
+        return;
+    }
+    let limit = usize::try_from(stack.config.sysctl.tcp_max_syn_backlog).unwrap_or(usize::MAX);
+    if listener.requests.len() > listener.backlog.min(limit) {
+        stack.counters.tcp_ext_tcp_req_qfull_drop += 1;
+        stack.counters.tcp_ext_listen_drops += 1;
+        return;
+    }
+    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.device) else { return };
+    let mut settings = settings(stack, &tuple, &path, &socket.options, &listener.options, now);
+    if let Some(least) = least_isn {
+        settings.isn = least;
+    }
+    let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+    let mut names = Names::new(socket.domain);
+    names.local = tuple.local;
+    names.local_port = tuple.local_port;
+    names.remote = tuple.remote;
+    names.remote_port = tuple.remote_port;
+    if matches!(tuple.remote, core::net::IpAddr::V6(to) if to.is_unicast_link_local()) {
+        names.scope_id = interface.ifindex();
+    }
+    names.is_address_bound = true;
+    names.is_port_bound = true;
+    let binding = binding_of(&owner, PortSpace::Tcp, tuple.local, tuple.local_port, Holder::Bound);
+    names.binding = Some(binding);
+    let mut endpoint = TcpEndpoint::new(names, Phase::Connected(Connection::accept(settings, syn, now)));
+    endpoint.path = Some(path);
+    endpoint.queue = Queue::Requests(id);
+    endpoint.progress = Progress::Connected;
+    endpoint.is_listed = true;
+    let mut child = Socket::new(
+        socket.domain,
+        socket.kind,
+        socket.protocol,
+        socket.credentials,
+        socket.options.clone(),
+        Endpoint::Tcp(Box::new(endpoint)),
+    );
+    child.is_hidden = true;
+    let Ok(child) = host.insert_socket(child) else { return };
+    let Host { sockets, stack } = host;
+    if !stack.connections.insert(&tuple, child) {
+        sockets.remove(child);
+        return;
+    }
+    stack.ports.insert(binding);
+    if let Some(Endpoint::Listener(listener)) = sockets.get_mut(id).map(|socket| &mut socket.endpoint) {
+        listener.requests.insert(child);
+    }
+    if let Some(parts) = super::endpoint_mut(sockets, child) {
+        make_ready(stack, parts.endpoint, child);
+    }
+}
+
+/// What becomes of the last segment of a handshake.
+pub(super) enum Admission {
+    Admitted,
+    /// Dropped: the peer will send it again.
+    Dropped,
+    /// The listener is gone, or it refuses (`tcp_abort_on_overflow`).
+    Refused,
+}
+
+/// Whether the listener has room for one more connection.
+pub(super) fn admit(host: &mut Host, listener: SocketId) -> Admission {
+    let Some(Endpoint::Listener(listener)) = host.sockets.get(listener).map(|socket| &socket.endpoint) else {
+        return Admission::Refused;
+    };
+    if !listener.is_full() {
+        return Admission::Admitted;
+    }
+    host.stack.counters.tcp_ext_listen_overflows += 1;
+    host.stack.counters.tcp_ext_listen_drops += 1;
+    if host.stack.config.sysctl.tcp_abort_on_overflow { Admission::Refused } else { Admission::Dropped }
+}
+
+/// The handshake is complete: from the request queue to the accept queue.
+pub(super) fn established(host: &mut Host, id: SocketId, child: SocketId) {
+    if let Some(Endpoint::Listener(listener)) = host.sockets.get_mut(id).map(|socket| &mut socket.endpoint) {
+        listener.requests.remove(&child);
+        listener.queue.push_back(child);
+        host.stack.counters.tcp_passive_opens += 1;
+        host.wake(id);
+        host.refresh(id);
+    }
+}
+
+/// A request that came to nothing.
+pub(super) fn forget_request(host: &mut Host, id: SocketId, child: SocketId) {
+    if let Some(Endpoint::Listener(listener)) = host.sockets.get_mut(id).map(|socket| &mut socket.endpoint) {
+        listener.requests.remove(&child);
+    }
+}
+
+/// Ends LISTEN (`inet_csk_listen_stop`): requests are forgotten, connections that nobody accepted are reset. The
+/// socket is unconnected again, and keeps its name if it was bound.
+pub(super) fn stop(host: &mut Host, id: SocketId, now: Instant) {
+    let Host { sockets, stack } = host;
+    let Some(socket) = sockets.get_mut(id) else { return };
+    let Endpoint::Listener(listener) = &mut socket.endpoint else { return };
+    let mut names = listener.names.clone();
+    stack.receivers.remove(PortSpace::Tcp, names.local, names.local_port, id);
+    if let Some(binding) = &mut names.binding {
+        let bound = Binding { holder: Holder::Bound, ..*binding };
+        stack.ports.replace(binding, bound);
+    }
+    bind::forget_peer(stack, socket.domain, &mut names);
+    let requests = core::mem::take(&mut listener.requests);
+    let queue = core::mem::take(&mut listener.queue);
+    let phase = Phase::Unconnected(listener.options.clone());
+    socket.endpoint = Endpoint::Tcp(Box::new(TcpEndpoint::new(names, phase)));
+    for child in requests {
+        close::free(host, child);
+    }
+    for child in queue {
+        if let Some(parts) = super::endpoint_mut(&mut host.sockets, child) {
+            parts.endpoint.queue = Queue::None;
+            if let Phase::Connected(connection) = &mut parts.endpoint.phase {
+                connection.abort(now);
+            }
+        }
+        super::transmit(host, child, now);
+    }
+    host.wake(id);
+}

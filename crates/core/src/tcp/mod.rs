@@ -1,0 +1,292 @@
+//! TCP sockets: connections, listeners, TIME-WAIT.
+//!
+//! One connection is `sockeye-tcp`'s; here is what a host adds: names and ports, whose segment it is, the queues of a
+//! listener, and Linux's socket calls (`inet_stream_ops`, `tcp_prot`).
+//!
+//! A listener's connections are sockets from the SYN on; they are hidden until they are accepted. A socket that was
+//! closed is hidden too, until its connection is over or a compact record in [`time_wait`] takes its place.
+
+mod close;
+mod connect;
+mod input;
+mod join;
+mod listener;
+mod output;
+mod state;
+pub(crate) mod time_wait;
+mod transfer;
+
+pub(crate) use close::{advance, close, expire_time_wait, shutdown};
+pub(crate) use connect::connect;
+pub(crate) use input::{icmp_error, receive};
+pub(crate) use listener::{Listener, accept, listen, unaccept};
+pub(crate) use output::transmit;
+pub(crate) use state::{readiness, summarize};
+pub(crate) use transfer::{at_mark, queued, receive_message, receive_payload, send_bytes, send_message};
+
+use alloc::boxed::Box;
+
+use sockeye_tcp::{Connection, Error, SocketOptions};
+
+use crate::host::{Host, Stack};
+use crate::ids::{Slab, SocketId, SocketKind};
+use crate::inet::Names;
+use crate::inet::bind::{self, Owner};
+use crate::inet::bind_table::PortSpace;
+use crate::ip::output::Path;
+use crate::options::SharedOptions;
+use crate::socket::{Endpoint, Socket};
+use crate::timer_wheel::TimerId;
+use crate::{Credentials, Domain, Errno, Instant, SocketAddress, SocketType};
+
+/// `IPPROTO_TCP`
+const PROTOCOL: u16 = 6;
+
+/// A TCP socket that is not listening.
+#[derive(Debug)]
+pub(crate) struct TcpEndpoint {
+    pub(crate) names: Names,
+    pub(crate) phase: Phase,
+    progress: Progress,
+    queue: Queue,
+    timer: Option<TimerId>,
+    path: Option<Path>,
+    /// It is in `Stack::ready`.
+    is_ready: bool,
+    /// Its names are in `Stack::connections`.
+    is_listed: bool,
+}
+
+/// How far a socket has come.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Not connected: new, or disconnected by `connect(AF_UNSPEC)`. The options wait for a connection.
+    Unconnected(SocketOptions),
+    /// A connection in any state; CLOSED when it is over.
+    Connected(Connection),
+    /// Joined to a socket of this host or of the embedder: the data travels outside.
+    Joined {
+        /// The options, which matter to nothing but `getsockopt`.
+        options: SocketOptions,
+    },
+}
+
+/// Linux's `sock->state`: what `connect` answers next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Unconnected,
+    Connecting,
+    Connected,
+}
+
+/// Where a listener keeps a connection that nobody has accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Queue {
+    None,
+    /// In SYN-RECEIVED: the request queue.
+    Requests(SocketId),
+    /// The accept queue.
+    Accept(SocketId),
+}
+
+impl TcpEndpoint {
+    fn new(names: Names, phase: Phase) -> Self {
+        Self {
+            names,
+            phase,
+            progress: Progress::Unconnected,
+            queue: Queue::None,
+            timer: None,
+            path: None,
+            is_ready: false,
+            is_listed: false,
+        }
+    }
+
+    /// The connection, if there is one.
+    pub(crate) fn connection(&self) -> Option<&Connection> {
+        match &self.phase {
+            Phase::Connected(connection) => Some(connection),
+            Phase::Unconnected(_) | Phase::Joined { .. } => None,
+        }
+    }
+
+    /// The connection, if there is one.
+    pub(crate) fn connection_mut(&mut self) -> Option<&mut Connection> {
+        match &mut self.phase {
+            Phase::Connected(connection) => Some(connection),
+            Phase::Unconnected(_) | Phase::Joined { .. } => None,
+        }
+    }
+
+    /// TCP's own options.
+    pub(crate) fn options(&self) -> &SocketOptions {
+        match &self.phase {
+            Phase::Unconnected(options) | Phase::Joined { options } => options,
+            Phase::Connected(connection) => connection.options(),
+        }
+    }
+
+    /// TCP's own options; `Host::tcp_options_changed` afterwards.
+    pub(crate) fn options_mut(&mut self) -> &mut SocketOptions {
+        match &mut self.phase {
+            Phase::Unconnected(options) | Phase::Joined { options } => options,
+            Phase::Connected(connection) => connection.options_mut(),
+        }
+    }
+}
+
+impl Host {
+    /// TCP's own options of a socket or listener.
+    pub(crate) fn tcp_options_mut(&mut self, id: SocketId) -> Option<&mut SocketOptions> {
+        match &mut self.get_mut(id).ok()?.endpoint {
+            Endpoint::Tcp(endpoint) => Some(endpoint.options_mut()),
+            Endpoint::Listener(listener) => Some(&mut listener.options),
+            Endpoint::Unix(_) | Endpoint::Datagram(_) => None,
+        }
+    }
+
+    /// After TCP's own options or the buffer sizes were changed: the connection follows.
+    pub(crate) fn tcp_options_changed(&mut self, id: SocketId, now: Instant) {
+        let Ok((parts, stack)) = call(self, id) else { return };
+        if let Phase::Connected(connection) = &mut parts.endpoint.phase {
+            connection.options_changed(now);
+            output::make_ready(stack, parts.endpoint, id);
+        }
+    }
+}
+
+/// `socket(2)`
+pub(crate) fn socket(host: &mut Host, domain: Domain, credentials: Credentials) -> Result<SocketId, Errno> {
+    let sysctl = &host.stack.config.sysctl;
+    let mut options = SharedOptions::new(sysctl);
+    options.receive_buffer = u32::try_from(sysctl.tcp_rmem.default).unwrap_or(u32::MAX);
+    options.send_buffer = u32::try_from(sysctl.tcp_wmem.default).unwrap_or(u32::MAX);
+    let own = SocketOptions {
+        keep_idle: sysctl.tcp_keepalive_time,
+        keep_interval: sysctl.tcp_keepalive_intvl,
+        keep_count: sysctl.tcp_keepalive_probes,
+        ..SocketOptions::default()
+    };
+    let endpoint = TcpEndpoint::new(Names::new(domain), Phase::Unconnected(own));
+    let endpoint = Endpoint::Tcp(Box::new(endpoint));
+    let socket = Socket::new(domain, SocketType::Stream, PROTOCOL, credentials, options, endpoint);
+    let id = host.insert_socket(socket)?;
+    host.acknowledge_readiness(id);
+    Ok(id)
+}
+
+/// `bind(2)`
+pub(crate) fn bind(host: &mut Host, id: SocketId, address: &SocketAddress, _now: Instant) -> Result<(), Errno> {
+    let Host { sockets, stack } = host;
+    let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
+    let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+    match &mut socket.endpoint {
+        Endpoint::Tcp(endpoint) => {
+            let names = &mut endpoint.names;
+            // A socket that is connected (or was) may not be bound; its address is checked before that is found.
+            let is_new = matches!(endpoint.phase, Phase::Unconnected(_));
+            if !is_new && names.local_port == 0 {
+                return Err(Errno::EINVAL);
+            }
+            bind::bind(stack, &owner, names, address, PortSpace::Tcp)
+        }
+        Endpoint::Listener(listener) => bind::bind(stack, &owner, &mut listener.names, address, PortSpace::Tcp),
+        Endpoint::Unix(_) | Endpoint::Datagram(_) => Err(Errno::EOPNOTSUPP),
+    }
+}
+
+/// `getsockname(2)`
+pub(crate) fn local_address(host: &Host, id: SocketId) -> Result<SocketAddress, Errno> {
+    let socket = host.get(id)?;
+    match &socket.endpoint {
+        Endpoint::Tcp(endpoint) => Ok(endpoint.names.local_as_seen_by(socket.domain)),
+        Endpoint::Listener(listener) => Ok(listener.names.local_as_seen_by(socket.domain)),
+        Endpoint::Unix(_) | Endpoint::Datagram(_) => Err(Errno::EOPNOTSUPP),
+    }
+}
+
+/// `getpeername(2)`: `inet_getname` wants a peer's port and a connection that is not over or just being made.
+pub(crate) fn peer_address(host: &Host, id: SocketId) -> Result<SocketAddress, Errno> {
+    let socket = host.get(id)?;
+    let Endpoint::Tcp(endpoint) = &socket.endpoint else {
+        return Err(Errno::ENOTCONN);
+    };
+    let is_connected = match &endpoint.phase {
+        Phase::Unconnected(_) => false,
+        Phase::Connected(connection) => {
+            !matches!(connection.state(), sockeye_tcp::State::Closed | sockeye_tcp::State::SynSent)
+        }
+        Phase::Joined { .. } => true,
+    };
+    if !is_connected || endpoint.names.remote_port == 0 {
+        return Err(Errno::ENOTCONN);
+    }
+    Ok(endpoint.names.remote_as_seen_by(socket.domain))
+}
+
+fn owner_of(domain: Domain, options: &SharedOptions, credentials: Credentials) -> Owner<'_> {
+    Owner { domain, is_stream: true, options, uid: credentials.uid }
+}
+
+/// The socket's parts, if it is TCP and not listening.
+fn endpoint_mut(
+    sockets: &mut Slab<Socket, SocketKind>,
+    id: SocketId,
+) -> Option<EndpointParts<'_>> {
+    let socket = sockets.get_mut(id)?;
+    match &mut socket.endpoint {
+        Endpoint::Tcp(endpoint) => Some(EndpointParts {
+            domain: socket.domain,
+            credentials: socket.credentials,
+            options: &mut socket.options,
+            error: &mut socket.error,
+            is_hidden: &mut socket.is_hidden,
+            endpoint,
+        }),
+        _ => None,
+    }
+}
+
+/// A borrowed TCP socket.
+struct EndpointParts<'a> {
+    domain: Domain,
+    credentials: Credentials,
+    options: &'a mut SharedOptions,
+    error: &'a mut Option<Errno>,
+    is_hidden: &'a mut bool,
+    endpoint: &'a mut TcpEndpoint,
+}
+
+/// The endpoint of a socket that a program has, for its calls.
+fn call<'a>(host: &'a mut Host, id: SocketId) -> Result<(EndpointParts<'a>, &'a mut Stack), Errno> {
+    let Host { sockets, stack } = host;
+    let parts = endpoint_mut(sockets, id).ok_or(Errno::EOPNOTSUPP)?;
+    Ok((parts, stack))
+}
+
+fn errno(error: Error) -> Errno {
+    match error {
+        Error::ConnectionRefused => Errno::ECONNREFUSED,
+        Error::Reset => Errno::ECONNRESET,
+        Error::BrokenPipe => Errno::EPIPE,
+        Error::TimedOut => Errno::ETIMEDOUT,
+        Error::HostUnreachable => Errno::EHOSTUNREACH,
+        Error::NetworkUnreachable => Errno::ENETUNREACH,
+        Error::Protocol => Errno::EPROTO,
+        Error::ProtocolUnreachable => Errno::ENOPROTOOPT,
+        Error::Prohibited => Errno::EACCES,
+        Error::Aborted => Errno::ECONNABORTED,
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+/// The socket's options changed: the connection is told.
+pub(crate) fn options_changed(_host: &mut Host, _id: SocketId, _now: Instant) {}
+
+/// What `TCP_INFO` tells, if there is a connection.
+pub(crate) fn info(_host: &Host, _id: SocketId, _now: Instant) -> Option<sockeye_tcp::Info> {
+    None
+}

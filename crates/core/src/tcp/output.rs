@@ -1,0 +1,187 @@
+//! Segments out.
+
+use core::net::IpAddr;
+
+use sockeye_tcp::{OutgoingSegment, Seq, Settings, SocketOptions};
+use sockeye_wire::{ChecksumState, Frame, IpProtocol, Offload, TcpFlags, TcpHeader};
+
+use super::{Phase, TcpEndpoint, close};
+use crate::host::{Host, Stack};
+use crate::ids::{InterfaceId, SocketId};
+use crate::inet::demux::FourTuple;
+use crate::ip::output::{Fragmentation, IpMeta, Path};
+use crate::options::{SharedOptions, Switches};
+use crate::{Errno, Instant};
+
+/// Segments that one socket sends before the next one's turn comes.
+const BATCH: usize = 64;
+/// The longest super-segment on the way inside of the host, in bytes.
+const LOOPBACK_SUPER_SEGMENT: usize = 256 << 10;
+/// The longest one to a device: an IPv4 packet's 65,535 less the longest headers.
+const DEVICE_SUPER_SEGMENT: usize = 65_535 - 120;
+
+/// Puts the socket on the list of those that have something to send.
+pub(super) fn make_ready(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: SocketId) {
+    if !endpoint.is_ready {
+        endpoint.is_ready = true;
+        stack.ready.push_back(id);
+    }
+}
+
+/// Sends what the socket has to send, a batch at most, and sees to what follows from it.
+pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
+    let Host { sockets, stack } = host;
+    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let endpoint = parts.endpoint;
+    endpoint.is_ready = false;
+    let Phase::Connected(connection) = &mut endpoint.phase else { return };
+    let names = &endpoint.names;
+    let tuple = names.tuple(crate::inet::bind_table::PortSpace::Tcp);
+    let mut sent = 0;
+    while sent < BATCH {
+        let Some(segment) = connection.poll_transmit(now) else { break };
+        let is_current = |path: &Path| path.generation == stack.route_generation;
+        let path = match endpoint.path.filter(is_current) {
+            Some(path) => path,
+            None => match stack.route(tuple.remote, Some(tuple.local), parts.options.device) {
+                Ok(path) => path,
+                // As a lost segment: the retransmission finds a route or none.
+                Err(_) => {
+                    sent += 1;
+                    continue;
+                }
+            },
+        };
+        endpoint.path = Some(path);
+        send(stack, &tuple, &path, parts.options, segment);
+        sent += 1;
+    }
+    if sent == BATCH {
+        make_ready(stack, endpoint, id);
+    }
+    close::conclude(host, id, sockeye_tcp::Events::empty(), now);
+}
+
+/// Puts a segment into a packet and on its way.
+pub(super) fn send(
+    stack: &mut Stack,
+    tuple: &FourTuple,
+    path: &Path,
+    options: &SharedOptions,
+    outgoing: OutgoingSegment,
+) {
+    let OutgoingSegment { segment, segment_size, retransmission } = outgoing;
+    stack.counters.tcp_out_segs += 1;
+    stack.counters.tcp_retrans_segs += u64::from(retransmission);
+    stack.counters.tcp_out_rsts += u64::from(segment.flags.contains(TcpFlags::RST));
+    let header = TcpHeader {
+        source_port: tuple.local_port,
+        destination_port: tuple.remote_port,
+        sequence: segment.sequence.get(),
+        acknowledgment: segment.acknowledgment.get(),
+        flags: segment.flags,
+        window: segment.window,
+        urgent: segment.urgent,
+        options: segment.options,
+    };
+    let is_v4 = tuple.remote.is_ipv4();
+    let sysctl = &stack.config.sysctl;
+    let meta = IpMeta {
+        source: tuple.local,
+        destination: tuple.remote,
+        protocol: IpProtocol::TCP,
+        hop_limit: if is_v4 {
+            options.time_to_live.unwrap_or(sysctl.ip_default_ttl)
+        } else {
+            options.unicast_hops.unwrap_or(sysctl.ipv6_hop_limit)
+        },
+        traffic_class: if is_v4 { options.type_of_service } else { options.traffic_class },
+        flow_label: 0,
+        fragmentation: Fragmentation::LocalOnly,
+    };
+    let length = header.header_len() + segment.payload.len();
+    let mut headers = stack.ip_header(&meta, path, length);
+    header.emit(&mut headers);
+    let frame = Frame {
+        headers,
+        payload: segment.payload,
+        offload: Offload { checksum: ChecksumState::Partial, segment_size },
+    };
+    // A packet that is too long is cut: the path's MTU has just become less, and the peer is to get it all the same.
+    let _ = stack.output(frame, path, meta.fragmentation);
+}
+
+/// Sends a segment that no socket has to do with: a reset, or an answer out of TIME-WAIT.
+pub(super) fn send_alone(stack: &mut Stack, tuple: &FourTuple, segment: OutgoingSegment) {
+    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), None) else { return };
+    let options = SharedOptions::new(&stack.config.sysctl);
+    send(stack, tuple, &path, &options, segment);
+}
+
+/// How a connection of these names begins.
+pub(super) fn settings(
+    stack: &mut Stack,
+    tuple: &FourTuple,
+    path: &Path,
+    shared: &SharedOptions,
+    options: &SocketOptions,
+    now: Instant,
+) -> Settings {
+    let sysctl = &stack.config.sysctl;
+    let (headers, default_mss) = if tuple.remote.is_ipv4() { (40, 536) } else { (60, 1220) };
+    let mss = path.mtu.min(usize::from(u16::MAX)).saturating_sub(headers);
+    let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
+    let is_locked = |switch| shared.is_on(switch);
+    let receive_buffer = bytes(shared.receive_buffer);
+    let send_buffer = bytes(shared.send_buffer);
+    let is_internal = path.interface == InterfaceId::LOOPBACK;
+    // RFC 6528 3: a clock of 4 microseconds or faster plus a keyed hash of the names; Linux's clock has 64 ns.
+    let hash = tuple.hash_with(stack.keyed);
+    let clock = now.as_nanos() >> 6;
+    let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
+    let isn = u32::from_be_bytes([a, b, c, d]).wrapping_add(low_half(clock));
+    Settings {
+        isn: Seq::new(isn),
+        // RFC 7323 5.4: another offset for each pair of names.
+        timestamp_offset: u32::from_be_bytes([e, f, g, h]),
+        local_mss: u16::try_from(mss).unwrap_or(u16::MAX),
+        default_mss,
+        max_super_segment: if is_internal { LOOPBACK_SUPER_SEGMENT } else { DEVICE_SUPER_SEGMENT },
+        receive_buffer,
+        receive_buffer_max: if is_locked(Switches::RECEIVE_BUFFER_LOCKED) {
+            receive_buffer
+        } else {
+            sysctl.tcp_rmem.max.max(receive_buffer)
+        },
+        send_buffer,
+        send_buffer_max: if is_locked(Switches::SEND_BUFFER_LOCKED) {
+            send_buffer
+        } else {
+            sysctl.tcp_wmem.max.max(send_buffer)
+        },
+        window_scaling: sysctl.tcp_window_scaling,
+        timestamps: sysctl.tcp_timestamps,
+        sack: sysctl.tcp_sack,
+        syn_retries: sysctl.tcp_syn_retries,
+        synack_retries: sysctl.tcp_synack_retries,
+        retries2: sysctl.tcp_retries2,
+        fin_timeout: sysctl.tcp_fin_timeout,
+        options: options.clone(),
+        ..Settings::default()
+    }
+}
+
+fn low_half(value: u64) -> u32 {
+    let [.., a, b, c, d] = value.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// The route of a connection, before it has one.
+pub(super) fn path_to(
+    stack: &Stack,
+    remote: IpAddr,
+    local: IpAddr,
+    options: &SharedOptions,
+) -> Result<Path, Errno> {
+    stack.route(remote, Some(local).filter(|local| !local.is_unspecified()), options.device)
+}

@@ -1,0 +1,87 @@
+//! What a TCP socket shows of itself: to `poll(2)` and to `ss`.
+
+use sockeye_tcp::State;
+
+use super::{Phase, TcpEndpoint};
+use crate::Readiness;
+use crate::host::{Host, SocketSummary};
+use crate::socket::Socket;
+
+/// `tcp_poll`
+pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
+    let connection = match &endpoint.phase {
+        // CLOSE: hung up, and writable in the sense that a write does not block.
+        Phase::Unconnected(_) => {
+            let mut ready = Readiness::OUT | Readiness::HUP;
+            ready.set(Readiness::ERR, socket.error.is_some());
+            return ready;
+        }
+        Phase::Joined { .. } => return Readiness::OUT,
+        Phase::Connected(connection) => connection,
+    };
+    let status = connection.status();
+    let state = connection.state();
+    let mut ready = Readiness::empty();
+    let is_closed = state == State::Closed;
+    ready.set(Readiness::HUP, is_closed || (status.send_shut && status.receive_shut));
+    ready.set(Readiness::IN | Readiness::RDHUP, status.receive_shut);
+    if state != State::SynSent {
+        let low = usize::try_from(socket.options.receive_low_water.max(1)).unwrap_or(1);
+        if status.readable >= low {
+            ready |= Readiness::IN;
+        }
+        if status.send_shut || status.writable {
+            ready |= Readiness::OUT;
+        }
+        ready.set(Readiness::PRI, status.urgent);
+    }
+    ready.set(Readiness::ERR, socket.error.is_some());
+    ready
+}
+
+/// What `ss` shows.
+pub(crate) fn summarize(host: &Host, socket: &Socket, endpoint: &TcpEndpoint, summary: &mut SocketSummary) {
+    summary.local = Some(endpoint.names.local_as_seen_by(socket.domain));
+    summary.peer = (endpoint.names.remote_port != 0).then(|| endpoint.names.remote_as_seen_by(socket.domain));
+    summary.memory += size_of::<TcpEndpoint>();
+    match &endpoint.phase {
+        Phase::Unconnected(_) => summary.state = "UNCONN",
+        Phase::Joined { .. } => {
+            summary.state = "ESTAB";
+            summary.is_joined = true;
+        }
+        Phase::Connected(connection) => {
+            let status = connection.status();
+            let (unacknowledged, _) = connection.unacknowledged();
+            let (send_buffer, receive_buffer) = connection.buffer_sizes();
+            summary.state = name(connection.state());
+            summary.recv_q = status.readable;
+            summary.send_q = unacknowledged;
+            summary.send_buffer = send_buffer;
+            summary.receive_buffer = receive_buffer;
+            summary.memory += connection.heap();
+            summary.tcp_info = Some(connection.info(host.stack.now));
+            summary.timer = connection.deadline().map(|deadline| {
+                let (outstanding, _) = connection.unacknowledged();
+                (if outstanding > 0 { "on" } else { "keepalive" }, deadline - host.stack.now)
+            });
+        }
+    }
+}
+
+/// The state's name in `ss`.
+pub(super) fn name(state: State) -> &'static str {
+    match state {
+        State::Closed => "UNCONN",
+        State::Listen => "LISTEN",
+        State::SynSent => "SYN-SENT",
+        State::SynReceived => "SYN-RECV",
+        State::Established => "ESTAB",
+        State::FinWait1 => "FIN-WAIT-1",
+        State::FinWait2 => "FIN-WAIT-2",
+        State::CloseWait => "CLOSE-WAIT",
+        State::Closing => "CLOSING",
+        State::LastAck => "LAST-ACK",
+        State::TimeWait => "TIME-WAIT",
+    }
+}

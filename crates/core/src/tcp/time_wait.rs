@@ -1,0 +1,106 @@
+//! Connections in TIME-WAIT, and the FIN-WAIT-2 of those that were closed: a record each, no socket.
+//!
+//! A record ends by its own deadline, which a retransmitted FIN moves: its place in the queue is then looked at again.
+
+use alloc::collections::VecDeque;
+
+use hashbrown::HashMap;
+use sockeye_tcp::TimeWaitRecord;
+
+use crate::Instant;
+use crate::inet::bind_table::Binding;
+use crate::inet::demux::FourTuple;
+use crate::inet::keyed::Keyed;
+
+/// One record, with what else must outlive the socket.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) record: TimeWaitRecord,
+    /// The claim on the port.
+    pub(crate) binding: Option<Binding>,
+    pub(crate) uid: u32,
+}
+
+/// The records of a host.
+#[derive(Debug)]
+pub(crate) struct TimeWaitTable {
+    records: HashMap<FourTuple, Waiting, Keyed>,
+    /// When to look at which record: each has one entry, not later than its deadline, except after a reopening.
+    queue: VecDeque<(Instant, FourTuple)>,
+}
+
+impl TimeWaitTable {
+    pub(crate) fn new(keyed: Keyed) -> Self {
+        Self { records: HashMap::with_hasher(keyed), queue: VecDeque::new() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    pub(crate) fn get(&self, tuple: &FourTuple) -> Option<&Waiting> {
+        self.records.get(tuple)
+    }
+
+    pub(crate) fn get_mut(&mut self, tuple: &FourTuple) -> Option<&mut Waiting> {
+        if self.records.is_empty() {
+            return None;
+        }
+        self.records.get_mut(tuple)
+    }
+
+    pub(crate) fn insert(&mut self, tuple: FourTuple, waiting: Waiting) {
+        self.enqueue(waiting.record.deadline(), tuple);
+        self.records.insert(tuple, waiting);
+    }
+
+    pub(crate) fn remove(&mut self, tuple: &FourTuple) -> Option<Waiting> {
+        let waiting = self.records.remove(tuple);
+        if self.records.is_empty() {
+            self.queue = VecDeque::new();
+        }
+        waiting
+    }
+
+    /// A record whose time is over, taken out. Call until `None`.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<Waiting> {
+        loop {
+            let (at, tuple) = *self.queue.front()?;
+            if at > now {
+                return None;
+            }
+            self.queue.pop_front();
+            match self.records.get(&tuple) {
+                Some(waiting) if waiting.record.is_over(now) => return self.remove(&tuple),
+                Some(waiting) => {
+                    let deadline = waiting.record.deadline();
+                    self.enqueue(deadline, tuple);
+                }
+                None => {}
+            }
+        }
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.queue.front().map(|(at, _)| *at)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&FourTuple, &Waiting)> {
+        // In the order of the queue, which is reproducible.
+        let known = |(at, tuple): &(Instant, FourTuple)| {
+            let (tuple, waiting) = self.records.get_key_value(tuple)?;
+            (waiting.record.deadline() >= *at).then_some((tuple, waiting))
+        };
+        self.queue.iter().filter_map(known)
+    }
+
+    /// Nearly all records live equally long, so that the place is nearly always the end.
+    fn enqueue(&mut self, at: Instant, tuple: FourTuple) {
+        if self.queue.back().is_none_or(|(last, _)| *last <= at) {
+            self.queue.push_back((at, tuple));
+            return;
+        }
+        let place = self.queue.partition_point(|(other, _)| *other <= at);
+        self.queue.insert(place, (at, tuple));
+    }
+}

@@ -1,0 +1,242 @@
+//! Data in and out: `tcp_sendmsg`, `tcp_recvmsg`, with their order of errors.
+
+use bytes::Bytes;
+use sockeye_tcp::{Connection, State, UrgentRead};
+
+use super::output::make_ready;
+use super::{EndpointParts, Phase, Progress};
+use crate::host::Host;
+use crate::ids::SocketId;
+use crate::socket::Endpoint;
+use crate::{Errno, Incoming, Instant, MessageFlags, Outgoing, Payload, Queued, Received};
+
+/// sk_stream_error: the pending error goes before EPIPE.
+fn broken(error: &mut Option<Errno>) -> Errno {
+    error.take().unwrap_or(Errno::EPIPE)
+}
+
+/// The connection if data can be sent on it, or what `tcp_sendmsg` answers.
+fn sendable<'a>(parts: &'a mut EndpointParts<'_>) -> Result<&'a mut Connection, Errno> {
+    let error = &mut *parts.error;
+    let Phase::Connected(connection) = &mut parts.endpoint.phase else {
+        return Err(broken(error));
+    };
+    match connection.state() {
+        State::Established | State::CloseWait => {}
+        State::SynSent | State::SynReceived => {
+            return Err(error.take().unwrap_or(Errno::EAGAIN));
+        }
+        _ => return Err(broken(error)),
+    }
+    if error.is_some() || connection.status().send_shut {
+        return Err(broken(error));
+    }
+    if parts.endpoint.progress == Progress::Connecting {
+        parts.endpoint.progress = Progress::Connected;
+    }
+    Ok(connection)
+}
+
+/// `sendmsg(2)`: an address is not looked at, as in Linux.
+pub(crate) fn send_message(
+    host: &mut Host,
+    id: SocketId,
+    message: Outgoing<'_>,
+    now: Instant,
+) -> Result<usize, Errno> {
+    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
+        return Err(Errno::EPIPE);
+    }
+    let (mut parts, _) = super::call(host, id)?;
+    let connection = sendable(&mut parts)?;
+    let length = message.length();
+    if length == 0 {
+        return Ok(0);
+    }
+    let mut left = length.min(connection.send_room());
+    if left == 0 {
+        return Err(Errno::EAGAIN);
+    }
+    let more = message.flags.contains(MessageFlags::MORE);
+    let is_urgent = message.flags.contains(MessageFlags::OOB) && left == length;
+    let mut sent = 0;
+    for piece in message.data {
+        let piece = piece.get(..left).unwrap_or(piece);
+        left -= piece.len();
+        let is_last = left == 0;
+        let count = if is_last && is_urgent {
+            connection.send_urgent(piece, now)
+        } else {
+            connection.send_slice(piece, more || !is_last, now)
+        };
+        sent += count;
+        if is_last || count < piece.len() {
+            break;
+        }
+    }
+    super::transmit(host, id, now);
+    if sent == 0 { Err(Errno::EAGAIN) } else { Ok(sent) }
+}
+
+/// Sends without copying.
+pub(crate) fn send_bytes(host: &mut Host, id: SocketId, data: Bytes, now: Instant) -> Result<usize, Errno> {
+    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
+        return Err(Errno::EPIPE);
+    }
+    let (mut parts, _) = super::call(host, id)?;
+    let connection = sendable(&mut parts)?;
+    if data.is_empty() {
+        return Ok(0);
+    }
+    let sent = connection.send(data, false, now);
+    if sent == 0 {
+        return Err(Errno::EAGAIN);
+    }
+    super::transmit(host, id, now);
+    Ok(sent)
+}
+
+/// What a read answers when there is no data.
+fn nothing_to_read(parts: &mut EndpointParts<'_>) -> Result<(), Errno> {
+    let Phase::Connected(connection) = &parts.endpoint.phase else {
+        return Err(parts.error.take().unwrap_or(Errno::ENOTCONN));
+    };
+    let status = connection.status();
+    // SOCK_DONE: after the peer's FIN the end of the stream goes before an error.
+    if status.receive_shut && connection.state() != State::Closed && status.error.is_none() && parts.error.is_none() {
+        return Ok(());
+    }
+    if let Some(errno) = parts.error.take() {
+        return Err(errno);
+    }
+    if status.receive_shut { Ok(()) } else { Err(Errno::EAGAIN) }
+}
+
+/// `recvmsg(2)`
+pub(crate) fn receive_message(
+    host: &mut Host,
+    id: SocketId,
+    message: Incoming<'_, '_>,
+    now: Instant,
+) -> Result<Received, Errno> {
+    if message.flags.contains(MessageFlags::ERRQUEUE) {
+        return Err(Errno::EAGAIN);
+    }
+    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
+        return Err(Errno::ENOTCONN);
+    }
+    if message.flags.contains(MessageFlags::OOB) {
+        return receive_urgent(host, id, message);
+    }
+    let (mut parts, stack) = super::call(host, id)?;
+    let mut length = 0;
+    if let Phase::Connected(connection) = &mut parts.endpoint.phase {
+        let is_peek = message.flags.contains(MessageFlags::PEEK);
+        if message.flags.contains(MessageFlags::TRUNC) {
+            // Asked for, TCP's MSG_TRUNC discards instead of copying.
+            let room = message.room();
+            length = if is_peek {
+                room.min(connection.status().readable)
+            } else {
+                connection.read_bytes(room, now).len()
+            };
+        } else {
+            for buffer in message.buffers.iter_mut() {
+                let count = if is_peek {
+                    connection.peek(length, buffer)
+                } else {
+                    connection.read(buffer, now)
+                };
+                length += count;
+                // A read does not go over the urgent mark.
+                if count < buffer.len() || (!is_peek && connection.at_mark()) {
+                    break;
+                }
+            }
+        }
+        if length > 0 {
+            let has_output = connection.wants_transmit(now);
+            if has_output {
+                make_ready(stack, parts.endpoint, id);
+            }
+            return Ok(Received { length, ..Received::default() });
+        }
+    }
+    if message.buffers.iter().all(|buffer| buffer.is_empty()) && parts.endpoint.connection().is_some_and(|connection| connection.status().readable > 0) {
+        return Ok(Received::default());
+    }
+    nothing_to_read(&mut parts)?;
+    Ok(Received::default())
+}
+
+/// `recv(MSG_OOB)` (`tcp_recv_urg`)
+fn receive_urgent(host: &mut Host, id: SocketId, message: Incoming<'_, '_>) -> Result<Received, Errno> {
+    let (parts, _) = super::call(host, id)?;
+    let Phase::Connected(connection) = &mut parts.endpoint.phase else {
+        return Err(Errno::EINVAL);
+    };
+    match connection.read_urgent(message.flags.contains(MessageFlags::PEEK)) {
+        UrgentRead::Byte(byte) => {
+            let mut flags = MessageFlags::OOB;
+            let room = message.buffers.iter_mut().find_map(|buffer| buffer.first_mut());
+            let length = match room {
+                Some(slot) => {
+                    *slot = byte;
+                    1
+                }
+                None => {
+                    flags |= MessageFlags::TRUNC;
+                    0
+                }
+            };
+            Ok(Received { length, flags, ..Received::default() })
+        }
+        UrgentRead::None => Err(Errno::EINVAL),
+        UrgentRead::Awaited => {
+            if connection.status().receive_shut { Ok(Received::default()) } else { Err(Errno::EAGAIN) }
+        }
+    }
+}
+
+/// Receives without copying.
+pub(crate) fn receive_payload(host: &mut Host, id: SocketId, max: usize, now: Instant) -> Result<Payload, Errno> {
+    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
+        return Err(Errno::ENOTCONN);
+    }
+    let (mut parts, stack) = super::call(host, id)?;
+    if let Phase::Connected(connection) = &mut parts.endpoint.phase {
+        let payload = connection.read_bytes(max, now);
+        if !payload.is_empty() {
+            let has_output = connection.wants_transmit(now);
+            if has_output {
+                make_ready(stack, parts.endpoint, id);
+            }
+            return Ok(payload);
+        }
+    }
+    nothing_to_read(&mut parts)?;
+    Ok(Payload::new())
+}
+
+/// `FIONREAD`, `SIOCOUTQ`, `SIOCOUTQNSD`: EINVAL on a listener.
+pub(crate) fn queued(host: &Host, id: SocketId, what: Queued) -> Result<usize, Errno> {
+    let Endpoint::Tcp(endpoint) = &host.get(id)?.endpoint else {
+        return Err(Errno::EINVAL);
+    };
+    let Some(connection) = endpoint.connection() else { return Ok(0) };
+    Ok(match what {
+        Queued::Unread if connection.state() == State::SynSent => 0,
+        Queued::Unread => connection.status().readable,
+        Queued::Unsent if connection.state() == State::SynSent => 0,
+        Queued::Unsent => connection.unacknowledged().0,
+        Queued::NeverSent => connection.unacknowledged().1,
+    })
+}
+
+/// `SIOCATMARK`
+pub(crate) fn at_mark(host: &Host, id: SocketId) -> Result<bool, Errno> {
+    match &host.get(id)?.endpoint {
+        Endpoint::Tcp(endpoint) => Ok(endpoint.connection().is_some_and(Connection::at_mark)),
+        _ => Ok(false),
+    }
+}
