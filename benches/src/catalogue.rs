@@ -1,0 +1,144 @@
+//! The rows, with what each compares and the goal of each.
+
+use crate::in_process::{flat_cost, flow, idle_memory, ping_pong};
+use crate::programs::{Loopback, iperf3, nginx, redis, startup};
+use crate::row::{Goal, Row, Rule};
+
+/// Every row, in the order in which they are measured.
+static ROWS: [Row; 11] = [
+    Row {
+        name: "redis-direct",
+        about: "redis, 50 clients, SET and GET, joined directly, to native",
+        unit: "requests/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.2),
+        measure: |plan| redis::measure(plan, Loopback::Direct),
+    },
+    Row {
+        name: "nginx-direct",
+        about: "nginx keep-alive, wrk with 50 connections, joined directly, to native",
+        unit: "requests/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.4),
+        measure: |plan| nginx::measure(plan, Loopback::Direct),
+    },
+    Row {
+        name: "iperf3-direct",
+        about: "iperf3, one TCP flow, joined directly, to native",
+        unit: "Gbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.3),
+        measure: |plan| iperf3::measure(plan, Loopback::Direct),
+    },
+    Row {
+        name: "redis-stack",
+        about: "redis, 50 clients, SET and GET, through our TCP, to native",
+        unit: "requests/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(0.7),
+        measure: |plan| redis::measure(plan, Loopback::Stack),
+    },
+    Row {
+        name: "nginx-stack",
+        about: "nginx keep-alive, wrk with 50 connections, through our TCP, to native",
+        unit: "requests/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(0.7),
+        measure: |plan| nginx::measure(plan, Loopback::Stack),
+    },
+    Row {
+        name: "iperf3-stack",
+        about: "iperf3, one TCP flow, through our TCP, to native",
+        unit: "Gbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(0.7),
+        measure: |plan| iperf3::measure(plan, Loopback::Stack),
+    },
+    Row {
+        name: "flow",
+        about: "in process: one TCP flow, 64 KiB writes, both ends on one core, to the kernel's loopback on one core",
+        unit: "Gbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.0),
+        measure: flow::measure,
+    },
+    Row {
+        name: "ping-pong",
+        about: "in process: 1-byte ping-pong on one core, time per round trip, to the kernel's loopback",
+        unit: "us",
+        rule: Rule::Ratio,
+        goal: Goal::AtMost(0.2),
+        measure: ping_pong::measure,
+    },
+    Row {
+        name: "flat-cost",
+        about: "in process: time per packet with 100,000 open connections, to with 1",
+        unit: "ns/packet",
+        rule: Rule::Ratio,
+        goal: Goal::AtMost(1.3),
+        measure: flat_cost::measure,
+    },
+    Row {
+        name: "idle-memory",
+        about: "in process: memory of an idle established connection, one end",
+        unit: "bytes",
+        rule: Rule::Ours,
+        goal: Goal::AtMost(1024.0),
+        measure: idle_memory::measure,
+    },
+    Row {
+        name: "run-start",
+        about: "`sockeye run -- true` over `true`",
+        unit: "ms",
+        rule: Rule::Difference,
+        goal: Goal::AtMost(20.0),
+        measure: startup::measure,
+    },
+];
+
+/// The rows whose names begin with one of `names`; all of them if there is none.
+pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Row>, String> {
+    if names.is_empty() {
+        return Ok(ROWS.iter().collect());
+    }
+    for name in names {
+        if !ROWS.iter().any(|row| row.name.starts_with(name.as_str())) {
+            let known: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+            return Err(format!(
+                "no row is called {name:?}; there are {}",
+                known.join(", ")
+            ));
+        }
+    }
+    Ok(ROWS
+        .iter()
+        .filter(|row| names.iter().any(|name| row.name.starts_with(name.as_str())))
+        .collect())
+}
+
+/// The list of rows for `--help`.
+pub(crate) fn help() -> String {
+    let mut text = "Rows:\n".to_owned();
+    for row in &ROWS {
+        text.push_str(&format!("  {:<14} {}\n", row.name, row.about));
+    }
+    text.push_str(
+        "\nThe kernel's side uses cubic. A goal is compared with the median over the bursts; `ratio` in the JSON is ours \
+         over theirs, except ours less theirs (ms) for run-start and ours alone (bytes) for idle-memory.",
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ROWS, select};
+
+    #[test]
+    fn a_name_selects_what_begins_with_it() {
+        let chosen = select(&["redis".to_owned(), "flow".to_owned()]).unwrap();
+        let names: Vec<&str> = chosen.iter().map(|row| row.name).collect();
+        assert_eq!(names, ["redis-direct", "redis-stack", "flow"]);
+        assert!(select(&["nonsense".to_owned()]).is_err());
+        assert_eq!(select(&[]).unwrap().len(), ROWS.len());
+    }
+}

@@ -1,0 +1,77 @@
+//! The socket options that the types of this crate have methods for, with Linux's numbers and layouts.
+
+use std::time::Duration;
+
+use sockeye_core::{Errno, Host, Instant, SocketId};
+
+/// Level and number of an option that is an `int`.
+pub(crate) type Name = (i32, i32);
+
+const SOL_SOCKET: i32 = 1;
+pub(crate) const REUSE_ADDRESS: Name = (SOL_SOCKET, 2);
+const ERROR: Name = (SOL_SOCKET, 4);
+pub(crate) const BROADCAST: Name = (SOL_SOCKET, 6);
+const LINGER: Name = (SOL_SOCKET, 13);
+pub(crate) const TTL: Name = (0, 2);
+pub(crate) const NODELAY: Name = (6, 1);
+
+pub(crate) fn set(
+    host: &mut Host,
+    id: SocketId,
+    name: Name,
+    value: i32,
+    now: Instant,
+) -> Result<(), Errno> {
+    host.set_option(id, name.0, name.1, &value.to_ne_bytes(), now)
+}
+
+pub(crate) fn get(host: &mut Host, id: SocketId, name: Name, now: Instant) -> Result<i32, Errno> {
+    let value = host.get_option(id, name.0, name.1, size_of::<i32>(), now)?;
+    int(&value, 0)
+}
+
+/// `SO_ERROR`: the error that is pending, which is none then.
+pub(crate) fn take_error(
+    host: &mut Host,
+    id: SocketId,
+    now: Instant,
+) -> Result<Option<Errno>, Errno> {
+    let number = get(host, id, ERROR, now)?;
+    match number {
+        0 => Ok(None),
+        number => Errno::from_number(number).map(Some).ok_or(Errno::EINVAL),
+    }
+}
+
+/// `SO_LINGER`: on or off, and whole seconds.
+pub(crate) fn set_linger(
+    host: &mut Host,
+    id: SocketId,
+    linger: Option<Duration>,
+    now: Instant,
+) -> Result<(), Errno> {
+    let seconds = linger.map_or(0, |linger| {
+        i32::try_from(linger.as_secs()).unwrap_or(i32::MAX)
+    });
+    let mut value = [0; 8];
+    value[..4].copy_from_slice(&i32::from(linger.is_some()).to_ne_bytes());
+    value[4..].copy_from_slice(&seconds.to_ne_bytes());
+    host.set_option(id, LINGER.0, LINGER.1, &value, now)
+}
+
+pub(crate) fn linger(
+    host: &mut Host,
+    id: SocketId,
+    now: Instant,
+) -> Result<Option<Duration>, Errno> {
+    let value = host.get_option(id, LINGER.0, LINGER.1, 8, now)?;
+    let seconds = int(&value, 4)?;
+    Ok((int(&value, 0)? != 0).then(|| Duration::from_secs(u64::try_from(seconds).unwrap_or(0))))
+}
+
+fn int(value: &[u8], at: usize) -> Result<i32, Errno> {
+    let bytes = value
+        .get(at..at + 4)
+        .and_then(|bytes| bytes.try_into().ok());
+    bytes.map(i32::from_ne_bytes).ok_or(Errno::EINVAL)
+}

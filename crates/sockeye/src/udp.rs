@@ -1,0 +1,166 @@
+//! UDP sockets.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sockeye_core::{Errno, MessageFlags, SocketType};
+
+use crate::address::{ToSocketAddrs, domain, each_address, invalid, to_std};
+use crate::error::io_error;
+use crate::socket::Socket;
+use crate::{Net, options};
+
+/// A UDP socket of a [`Net`], as `std::net::UdpSocket`.
+///
+/// ```
+/// use sockeye::{Net, UdpSocket};
+///
+/// let net = Net::new()?;
+/// let server = UdpSocket::bind(&net, "127.0.0.1:53")?;
+/// let client = UdpSocket::bind(&net, "127.0.0.1:0")?;
+/// client.send_to(b"who?", server.local_addr()?)?;
+/// let mut buffer = [0; 16];
+/// let (length, peer) = server.recv_from(&mut buffer)?;
+/// assert_eq!((&buffer[..length], peer), (&b"who?"[..], client.local_addr()?));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct UdpSocket {
+    socket: Socket,
+}
+
+impl UdpSocket {
+    /// A socket with the first of the addresses that is free.
+    pub fn bind(net: &Net, addresses: impl ToSocketAddrs) -> io::Result<Self> {
+        each_address(addresses, |address| {
+            let socket = Socket::new(net, domain(address), SocketType::Datagram)?;
+            socket.bind(&(*address).into())?;
+            Ok(Self { socket })
+        })
+    }
+
+    /// Receives a datagram, cut to the buffer, and who sent it.
+    pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.receive_from(buffer, MessageFlags::empty())
+    }
+
+    /// Looks at the next datagram and who sent it.
+    pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.receive_from(buffer, MessageFlags::PEEK)
+    }
+
+    fn receive_from(
+        &self,
+        buffer: &mut [u8],
+        flags: MessageFlags,
+    ) -> io::Result<(usize, SocketAddr)> {
+        let received = self.socket.receive(&mut [buffer], flags)?;
+        let address = received.address.ok_or_else(|| io_error(Errno::EINVAL))?;
+        Ok((received.length, to_std(address)?))
+    }
+
+    /// Sends a datagram to the first of the addresses.
+    pub fn send_to(&self, data: &[u8], addresses: impl ToSocketAddrs) -> io::Result<usize> {
+        let address = addresses.to_socket_addrs()?.into_iter().next();
+        let address = address.ok_or_else(|| invalid("no addresses to send data to".to_owned()))?;
+        self.socket.send(data, Some(&address.into()))
+    }
+
+    /// Sets the peer: the one that `send` sends to and datagrams are received from.
+    pub fn connect(&self, addresses: impl ToSocketAddrs) -> io::Result<()> {
+        each_address(addresses, |address| {
+            self.socket.connect(&(*address).into(), None)
+        })
+    }
+
+    /// Sends a datagram to the peer.
+    pub fn send(&self, data: &[u8]) -> io::Result<usize> {
+        self.socket.send(data, None)
+    }
+
+    /// Receives a datagram of the peer, cut to the buffer.
+    pub fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self
+            .socket
+            .receive(&mut [buffer], MessageFlags::empty())?
+            .length)
+    }
+
+    /// Looks at the next datagram of the peer.
+    pub fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(self
+            .socket
+            .receive(&mut [buffer], MessageFlags::PEEK)?
+            .length)
+    }
+
+    /// The peer set by [`connect`](Self::connect).
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        to_std(self.socket.peer_address()?)
+    }
+
+    /// The socket's address.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        to_std(self.socket.local_address()?)
+    }
+
+    /// Another handle on the same socket.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            socket: self.socket.clone(),
+        })
+    }
+
+    /// How long receiving waits; it answers `WouldBlock` then. `None` is for ever, zero is refused.
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.socket.set_read_timeout(timeout)
+    }
+
+    /// How long sending waits; it answers `WouldBlock` then. `None` is for ever, zero is refused.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.socket.set_write_timeout(timeout)
+    }
+
+    /// How long receiving waits.
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.socket.read_timeout())
+    }
+
+    /// How long sending waits.
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.socket.write_timeout())
+    }
+
+    /// `SO_BROADCAST`: whether it may send to broadcast addresses.
+    pub fn set_broadcast(&self, broadcast: bool) -> io::Result<()> {
+        self.socket.set_option(options::BROADCAST, broadcast.into())
+    }
+
+    /// `SO_BROADCAST`.
+    pub fn broadcast(&self) -> io::Result<bool> {
+        Ok(self.socket.option(options::BROADCAST)? != 0)
+    }
+
+    /// `IP_TTL`.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.socket
+            .set_option(options::TTL, i32::try_from(ttl).unwrap_or(i32::MAX))
+    }
+
+    /// `IP_TTL`.
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(u32::try_from(self.socket.option(options::TTL)?).unwrap_or(0))
+    }
+
+    /// Takes the error that is pending (`SO_ERROR`).
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket.take_error()
+    }
+
+    /// Whether calls answer `WouldBlock` instead of waiting.
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.socket.set_nonblocking(nonblocking);
+        Ok(())
+    }
+}
