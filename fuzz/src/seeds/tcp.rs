@@ -166,6 +166,8 @@ pub(super) fn refused() -> Vec<Action> {
         connect(0, PEER_V4, 80),
         segment(RST | ACK, 0),
         get(0, 1, 4),
+        // Linux answers ECONNABORTED once more before the socket is as new.
+        connect(0, PEER_V4, 81),
         connect(0, PEER_V4, 81),
         Action::Wait,
         Action::Wait,
