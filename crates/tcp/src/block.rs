@@ -1,6 +1,4 @@
 //! The control block: what all synchronized states share (RFC 9293 3.3.1).
-use core::time::Duration;
-
 use sockeye_wire::{TcpFlags, Timestamps};
 
 use crate::congestion::{Congestion, Window};
@@ -14,11 +12,12 @@ use crate::send::queue::SendQueue;
 use crate::send::rtt::RoundTrip;
 use crate::send::{Fin, Phase, Probe, Sender};
 use crate::seq::span;
+use crate::settings::Options;
 use crate::timers::{Timer, Timers};
-use crate::{Error, Events, Instant, Segment, Seq, Settings, SocketOptions};
+use crate::{Error, Events, Instant, Segment, Seq, Settings};
 
-/// Linux's `tcp_invalid_ratelimit`.
-const INVALID_INTERVAL: Duration = Duration::from_millis(500);
+/// Linux's `tcp_invalid_ratelimit`, in ms.
+const INVALID_INTERVAL: u32 = 500;
 /// The least MSS that is believed (`tcp_min_snd_mss` less what options take).
 const MIN_MSS: u16 = 48;
 /// What a timestamps option takes of a segment.
@@ -65,7 +64,7 @@ pub(crate) struct Block {
     pub(crate) send: Sender,
     pub(crate) recv: Receiver,
     pub(crate) timers: Timers,
-    pub(crate) options: SocketOptions,
+    pub(crate) options: Options,
     pub(crate) limits: Limits,
     pub(crate) counts: Counts,
     pub(crate) events: Events,
@@ -84,8 +83,8 @@ pub(crate) struct Block {
     pub(crate) syn_due: bool,
     /// A reset is to be sent, the last thing this connection does.
     pub(crate) reset_due: bool,
-    /// When an invalid segment may be answered again.
-    pub(crate) next_challenge: Instant,
+    /// When an invalid segment was answered last, in ms that wrap.
+    pub(crate) last_challenge: u32,
     /// When anything came last.
     pub(crate) last_received: Instant,
     pub(crate) keep_probes: u8,
@@ -182,7 +181,7 @@ impl Block {
                 window_scaling: settings.window_scaling,
                 default_mss: settings.default_mss,
             },
-            options: settings.options,
+            options: settings.options.into(),
             counts: Counts::default(),
             events: Events::empty(),
             error: None,
@@ -194,7 +193,7 @@ impl Block {
             timestamp_offset: settings.timestamp_offset,
             syn_due: false,
             reset_due: false,
-            next_challenge: Instant::ZERO,
+            last_challenge: wrapping_millis(now).wrapping_sub(INVALID_INTERVAL),
             last_received: now,
             keep_probes: 0,
         }
@@ -254,8 +253,7 @@ impl Block {
 
     /// The millisecond clock of RFC 7323 5.4, with this connection's offset.
     pub(crate) fn timestamp(&self, now: Instant) -> u32 {
-        let millis = u32::try_from(now.as_millis() & u64::from(u32::MAX)).unwrap_or(0);
-        millis.wrapping_add(self.timestamp_offset)
+        wrapping_millis(now).wrapping_add(self.timestamp_offset)
     }
 
     pub(crate) fn timestamps_option(&self, now: Instant) -> Option<Timestamps> {
@@ -282,11 +280,12 @@ impl Block {
     }
 
     fn may_answer_invalid(&mut self, now: Instant) -> bool {
-        if now < self.next_challenge {
+        let now = wrapping_millis(now);
+        if now.wrapping_sub(self.last_challenge) < INVALID_INTERVAL {
             self.events |= Events::ACK_SKIPPED;
             return false;
         }
-        self.next_challenge = now + INVALID_INTERVAL;
+        self.last_challenge = now;
         true
     }
 
@@ -361,4 +360,9 @@ impl Block {
             self.recv.queue.clear();
         }
     }
+}
+
+/// The low 32 bits of the millisecond clock.
+fn wrapping_millis(now: Instant) -> u32 {
+    u32::try_from(now.as_millis() & u64::from(u32::MAX)).unwrap_or(0)
 }

@@ -2,6 +2,8 @@
 //!
 //! [`Settings`] is fixed when the connection is opened; the defaults are those of a current Linux.
 //! [`SocketOptions`] may change at any time through [`crate::Connection::options_mut`].
+use alloc::boxed::Box;
+use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 
 use crate::Seq;
@@ -124,23 +126,59 @@ pub struct SocketOptions {
     pub receive_low_water: u32,
 }
 
+impl SocketOptions {
+    /// What a new socket has.
+    pub const DEFAULT: SocketOptions = SocketOptions {
+        nodelay: false,
+        cork: false,
+        keepalive: false,
+        oob_inline: false,
+        keep_count: 9,
+        keep_idle: Duration::from_secs(7200),
+        keep_interval: Duration::from_secs(75),
+        user_timeout: None,
+        linger2: Linger2::Default,
+        max_segment: None,
+        window_clamp: None,
+        unsent_low_water: None,
+        receive_low_water: 1,
+    };
+}
+
 impl Default for SocketOptions {
     fn default() -> Self {
-        SocketOptions {
-            nodelay: false,
-            cork: false,
-            keepalive: false,
-            oob_inline: false,
-            keep_count: 9,
-            keep_idle: Duration::from_secs(7200),
-            keep_interval: Duration::from_secs(75),
-            user_timeout: None,
-            linger2: Linger2::Default,
-            max_segment: None,
-            window_clamp: None,
-            unsent_low_water: None,
-            receive_low_water: 1,
-        }
+        SocketOptions::DEFAULT
+    }
+}
+
+/// Options that cost nothing while they are the default ones.
+#[derive(Debug)]
+pub(crate) struct Options(Option<Box<SocketOptions>>);
+
+impl From<SocketOptions> for Options {
+    fn from(options: SocketOptions) -> Options {
+        Options((options != SocketOptions::DEFAULT).then(|| Box::new(options)))
+    }
+}
+
+impl Options {
+    pub(crate) fn heap(&self) -> usize {
+        self.0.as_ref().map_or(0, |_| size_of::<SocketOptions>())
+    }
+}
+
+impl Deref for Options {
+    type Target = SocketOptions;
+
+    fn deref(&self) -> &SocketOptions {
+        static DEFAULT: SocketOptions = SocketOptions::DEFAULT;
+        self.0.as_deref().unwrap_or(&DEFAULT)
+    }
+}
+
+impl DerefMut for Options {
+    fn deref_mut(&mut self) -> &mut SocketOptions {
+        self.0.get_or_insert_default()
     }
 }
 

@@ -1,26 +1,32 @@
 //! Protection against wrapped sequence numbers (RFC 7323 5).
-use core::time::Duration;
-
 use crate::Instant;
 
 /// RFC 7323 5.5: a timestamp this old says nothing any more.
-const VALID: Duration = Duration::from_secs(24 * 24 * 3600);
+const VALID: u32 = 24 * 24 * 3600;
 
 /// TS.Recent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RecentTimestamp {
     pub(crate) value: u32,
-    /// When it was taken.
-    pub(crate) at: Instant,
+    /// When it was taken, in whole seconds.
+    at: u32,
 }
 
 impl RecentTimestamp {
     /// RFC 7323 5.3 R1: is `value` older than what has been seen?
     pub(crate) fn rejects(&self, value: u32, now: Instant) -> bool {
-        value.wrapping_sub(self.value).cast_signed() < 0 && now - self.at < VALID
+        value.wrapping_sub(self.value).cast_signed() < 0
+            && seconds(now).saturating_sub(self.at) < VALID
     }
 
     pub(crate) fn update(&mut self, value: u32, now: Instant) {
-        *self = RecentTimestamp { value, at: now };
+        *self = RecentTimestamp {
+            value,
+            at: seconds(now),
+        };
     }
+}
+
+fn seconds(now: Instant) -> u32 {
+    u32::try_from(now.as_millis() / 1000).unwrap_or(u32::MAX)
 }

@@ -20,9 +20,8 @@ pub(crate) struct Autotune {
     pub(crate) rtt: u32,
     /// The stream position that ends the round trip being measured, and when it began.
     round_end: Seq,
+    /// 0 before the first measurement.
     round_start: u32,
-    /// `round_end` means something.
-    measuring: bool,
 }
 
 impl Autotune {
@@ -115,11 +114,11 @@ impl Receiver {
     /// Measures the round trip by how long a window takes to arrive (`tcp_rcv_rtt_measure`).
     pub(crate) fn measure_round(&mut self, now: Instant) {
         let tune = &mut self.autotune;
-        if tune.measuring && self.nxt.before(tune.round_end) {
+        if tune.round_start != 0 && self.nxt.before(tune.round_end) {
             return;
         }
         let now = wrapping_micros(now);
-        if tune.measuring {
+        if tune.round_start != 0 {
             let sample = now.wrapping_sub(tune.round_start).max(1);
             tune.rtt = if tune.rtt == 0 {
                 sample
@@ -127,9 +126,8 @@ impl Receiver {
                 tune.rtt.min(sample)
             };
         }
-        tune.measuring = true;
         tune.round_end = self.nxt + self.window;
-        tune.round_start = now;
+        tune.round_start = now.max(1);
     }
 
     /// `tcp_rcv_space_adjust`: `count` bytes were read; if the application keeps up, the buffer grows.

@@ -16,8 +16,6 @@ const LOST: u8 = 2;
 const RETRANSMITTED: u8 = 4;
 /// Ever sent more than once: no round-trip sample (Karn).
 const AMBIGUOUS: u8 = 8;
-/// The last sequence number is the FIN.
-const FIN: u8 = 16;
 
 /// One segment in flight.
 #[derive(Clone, Copy, Debug)]
@@ -27,11 +25,13 @@ pub(crate) struct Sent {
     pub(crate) time: Instant,
     packets: u16,
     flags: u8,
+    /// The last sequence number is the FIN. (A `bool` rather than a flag: its spare values make `Option` free.)
+    fin: bool,
 }
 
 impl Sent {
     pub(crate) fn has_fin(&self) -> bool {
-        self.flags & FIN != 0
+        self.fin
     }
 
     fn is(&self, flag: u8) -> bool {
@@ -107,13 +107,13 @@ impl Flight {
         }
         let packets = packets(end.since(start) - u32::from(fin), mss);
         self.out += u32::from(packets);
-        let flags = if fin { FIN } else { 0 };
         self.records.push_back(Sent {
             start,
             end,
             time: now,
             packets,
-            flags,
+            flags: 0,
+            fin,
         });
     }
 
@@ -265,7 +265,7 @@ impl Flight {
         let before = sent.count();
         sent.packets = packets(keep, mss);
         sent.end = sent.start + keep;
-        sent.flags &= !FIN;
+        sent.fin = false;
         rest.start = sent.end;
         rest.packets = packets(rest.end.since(rest.start) - u32::from(rest.has_fin()), mss);
         // An MSS that has changed since changes the count.

@@ -3,6 +3,7 @@
 use sockeye_wire::TcpFlags;
 
 use super::screen::Screen;
+use super::syn_sent::FirstSent;
 use super::{CloseWait, Established, Machine, Next};
 use crate::block::Block;
 use crate::segment::reset_for;
@@ -13,7 +14,7 @@ pub(crate) struct SynReceived {
     /// ISS
     pub(crate) iss: Seq,
     /// When the SYN was sent first.
-    pub(crate) sent: Option<Instant>,
+    pub(crate) sent: FirstSent,
     /// Opened by the peer: nobody here waits for it yet.
     pub(crate) passive: bool,
 }
@@ -45,7 +46,7 @@ impl SynReceived {
             Screen::Pass => {}
         }
         // Fifth.
-        if segment.acknowledgment != self.iss + 1u32 || self.sent.is_none() {
+        if segment.acknowledgment != self.iss + 1u32 || self.sent.get().is_none() {
             return Next {
                 reset: reset_for(&segment),
                 ..self.into()
@@ -57,7 +58,7 @@ impl SynReceived {
         block.send.wnd = u32::from(segment.window) << block.send.shift;
         block.send.max_wnd = block.send.wnd;
         block.send.wl1 = segment.sequence;
-        if let (Some(sent), 0) = (self.sent, block.send.retransmits) {
+        if let (Some(sent), 0) = (self.sent.get(), block.send.retransmits) {
             block
                 .send
                 .rtt
@@ -97,7 +98,7 @@ impl SynReceived {
     }
 
     pub(crate) fn transmit(&mut self, block: &mut Block, now: Instant) -> Segment {
-        self.sent.get_or_insert(now);
+        self.sent.note(now);
         block.send.una = self.iss;
         block.send.nxt = self.iss + 1u32;
         block.restart_retransmit(now);

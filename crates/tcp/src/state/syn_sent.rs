@@ -12,8 +12,24 @@ use crate::{Error, Events, Instant, Segment, Seq};
 pub(crate) struct SynSent {
     /// ISS
     pub(crate) iss: Seq,
-    /// When the SYN was sent first; `None` before.
-    pub(crate) sent: Option<Instant>,
+    /// When the SYN was sent first.
+    pub(crate) sent: FirstSent,
+}
+
+/// When something was sent first, if it was: 8 bytes in place of 16.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FirstSent(Instant);
+
+impl FirstSent {
+    pub(crate) const NOT_YET: FirstSent = FirstSent(Instant::FAR_FUTURE);
+
+    pub(crate) fn get(self) -> Option<Instant> {
+        (self.0 != Instant::FAR_FUTURE).then_some(self.0)
+    }
+
+    pub(crate) fn note(&mut self, now: Instant) {
+        self.0 = self.0.min(now);
+    }
 }
 
 impl SynSent {
@@ -22,9 +38,10 @@ impl SynSent {
         block.counts.segments_in = block.counts.segments_in.wrapping_add(1);
         let ack = segment.has(TcpFlags::ACK);
         if ack {
-            let unacceptable = segment.acknowledgment != self.iss + 1u32 || self.sent.is_none();
+            let unacceptable =
+                segment.acknowledgment != self.iss + 1u32 || self.sent.get().is_none();
             // RFC 7323 3.2: an echo that cannot be ours belongs to another incarnation.
-            let stale = matches!((block.timestamps, self.sent, segment.options.timestamps), (true, Some(sent), Some(t))
+            let stale = matches!((block.timestamps, self.sent.get(), segment.options.timestamps), (true, Some(sent), Some(t))
                 if t.echo != 0 && (t.echo.wrapping_sub(block.timestamp(sent)).cast_signed() < 0
                     || block.timestamp(now).wrapping_sub(t.echo).cast_signed() < 0));
             if unacceptable || stale {
@@ -65,7 +82,7 @@ impl SynSent {
             block.send.rtt.syn_was_lost();
             block.send.window.size = 1;
         }
-        if let (Some(sent), 0) = (self.sent, block.send.retransmits) {
+        if let (Some(sent), 0) = (self.sent.get(), block.send.retransmits) {
             block
                 .send
                 .rtt
@@ -87,7 +104,7 @@ impl SynSent {
     pub(crate) fn retransmit(self, block: &mut Block, now: Instant) -> Machine {
         let limits = &block.limits;
         let over = match block.options.user_timeout {
-            Some(limit) => self.sent.is_some_and(|sent| now - sent >= limit),
+            Some(limit) => self.sent.get().is_some_and(|sent| now - sent >= limit),
             None => {
                 block.send.retransmits
                     >= limits
@@ -112,7 +129,7 @@ impl SynSent {
     }
 
     pub(crate) fn transmit(&mut self, block: &mut Block, now: Instant) -> Segment {
-        self.sent.get_or_insert(now);
+        self.sent.note(now);
         block.send.nxt = self.iss + 1u32;
         block.restart_retransmit(now);
         block.syn_segment(self.iss, TcpFlags::SYN, now)

@@ -1,0 +1,177 @@
+//! What can be asked of a connection.
+use super::Connection;
+use crate::recv::urgent::UrgentByte;
+use crate::send::Fin;
+use crate::seq::length;
+use crate::state::{Machine, Next, TimeWaitRecord};
+use crate::{Error, Info, Instant, Seq, State, Status};
+
+/// Inspection.
+impl Connection {
+    /// The state's name.
+    pub fn state(&self) -> State {
+        self.machine.name()
+    }
+
+    /// What the application may do now.
+    pub fn status(&self) -> Status {
+        let block = &self.block;
+        let closed = matches!(self.machine, Machine::Closed(_));
+        let send = &block.send;
+        let queued = send.queue.len();
+        // sk_stream_is_writeable: what is free must be at least half of what is used.
+        let roomy = send.room() >= queued / 2 && send.room() > 0;
+        let low = block
+            .options
+            .unsent_low_water
+            .is_none_or(|limit| send.unsent() < limit);
+        let in_handshake = matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_));
+        let send_shut =
+            send.fin != Fin::None || closed || matches!(self.machine, Machine::TimeWait(_));
+        let receive_shut = block.recv.fin || block.receive_shut || closed;
+        let readable = block.recv.readable(block.options.oob_inline);
+        Status {
+            readable,
+            readable_eof: receive_shut && readable == 0,
+            writable: !in_handshake && roomy && low,
+            send_shut,
+            receive_shut,
+            urgent: block
+                .recv
+                .urgent
+                .is_some_and(|urgent| matches!(urgent.byte, UrgentByte::Here(_))),
+            error: block.error,
+        }
+    }
+
+    /// Takes the error (`SO_ERROR`).
+    pub fn take_error(&mut self) -> Option<Error> {
+        self.block
+            .error
+            .take()
+            .or_else(|| self.block.soft_error.take())
+    }
+
+    /// True if there is nothing left to do on the network.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.machine, Machine::Closed(_)) && !self.block.reset_due
+    }
+
+    /// The record that can take this connection's place, if it is in TIME-WAIT, or in FIN-WAIT-2 with the application
+    /// gone. First drain [`Connection::poll_transmit`].
+    pub fn time_wait(&self, now: Instant) -> Option<TimeWaitRecord> {
+        match &self.machine {
+            Machine::TimeWait(state) => Some((*state.record).clone()),
+            Machine::FinWait2(state) => state.record(&self.block, now),
+            _ => None,
+        }
+    }
+
+    /// The record was taken by somebody else: this connection is CLOSED, as a Linux socket in TIME-WAIT is for its
+    /// application. What was received may still be read.
+    pub fn leave_time_wait(&mut self) {
+        if matches!(self.machine, Machine::TimeWait(_) | Machine::FinWait2(_)) {
+            self.machine = Next::closed(&mut self.block, None).state;
+        }
+    }
+
+    /// SND.UNA, SND.NXT, RCV.NXT.
+    pub fn numbers(&self) -> (Seq, Seq, Seq) {
+        (
+            self.block.send.una,
+            self.block.send.nxt,
+            self.block.recv.nxt,
+        )
+    }
+
+    /// Bytes written that the peer has not acknowledged (`SIOCOUTQ`), and those not sent yet (`SIOCOUTQNSD`).
+    pub fn unacknowledged(&self) -> (usize, usize) {
+        let fin = u32::from(
+            self.block.send.fin != Fin::None && !matches!(self.machine, Machine::Closed(_)),
+        );
+        let send = &self.block.send;
+        let all = if send.una == send.nxt && send.queue.len() == 0 && send.fin == Fin::Sent {
+            0
+        } else {
+            send.queue.len() + fin
+        };
+        (length(all), length(send.unsent()))
+    }
+
+    /// Heap memory that the connection owns beside queued data's own.
+    pub fn heap(&self) -> usize {
+        let block = &self.block;
+        let assembler = block
+            .recv
+            .assembler
+            .as_ref()
+            .map_or(0, |assembler| assembler.cost());
+        block.options.heap()
+            + block.send.queue.heap()
+            + block.send.flight.heap()
+            + block.recv.queue.heap()
+            + assembler
+    }
+
+    /// What `TCP_INFO` tells.
+    pub fn info(&self, now: Instant) -> Info {
+        let (block, send, recv) = (&self.block, &self.block.send, &self.block.recv);
+        let synchronized = self.state().is_synchronized();
+        Info {
+            state: self.state(),
+            ca_state: send.phase.number(),
+            retransmits: send.retransmits,
+            probes: send.probes.max(block.keep_probes),
+            backoff: send.rtt.backoff,
+            timestamps: block.timestamps && synchronized,
+            sack: block.sack && synchronized,
+            window_scale: (block.limits.window_scaling && synchronized)
+                .then_some((send.shift, recv.shift)),
+            rto: send.rtt.rto(),
+            ato: recv.ack.ato(),
+            snd_mss: u32::from(send.mss),
+            rcv_mss: u32::from(recv.mss),
+            unacked: send.flight.out,
+            sacked: send.flight.sacked,
+            lost: send.flight.lost,
+            retrans: send.flight.retransmitted,
+            last_data_sent: now - send.last,
+            last_data_recv: now - recv.ack.last,
+            last_ack_recv: now - block.last_received,
+            pmtu: u32::from(recv.told_mss) + 40,
+            rcv_ssthresh: recv.threshold,
+            rtt: send.rtt.srtt().unwrap_or_default(),
+            rttvar: send.rtt.rttvar(),
+            snd_ssthresh: send.window.threshold,
+            snd_cwnd: send.window.size,
+            advmss: u32::from(recv.told_mss),
+            reordering: crate::send::flight::DUP_THRESH,
+            rcv_rtt: core::time::Duration::from_micros(u64::from(recv.autotune.rtt)),
+            rcv_space: recv.autotune.space,
+            total_retrans: block.counts.retransmitted,
+            bytes_acked: block.counts.bytes_acked,
+            bytes_received: recv.position,
+            segs_out: block.counts.segments_out,
+            segs_in: block.counts.segments_in,
+            notsent_bytes: send.unsent(),
+            min_rtt: send.rtt.min().unwrap_or_default(),
+            data_segs_in: block.counts.data_in,
+            data_segs_out: block.counts.data_out,
+            delivered: block.counts.delivered,
+            bytes_sent: block.counts.bytes_sent + block.counts.bytes_retransmitted,
+            bytes_retrans: block.counts.bytes_retransmitted,
+            dsack_dups: block.counts.dsacks,
+            rcv_ooopack: recv.out_of_order_segments,
+            snd_wnd: send.wnd,
+            rcv_wnd: recv.window,
+            total_rto: block.counts.timeouts,
+            congestion: send.congestion.algorithm().name(),
+            send_queue: self.unacknowledged().0,
+            receive_queue: recv.queue.len(),
+            out_of_order: recv
+                .assembler
+                .as_ref()
+                .map_or(0, |assembler| assembler.bytes()),
+        }
+    }
+}
