@@ -169,6 +169,7 @@ impl Host {
         length: usize,
         now: Instant,
     ) -> Result<OptionValue, Errno> {
+        tcp::note_buffer_sizes(self, id);
         let result = options::get(self, id, level, name, length, now);
         // Reading SO_ERROR takes it.
         self.refresh(id);

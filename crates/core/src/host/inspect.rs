@@ -72,7 +72,7 @@ impl Host {
         let sockets = self.sockets.iter().map(|(id, _)| self.summary(id));
         Snapshot {
             hostname: self.stack.config.hostname.clone(),
-            sockets: sockets.flatten().collect(),
+            sockets: sockets.flatten().chain(tcp::time_wait_summaries(self)).collect(),
             counters: self.stack.counters.clone(),
         }
     }

@@ -27,8 +27,8 @@ pub(crate) fn shutdown(host: &mut Host, id: SocketId, how: Shutdown, now: Instan
     let (parts, stack) = super::call(host, id)?;
     let endpoint = parts.endpoint;
     let connection = match &mut endpoint.phase {
-        Phase::Unconnected(_) => return Err(Errno::ENOTCONN),
-        Phase::Joined { .. } => return Ok(()),
+        Phase::Unconnected => return Err(Errno::ENOTCONN),
+        Phase::Joined => return Ok(()),
         Phase::Connected(connection) => connection,
     };
     match connection.state() {
@@ -71,7 +71,7 @@ pub(crate) fn close(host: &mut Host, id: SocketId, now: Instant) -> Result<(), E
     *parts.is_hidden = true;
     let endpoint = parts.endpoint;
     match &mut endpoint.phase {
-        Phase::Unconnected(_) | Phase::Joined { .. } => free(host, id),
+        Phase::Unconnected | Phase::Joined => free(host, id),
         Phase::Connected(connection) => {
             if parts.options.linger == Some(0) && connection.state() != State::SynSent {
                 connection.abort(now);

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 use core::time::Duration;
 
-use sockeye_tcp::{Connection, Settings, SocketOptions, State};
+use sockeye_tcp::{Connection, Settings, State};
 
 use super::output::{make_ready, path_to, settings};
 use super::{Phase, Progress, close, errno, owner_of};
@@ -47,13 +47,12 @@ pub(crate) fn connect(host: &mut Host, id: SocketId, address: &SocketAddress, no
         Progress::Unconnected => {}
     }
     let (parts, stack) = super::call(host, id)?;
-    let Phase::Unconnected(options) = &parts.endpoint.phase else {
+    if !matches!(parts.endpoint.phase, Phase::Unconnected) {
         return Err(Errno::EISCONN);
-    };
-    let options = options.clone();
+    }
     let owner = owner_of(parts.domain, parts.options, parts.credentials);
     let chosen = choose(stack, &owner, &mut parts.endpoint.names, address, now)?;
-    let mut settings = settings(stack, &chosen.tuple, &chosen.path, parts.options, &options, now);
+    let mut settings = settings(stack, &chosen.tuple, &chosen.path, parts.options, now);
     if let Some(least) = chosen.least_isn {
         settings.isn = least;
     }
@@ -208,8 +207,7 @@ pub(super) fn reset_to_unconnected(host: &mut Host, id: SocketId, _now: Instant)
     let Some(parts) = super::endpoint_mut(sockets, id) else { return };
     let endpoint = parts.endpoint;
     close::unlist(stack, endpoint, id);
-    let options: SocketOptions = endpoint.options().clone();
-    endpoint.phase = Phase::Unconnected(options);
+    endpoint.phase = Phase::Unconnected;
     endpoint.progress = Progress::Unconnected;
     endpoint.path = None;
     bind::forget_peer(stack, parts.domain, &mut endpoint.names);

@@ -65,7 +65,7 @@ impl Host {
             return Err(Errno::EISCONN);
         };
         match (endpoint.progress, &endpoint.phase) {
-            (Progress::Unconnected, Phase::Unconnected(_)) => {}
+            (Progress::Unconnected, Phase::Unconnected) => {}
             (Progress::Connecting, _) => return Err(Errno::EALREADY),
             _ => return Err(Errno::EISCONN),
         }
@@ -75,8 +75,7 @@ impl Host {
         let (parts, stack) = super::call(self, client)?;
         let owner = owner_of(parts.domain, parts.options, parts.credentials);
         let chosen = choose(stack, &owner, &mut parts.endpoint.names, destination, now)?;
-        let options = parts.endpoint.options().clone();
-        parts.endpoint.phase = Phase::Joined { options };
+        parts.endpoint.phase = Phase::Joined;
         parts.endpoint.progress = Progress::Connected;
         parts.endpoint.is_listed = stack.connections.insert(&chosen.tuple, client);
         *parts.error = None;
@@ -120,9 +119,9 @@ impl Host {
 
     fn join_server(&mut self, listener: SocketId, tuple: FourTuple) -> Result<SocketId, Errno> {
         let socket = self.get(listener)?;
-        let Endpoint::Listener(own) = &socket.endpoint else {
+        if !matches!(socket.endpoint, Endpoint::Listener(_)) {
             return Err(Errno::EINVAL);
-        };
+        }
         let owner = owner_of(socket.domain, &socket.options, socket.credentials);
         let binding = binding_of(&owner, PortSpace::Tcp, tuple.local, tuple.local_port, Holder::Bound);
         let mut names = Names::new(socket.domain);
@@ -133,7 +132,7 @@ impl Host {
         names.is_address_bound = true;
         names.is_port_bound = true;
         names.binding = Some(binding);
-        let mut endpoint = TcpEndpoint::new(names, Phase::Joined { options: own.options.clone() });
+        let mut endpoint = TcpEndpoint::new(names, Phase::Joined);
         endpoint.progress = Progress::Connected;
         endpoint.is_listed = true;
         let server = Socket::new(
@@ -141,7 +140,7 @@ impl Host {
             socket.kind,
             socket.protocol,
             socket.credentials,
-            socket.options.clone(),
+            socket.options.inherited(),
             Endpoint::Tcp(Box::new(endpoint)),
         );
         let server = self.insert_socket(server)?;

@@ -7,7 +7,7 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 
-use sockeye_tcp::{Connection, Seq, Segment, SocketOptions};
+use sockeye_tcp::{Connection, Segment, Seq};
 
 use super::output::{make_ready, settings};
 use super::{Phase, Progress, Queue, TcpEndpoint, close, owner_of};
@@ -25,8 +25,6 @@ use crate::{Accepted, Errno, Instant, Readiness};
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) names: Names,
-    /// TCP's own options, which accepted connections inherit.
-    pub(crate) options: SocketOptions,
     backlog: usize,
     /// Connections in SYN-RECEIVED.
     requests: BTreeSet<SocketId>,
@@ -70,10 +68,9 @@ pub(crate) fn listen(host: &mut Host, id: SocketId, backlog: i32, _now: Instant)
         Endpoint::Tcp(endpoint) => endpoint,
         Endpoint::Unix(_) | Endpoint::Datagram(_) => return Err(Errno::EOPNOTSUPP),
     };
-    let Phase::Unconnected(options) = &endpoint.phase else {
+    if !matches!(endpoint.phase, Phase::Unconnected) {
         return Err(Errno::EINVAL);
-    };
-    let options = options.clone();
+    }
     let names = &mut endpoint.names;
     if names.local_port == 0 {
         bind::autobind(stack, &owner, names, PortSpace::Tcp).map_err(|_| Errno::EADDRINUSE)?;
@@ -96,7 +93,6 @@ pub(crate) fn listen(host: &mut Host, id: SocketId, backlog: i32, _now: Instant)
     stack.receivers.insert(PortSpace::Tcp, names.local, names.local_port, receiver);
     let listener = Listener {
         names: names.clone(),
-        options,
         backlog,
         requests: BTreeSet::new(),
         queue: VecDeque::new(),
@@ -110,23 +106,17 @@ pub(crate) fn accept(host: &mut Host, id: SocketId, _now: Instant) -> Result<Acc
     let Endpoint::Listener(listener) = &mut host.get_mut(id)?.endpoint else {
         return Err(Errno::EINVAL);
     };
-    loop {
-        let child = listener.queue.pop_front().ok_or(Errno::EAGAIN)?;
-        if listener.queue.is_empty() {
-            listener.queue = VecDeque::new();
-        }
-        let Host { sockets, .. } = host;
-        let Some(parts) = super::endpoint_mut(sockets, child) else {
-            // It can't have gone while it was queued; if it has, the next one is meant.
-            let Endpoint::Listener(_) = &host.get(id)?.endpoint else { return Err(Errno::EINVAL) };
-            return Err(Errno::EAGAIN);
-        };
-        parts.endpoint.queue = Queue::None;
-        *parts.is_hidden = false;
-        let peer = parts.endpoint.names.remote_as_seen_by(parts.domain);
-        host.acknowledge_readiness(child);
-        return Ok(Accepted { socket: child, peer });
+    let child = listener.queue.pop_front().ok_or(Errno::EAGAIN)?;
+    if listener.queue.is_empty() {
+        // An idle listener owns no memory.
+        listener.queue = VecDeque::new();
     }
+    let parts = super::endpoint_mut(&mut host.sockets, child).ok_or(Errno::ECONNABORTED)?;
+    parts.endpoint.queue = Queue::None;
+    *parts.is_hidden = false;
+    let peer = parts.endpoint.names.remote_as_seen_by(parts.domain);
+    host.acknowledge_readiness(child);
+    Ok(Accepted { socket: child, peer })
 }
 
 /// An accept that could not be delivered: the connection waits again, as the first.
@@ -171,7 +161,7 @@ pub(super) fn request(
         return;
     }
     let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.device) else { return };
-    let mut settings = settings(stack, &tuple, &path, &socket.options, &listener.options, now);
+    let mut settings = settings(stack, &tuple, &path, &socket.options, now);
     if let Some(least) = least_isn {
         settings.isn = least;
     }
@@ -198,7 +188,7 @@ pub(super) fn request(
         socket.kind,
         socket.protocol,
         socket.credentials,
-        socket.options.clone(),
+        socket.options.inherited(),
         Endpoint::Tcp(Box::new(endpoint)),
     );
     child.is_hidden = true;
@@ -272,8 +262,7 @@ pub(super) fn stop(host: &mut Host, id: SocketId, now: Instant) {
     bind::forget_peer(stack, socket.domain, &mut names);
     let requests = core::mem::take(&mut listener.requests);
     let queue = core::mem::take(&mut listener.queue);
-    let phase = Phase::Unconnected(listener.options.clone());
-    socket.endpoint = Endpoint::Tcp(Box::new(TcpEndpoint::new(names, phase)));
+    socket.endpoint = Endpoint::Tcp(Box::new(TcpEndpoint::new(names, Phase::Unconnected)));
     for child in requests {
         close::free(host, child);
     }

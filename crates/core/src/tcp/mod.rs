@@ -21,20 +21,20 @@ pub(crate) use connect::connect;
 pub(crate) use input::{icmp_error, receive};
 pub(crate) use listener::{Listener, accept, listen, unaccept};
 pub(crate) use output::transmit;
-pub(crate) use state::{readiness, summarize};
+pub(crate) use state::{readiness, summarize, time_wait_summaries};
 pub(crate) use transfer::{at_mark, queued, receive_message, receive_payload, send_bytes, send_message};
 
 use alloc::boxed::Box;
 
-use sockeye_tcp::{Connection, Error, SocketOptions};
+use sockeye_tcp::{Connection, Error};
 
 use crate::host::{Host, Stack};
 use crate::ids::{Slab, SocketId, SocketKind};
 use crate::inet::Names;
 use crate::inet::bind::{self, Owner};
-use crate::inet::bind_table::PortSpace;
+use crate::inet::bind_table::{Binding, PortSpace};
 use crate::ip::output::Path;
-use crate::options::SharedOptions;
+use crate::options::{SharedOptions, Switches};
 use crate::socket::{Endpoint, Socket};
 use crate::timer_wheel::TimerId;
 use crate::{Credentials, Domain, Errno, Instant, SocketAddress, SocketType};
@@ -60,15 +60,12 @@ pub(crate) struct TcpEndpoint {
 /// How far a socket has come.
 #[derive(Debug)]
 pub(crate) enum Phase {
-    /// Not connected: new, or disconnected by `connect(AF_UNSPEC)`. The options wait for a connection.
-    Unconnected(SocketOptions),
+    /// Not connected: new, or disconnected by `connect(AF_UNSPEC)`.
+    Unconnected,
     /// A connection in any state; CLOSED when it is over.
     Connected(Connection),
     /// Joined to a socket of this host or of the embedder: the data travels outside.
-    Joined {
-        /// The options, which matter to nothing but `getsockopt`.
-        options: SocketOptions,
-    },
+    Joined,
 }
 
 /// Linux's `sock->state`: what `connect` answers next.
@@ -107,52 +104,64 @@ impl TcpEndpoint {
     pub(crate) fn connection(&self) -> Option<&Connection> {
         match &self.phase {
             Phase::Connected(connection) => Some(connection),
-            Phase::Unconnected(_) | Phase::Joined { .. } => None,
-        }
-    }
-
-    /// The connection, if there is one.
-    pub(crate) fn connection_mut(&mut self) -> Option<&mut Connection> {
-        match &mut self.phase {
-            Phase::Connected(connection) => Some(connection),
-            Phase::Unconnected(_) | Phase::Joined { .. } => None,
-        }
-    }
-
-    /// TCP's own options.
-    pub(crate) fn options(&self) -> &SocketOptions {
-        match &self.phase {
-            Phase::Unconnected(options) | Phase::Joined { options } => options,
-            Phase::Connected(connection) => connection.options(),
-        }
-    }
-
-    /// TCP's own options; `Host::tcp_options_changed` afterwards.
-    pub(crate) fn options_mut(&mut self) -> &mut SocketOptions {
-        match &mut self.phase {
-            Phase::Unconnected(options) | Phase::Joined { options } => options,
-            Phase::Connected(connection) => connection.options_mut(),
+            Phase::Unconnected | Phase::Joined => None,
         }
     }
 }
 
-impl Host {
-    /// TCP's own options of a socket or listener.
-    pub(crate) fn tcp_options_mut(&mut self, id: SocketId) -> Option<&mut SocketOptions> {
-        match &mut self.get_mut(id).ok()?.endpoint {
-            Endpoint::Tcp(endpoint) => Some(endpoint.options_mut()),
-            Endpoint::Listener(listener) => Some(&mut listener.options),
-            Endpoint::Unix(_) | Endpoint::Datagram(_) => None,
-        }
-    }
+/// What `TCP_INFO` tells, if there is a connection.
+pub(crate) fn info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tcp::Info> {
+    let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else { return None };
+    let connection = endpoint.connection()?;
+    (connection.state() != sockeye_tcp::State::Closed).then(|| connection.info(now))
+}
 
-    /// After TCP's own options or the buffer sizes were changed: the connection follows.
-    pub(crate) fn tcp_options_changed(&mut self, id: SocketId, now: Instant) {
-        let Ok((parts, stack)) = call(self, id) else { return };
-        if let Phase::Connected(connection) = &mut parts.endpoint.phase {
-            connection.options_changed(now);
-            output::make_ready(stack, parts.endpoint, id);
+/// Before an option is read: autotuning may have grown the buffers.
+pub(crate) fn note_buffer_sizes(host: &mut Host, id: SocketId) {
+    let Some(parts) = endpoint_mut(&mut host.sockets, id) else { return };
+    if let Some(connection) = parts.endpoint.connection() {
+        let (send, receive) = connection.buffer_sizes();
+        parts.options.send_buffer = u32::try_from(send).unwrap_or(u32::MAX);
+        parts.options.receive_buffer = u32::try_from(receive).unwrap_or(u32::MAX);
+    }
+}
+
+/// After an option was set: the connection and the claim on the port follow.
+pub(crate) fn options_changed(host: &mut Host, id: SocketId, now: Instant) {
+    let Host { sockets, stack } = host;
+    let Some(socket) = sockets.get_mut(id) else { return };
+    let options = &socket.options;
+    let names = match &mut socket.endpoint {
+        Endpoint::Tcp(endpoint) => {
+            if let Phase::Connected(connection) = &mut endpoint.phase {
+                let new = options.tcp_options(&stack.config.sysctl);
+                if *connection.options() != new {
+                    *connection.options_mut() = new;
+                    connection.options_changed(now);
+                }
+                let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
+                let (send, receive) = connection.buffer_sizes();
+                if options.is_on(Switches::SEND_BUFFER_LOCKED) && send != bytes(options.send_buffer) {
+                    connection.set_send_buffer(bytes(options.send_buffer));
+                }
+                if options.is_on(Switches::RECEIVE_BUFFER_LOCKED) && receive != bytes(options.receive_buffer) {
+                    connection.set_receive_buffer(bytes(options.receive_buffer));
+                }
+                output::make_ready(stack, endpoint, id);
+            }
+            &mut endpoint.names
         }
+        Endpoint::Listener(listener) => &mut listener.names,
+        Endpoint::Unix(_) | Endpoint::Datagram(_) => return,
+    };
+    if let Some(binding) = &mut names.binding {
+        let new = Binding {
+            reuse_address: options.is_on(Switches::REUSE_ADDRESS),
+            reuse_port: options.is_on(Switches::REUSE_PORT),
+            device: options.device,
+            ..*binding
+        };
+        stack.ports.replace(binding, new);
     }
 }
 
@@ -162,13 +171,7 @@ pub(crate) fn socket(host: &mut Host, domain: Domain, credentials: Credentials) 
     let mut options = SharedOptions::new(sysctl);
     options.receive_buffer = u32::try_from(sysctl.tcp_rmem.default).unwrap_or(u32::MAX);
     options.send_buffer = u32::try_from(sysctl.tcp_wmem.default).unwrap_or(u32::MAX);
-    let own = SocketOptions {
-        keep_idle: sysctl.tcp_keepalive_time,
-        keep_interval: sysctl.tcp_keepalive_intvl,
-        keep_count: sysctl.tcp_keepalive_probes,
-        ..SocketOptions::default()
-    };
-    let endpoint = TcpEndpoint::new(Names::new(domain), Phase::Unconnected(own));
+    let endpoint = TcpEndpoint::new(Names::new(domain), Phase::Unconnected);
     let endpoint = Endpoint::Tcp(Box::new(endpoint));
     let socket = Socket::new(domain, SocketType::Stream, PROTOCOL, credentials, options, endpoint);
     let id = host.insert_socket(socket)?;
@@ -185,7 +188,7 @@ pub(crate) fn bind(host: &mut Host, id: SocketId, address: &SocketAddress, _now:
         Endpoint::Tcp(endpoint) => {
             let names = &mut endpoint.names;
             // A socket that is connected (or was) may not be bound; its address is checked before that is found.
-            let is_new = matches!(endpoint.phase, Phase::Unconnected(_));
+            let is_new = matches!(endpoint.phase, Phase::Unconnected);
             if !is_new && names.local_port == 0 {
                 return Err(Errno::EINVAL);
             }
@@ -213,11 +216,11 @@ pub(crate) fn peer_address(host: &Host, id: SocketId) -> Result<SocketAddress, E
         return Err(Errno::ENOTCONN);
     };
     let is_connected = match &endpoint.phase {
-        Phase::Unconnected(_) => false,
+        Phase::Unconnected => false,
         Phase::Connected(connection) => {
             !matches!(connection.state(), sockeye_tcp::State::Closed | sockeye_tcp::State::SynSent)
         }
-        Phase::Joined { .. } => true,
+        Phase::Joined => true,
     };
     if !is_connected || endpoint.names.remote_port == 0 {
         return Err(Errno::ENOTCONN);
@@ -282,11 +285,3 @@ fn errno(error: Error) -> Errno {
 
 #[cfg(test)]
 mod tests;
-
-/// The socket's options changed: the connection is told.
-pub(crate) fn options_changed(_host: &mut Host, _id: SocketId, _now: Instant) {}
-
-/// What `TCP_INFO` tells, if there is a connection.
-pub(crate) fn info(_host: &Host, _id: SocketId, _now: Instant) -> Option<sockeye_tcp::Info> {
-    None
-}

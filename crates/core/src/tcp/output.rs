@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use sockeye_tcp::{OutgoingSegment, Seq, Settings, SocketOptions};
+use sockeye_tcp::{OutgoingSegment, Seq, Settings};
 use sockeye_wire::{ChecksumState, Frame, IpProtocol, Offload, TcpFlags, TcpHeader};
 
 use super::{Phase, TcpEndpoint, close};
@@ -124,13 +124,13 @@ pub(super) fn settings(
     tuple: &FourTuple,
     path: &Path,
     shared: &SharedOptions,
-    options: &SocketOptions,
     now: Instant,
 ) -> Settings {
     let sysctl = &stack.config.sysctl;
     let (headers, default_mss) = if tuple.remote.is_ipv4() { (40, 536) } else { (60, 1220) };
     let mss = path.mtu.min(usize::from(u16::MAX)).saturating_sub(headers);
     let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
+    let choices = shared.tcp_choices(sysctl);
     let is_locked = |switch| shared.is_on(switch);
     let receive_buffer = bytes(shared.receive_buffer);
     let send_buffer = bytes(shared.send_buffer);
@@ -162,11 +162,12 @@ pub(super) fn settings(
         window_scaling: sysctl.tcp_window_scaling,
         timestamps: sysctl.tcp_timestamps,
         sack: sysctl.tcp_sack,
-        syn_retries: sysctl.tcp_syn_retries,
+        syn_retries: choices.syn_retries.unwrap_or(sysctl.tcp_syn_retries),
+        congestion: choices.congestion,
         synack_retries: sysctl.tcp_synack_retries,
         retries2: sysctl.tcp_retries2,
         fin_timeout: sysctl.tcp_fin_timeout,
-        options: options.clone(),
+        options: shared.tcp_options(sysctl),
         ..Settings::default()
     }
 }

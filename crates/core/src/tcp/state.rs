@@ -3,7 +3,7 @@
 use sockeye_tcp::State;
 
 use super::{Phase, TcpEndpoint};
-use crate::Readiness;
+use crate::{Credentials, Domain, Readiness, SocketAddress, SocketId, SocketType};
 use crate::host::{Host, SocketSummary};
 use crate::socket::Socket;
 
@@ -11,12 +11,12 @@ use crate::socket::Socket;
 pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
     let connection = match &endpoint.phase {
         // CLOSE: hung up, and writable in the sense that a write does not block.
-        Phase::Unconnected(_) => {
+        Phase::Unconnected => {
             let mut ready = Readiness::OUT | Readiness::HUP;
             ready.set(Readiness::ERR, socket.error.is_some());
             return ready;
         }
-        Phase::Joined { .. } => return Readiness::OUT,
+        Phase::Joined => return Readiness::OUT,
         Phase::Connected(connection) => connection,
     };
     let status = connection.status();
@@ -45,8 +45,8 @@ pub(crate) fn summarize(host: &Host, socket: &Socket, endpoint: &TcpEndpoint, su
     summary.peer = (endpoint.names.remote_port != 0).then(|| endpoint.names.remote_as_seen_by(socket.domain));
     summary.memory += size_of::<TcpEndpoint>();
     match &endpoint.phase {
-        Phase::Unconnected(_) => summary.state = "UNCONN",
-        Phase::Joined { .. } => {
+        Phase::Unconnected => summary.state = "UNCONN",
+        Phase::Joined => {
             summary.state = "ESTAB";
             summary.is_joined = true;
         }
@@ -84,4 +84,34 @@ pub(super) fn name(state: State) -> &'static str {
         State::LastAck => "LAST-ACK",
         State::TimeWait => "TIME-WAIT",
     }
+}
+
+/// The connections that are only records any more.
+pub(crate) fn time_wait_summaries(host: &Host) -> impl Iterator<Item = SocketSummary> + '_ {
+    let now = host.stack.now;
+    host.stack.time_wait.iter().map(move |(tuple, waiting)| {
+        let domain = if tuple.local.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
+        SocketSummary {
+            // No socket has this id.
+            id: SocketId::from_bits(0),
+            domain,
+            kind: SocketType::Stream,
+            protocol: super::PROTOCOL,
+            state: name(waiting.record.state()),
+            local: Some(SocketAddress::new(tuple.local, tuple.local_port)),
+            peer: Some(SocketAddress::new(tuple.remote, tuple.remote_port)),
+            recv_q: 0,
+            send_q: 0,
+            credentials: Credentials { pid: 0, uid: waiting.uid, gid: 0 },
+            cookie: 0,
+            is_orphan: true,
+            is_joined: false,
+            timer: Some(("timewait", waiting.record.deadline() - now)),
+            tcp_info: None,
+            memory: size_of::<super::time_wait::Waiting>(),
+            receive_buffer: 0,
+            send_buffer: 0,
+            drops: 0,
+        }
+    })
 }
