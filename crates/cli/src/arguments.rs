@@ -41,12 +41,7 @@ pub(crate) struct Run {
     #[arg(long)]
     name: Option<String>,
     /// The program and its arguments
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "CMD"
-    )]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     command: Vec<OsString>,
 }
 
@@ -92,7 +87,7 @@ pub(crate) struct Ss {
     /// Only listening sockets
     #[arg(short, long)]
     pub(crate) listening: bool,
-    /// Numbers instead of names (they are numbers always)
+    /// Ports as numbers, not as names of services
     #[arg(short, long)]
     pub(crate) numeric: bool,
     /// Listening sockets too
@@ -141,6 +136,14 @@ mod tests {
         };
         assert_eq!(run.command, ["ls", "-p", "--json"]);
         assert_eq!(run.publish.len(), 1);
+    }
+
+    #[test]
+    fn an_unknown_flag_is_not_taken_for_the_program() {
+        let error = Arguments::try_parse_from(["sockeye", "run", "--bogus", "ls"])
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("unexpected argument '--bogus'"), "{error}");
     }
 
     #[test]

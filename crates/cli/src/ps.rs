@@ -3,21 +3,28 @@
 use crate::arguments::Ps;
 use crate::ss::table::Table;
 
-pub(crate) fn run(arguments: &Ps) -> anyhow::Result<()> {
-    let runs = sockeye_run::control::list()?;
-    if arguments.json {
+/// Prints them.
+pub(crate) fn run(options: &Ps) -> anyhow::Result<()> {
+    let runs = sockeye_run::runs(None)?;
+    if options.json {
         println!("{}", serde_json::to_string_pretty(&runs)?);
         return Ok(());
     }
-    let mut table = Table::new(&["NAME", "SUPERVISOR", "PROGRAM", "AGE", "LOOPBACK", "PUBLISHED", "COMMAND"]);
+    let mut table = Table::new(&[
+        "NAME", "PID", "AGE", "SOCKETS", "LOOPBACK", "PORTS", "COMMAND",
+    ]);
     for run in runs {
         table.row(vec![
             run.name,
-            run.supervisor.to_string(),
-            run.program.to_string(),
-            age(run.age_seconds),
+            run.pid.to_string(),
+            age(run.seconds),
+            run.sockets.len().to_string(),
             run.loopback,
-            if run.published.is_empty() { "-".into() } else { run.published.join(",") },
+            if run.published.is_empty() {
+                "-".into()
+            } else {
+                run.published.join(", ")
+            },
             run.command.join(" "),
         ]);
     }

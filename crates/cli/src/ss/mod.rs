@@ -1,140 +1,110 @@
-//! `sockeye ss`: the sockets of a run, with iproute2's columns and keys.
+//! `sockeye ss`: the sockets of runs, with iproute2's columns and keys.
 
 mod services;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
-
-use sockeye_run::report::{EndReport, MemoryReport, NetId, SocketReport, TcpReport};
+use sockeye_run::report::{Run, Socket};
 
 use crate::arguments::Ss;
 use services::Services;
 use table::Table;
 
-pub(crate) fn run(arguments: &Ss) -> anyhow::Result<()> {
-    let mut sockets = sockeye_run::control::sockets(arguments.name.as_deref())?;
-    sockets.retain(|socket| is_wanted(arguments, socket));
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&sockets)?);
+/// Prints them.
+pub(crate) fn run(options: &Ss) -> anyhow::Result<()> {
+    let mut runs = sockeye_run::runs(options.name.as_deref())?;
+    for run in &mut runs {
+        run.sockets.retain(|socket| is_wanted(options, socket));
+    }
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&runs)?);
         return Ok(());
     }
-    let services = if arguments.numeric { Services::none() } else { Services::load() };
-    print!("{}", table(arguments, &sockets, &services));
+    let services = if options.numeric {
+        Services::none()
+    } else {
+        Services::load()
+    };
+    print!("{}", table(options, &runs, &services));
     Ok(())
 }
 
 /// As `ss`: without a kind all kinds; without `-a` or `-l` only what is connected.
-fn is_wanted(arguments: &Ss, socket: &SocketReport) -> bool {
-    let any_kind = !(arguments.tcp || arguments.udp || arguments.unix || arguments.raw);
-    let kind = match socket.netid {
-        NetId::Tcp => arguments.tcp,
-        NetId::Udp => arguments.udp,
-        NetId::Raw | NetId::Icmp | NetId::Icmp6 => arguments.raw,
-        NetId::UnixStream | NetId::UnixDatagram | NetId::UnixSeqpacket => arguments.unix,
+fn is_wanted(options: &Ss, socket: &Socket) -> bool {
+    let kind = match socket.netid.as_str() {
+        "tcp" => options.tcp,
+        "udp" => options.udp,
+        name if name.starts_with("u_") => options.unix,
+        _ => false,
     };
-    let listening = matches!(socket.state.as_str(), "LISTEN" | "UNCONN");
-    (any_kind || kind) && (arguments.all || listening == arguments.listening)
+    let any_kind = !(options.tcp || options.udp || options.unix);
+    let is_idle = matches!(socket.state.as_str(), "LISTEN" | "UNCONN");
+    (any_kind || kind)
+        && if options.listening {
+            is_idle
+        } else {
+            options.all || !is_idle
+        }
 }
 
-fn table(arguments: &Ss, sockets: &[SocketReport], services: &Services) -> Table {
-    // ss leaves the first column away when it would say the same in each row.
-    let kinds = [arguments.tcp, arguments.udp, arguments.raw, arguments.unix];
-    let with_netid = arguments.unix || kinds.iter().filter(|kind| **kind).count() != 1;
-    let mut header = vec!["Netid", "State", "Recv-Q", "Send-Q", "Local Address:Port", "Peer Address:Port", "Process"];
-    if !with_netid {
-        header.remove(0);
-    }
-    let local = header.len() - 3;
-    let mut table = Table::new(&header).align_right(local);
-    for socket in sockets {
-        let mut cells = vec![
-            socket.netid.as_str().to_owned(),
-            socket.state.clone(),
-            socket.recv_q.to_string(),
-            socket.send_q.to_string(),
-            end(&socket.local, socket.netid, services),
-            end(&socket.peer, socket.netid, services),
-            if arguments.processes { users(socket) } else { String::new() },
-        ];
-        if !with_netid {
-            cells.remove(0);
-        }
-        table.row_with(cells, details(arguments, socket));
-    }
-    if arguments.no_header { table.without_header() } else { table }
-}
-
-fn end(end: &EndReport, netid: NetId, services: &Services) -> String {
-    match end {
-        EndReport::Inet { address, port } => {
-            let port = match port {
-                0 => "*".to_owned(),
-                port => services.name(netid, *port).map_or_else(|| port.to_string(), str::to_owned),
-            };
-            if address.is_ipv6() { format!("[{address}]:{port}") } else { format!("{address}:{port}") }
-        }
-        EndReport::Unix { name, inode } => {
-            let name = if name.is_empty() { "*" } else { name };
-            format!("{name} {inode}")
+fn table(options: &Ss, runs: &[Run], services: &Services) -> Table {
+    // As in ss, the first column goes when it would say the same in each row.
+    let kinds = [options.tcp, options.udp, options.unix];
+    let with_netid = kinds.iter().filter(|kind| **kind).count() != 1;
+    let first = usize::from(!with_netid);
+    let header = [
+        "Netid",
+        "State",
+        "Recv-Q",
+        "Send-Q",
+        "Local Address:Port",
+        "Peer Address:Port",
+        "Process",
+    ];
+    let mut table = Table::new(&header[first..]);
+    for run in runs {
+        for socket in &run.sockets {
+            let cells = [
+                socket.netid.clone(),
+                socket.state.clone(),
+                socket.recv_q.to_string(),
+                socket.send_q.to_string(),
+                services.named(&socket.netid, &socket.local),
+                services.named(&socket.netid, &socket.peer),
+                last_column(options, socket, (runs.len() > 1).then_some(run)),
+            ];
+            table.row_with(cells[first..].to_vec(), details(options, socket));
         }
     }
+    table
 }
 
-fn users(socket: &SocketReport) -> String {
-    if socket.holders.is_empty() {
-        return String::new();
+fn last_column(options: &Ss, socket: &Socket, run: Option<&Run>) -> String {
+    let mut words = Vec::new();
+    if let (true, Some(process)) = (options.processes, &socket.process) {
+        words.push(format!(
+            "users:((\"{}\",pid={},fd={}))",
+            process.name, process.pid, process.fd
+        ));
     }
-    let holders: Vec<String> = socket
-        .holders
-        .iter()
-        .map(|holder| format!("(\"{}\",pid={},fd={})", holder.program, holder.pid, holder.fd))
-        .collect();
-    format!("users:({})", holders.join(","))
+    words.extend(socket.timer.clone());
+    words.extend(run.map(|run| format!("run:{}", run.name)));
+    words.join(" ")
 }
 
-/// What `-m` and `-i` add: on lines of their own, as `ss` does.
-fn details(arguments: &Ss, socket: &SocketReport) -> String {
-    let mut parts = Vec::new();
-    if arguments.memory && let Some(memory) = &socket.memory {
-        parts.push(skmem(memory));
+/// What `-m` and `-i` add: on a line of its own, as `ss` does.
+fn details(options: &Ss, socket: &Socket) -> String {
+    let mut words = Vec::new();
+    if options.memory {
+        words.push(socket.memory.clone());
     }
-    if arguments.info && let Some(tcp) = &socket.tcp {
-        parts.push(info(tcp));
+    if options.info {
+        words.extend(socket.info.iter().cloned());
     }
-    if arguments.info && socket.joined {
-        parts.push("joined".to_owned());
+    if words.is_empty() {
+        String::new()
+    } else {
+        format!("\n\t {}", words.join(" "))
     }
-    if parts.is_empty() { String::new() } else { format!("\n\t {}", parts.join(" ")) }
-}
-
-fn skmem(memory: &MemoryReport) -> String {
-    let MemoryReport { rmem_alloc, rcv_buf, wmem_alloc, snd_buf, drops } = memory;
-    format!("skmem:(r{rmem_alloc},rb{rcv_buf},t{wmem_alloc},tb{snd_buf},f0,w{wmem_alloc},o0,bl0,d{drops})")
-}
-
-fn info(tcp: &TcpReport) -> String {
-    let mut text = format!(
-        "{} wscale:{},{} rto:{} rtt:{}/{} mss:{} pmtu:{} cwnd:{}",
-        tcp.congestion, tcp.wscale.0, tcp.wscale.1, tcp.rto_ms, tcp.rtt_ms, tcp.rttvar_ms, tcp.mss, tcp.pmtu, tcp.cwnd
-    );
-    // Writing into a String cannot fail.
-    if let Some(ssthresh) = tcp.ssthresh {
-        let _ = write!(text, " ssthresh:{ssthresh}");
-    }
-    let _ = write!(text, " bytes_sent:{}", tcp.bytes_sent);
-    if tcp.bytes_retrans > 0 {
-        let _ = write!(text, " bytes_retrans:{}", tcp.bytes_retrans);
-    }
-    let _ = write!(
-        text,
-        " bytes_acked:{} bytes_received:{} segs_out:{} segs_in:{}",
-        tcp.bytes_acked, tcp.bytes_received, tcp.segs_out, tcp.segs_in
-    );
-    if tcp.retrans.1 > 0 {
-        let _ = write!(text, " retrans:{}/{}", tcp.retrans.0, tcp.retrans.1);
-    }
-    let _ = write!(text, " rcv_space:{}", tcp.rcv_space);
-    text
 }

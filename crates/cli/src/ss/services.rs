@@ -2,11 +2,9 @@
 
 use std::collections::HashMap;
 
-use sockeye_run::report::NetId;
-
-/// The names in `/etc/services`.
+/// The names in `/etc/services`, by protocol and port.
 #[derive(Debug, Default)]
-pub(crate) struct Services(HashMap<(u16, bool), String>);
+pub(crate) struct Services(HashMap<(String, String), String>);
 
 impl Services {
     /// No names: `-n`.
@@ -16,30 +14,38 @@ impl Services {
 
     /// The names of this machine; none if it has no such file.
     pub(crate) fn load() -> Self {
-        std::fs::read_to_string("/etc/services").map(|text| Self::parse(&text)).unwrap_or_default()
+        std::fs::read_to_string("/etc/services")
+            .map(|text| Self::parse(&text))
+            .unwrap_or_default()
     }
 
     /// Lines of `name port/protocol aliases # comment`; others are passed over.
     pub(crate) fn parse(text: &str) -> Self {
         let mut names = HashMap::new();
         for line in text.lines() {
-            let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
-            let (Some(name), Some(port)) = (words.next(), words.next()) else { continue };
-            let Some((port, protocol)) = port.split_once('/') else { continue };
-            if let Ok(port) = port.parse() {
-                names.entry((port, protocol == "udp")).or_insert_with(|| name.to_owned());
+            let mut words = line
+                .split('#')
+                .next()
+                .unwrap_or_default()
+                .split_whitespace();
+            let (Some(name), Some(place)) = (words.next(), words.next()) else {
+                continue;
+            };
+            if let Some((port, protocol)) = place.split_once('/') {
+                names
+                    .entry((protocol.to_owned(), port.to_owned()))
+                    .or_insert_with(|| name.to_owned());
             }
         }
         Self(names)
     }
 
-    /// The name of a port of TCP or UDP.
-    pub(crate) fn name(&self, netid: NetId, port: u16) -> Option<&str> {
-        let is_udp = match netid {
-            NetId::Tcp => false,
-            NetId::Udp => true,
-            _ => return None,
-        };
-        self.0.get(&(port, is_udp)).map(String::as_str)
+    /// `ADDRESS:PORT` with the port's name, if it has one.
+    pub(crate) fn named(&self, protocol: &str, address: &str) -> String {
+        let named = address.rsplit_once(':').and_then(|(host, port)| {
+            let name = self.0.get(&(protocol.to_owned(), port.to_owned()))?;
+            Some(format!("{host}:{name}"))
+        });
+        named.unwrap_or_else(|| address.to_owned())
     }
 }
