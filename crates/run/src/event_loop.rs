@@ -1,6 +1,12 @@
 //! The supervisor's turn: wait, take what has happened, let the host work, hand the results on.
+//!
+//! Two threads take turns at the one supervisor, under a lock: one sleeps in the filter's listener, so that the kernel can
+//! run it on the caller's processor at once, the other in epoll for everything else. Each turn ends with the host's outputs
+//! drained and the timer set to the next deadline.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -9,12 +15,11 @@ use sockeye_core::{Instant, InterfaceId, Readiness, SocketId};
 use crate::launch::{FORWARDED, Options};
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
-use crate::sys::{self, Events, SignalFile};
+use crate::sys::{self, Events, Listener, SignalFile};
 
 /// What an epoll event is about: the kind in the high byte, the rest below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    Notification,
     Signal,
     Guardian,
     Outcome,
@@ -28,12 +33,12 @@ pub(crate) enum Source {
     Publisher(u32),
     Control,
     Client(u32),
+    Timer,
 }
 
 impl Source {
     pub(crate) fn token(self) -> u64 {
         let (kind, rest) = match self {
-            Source::Notification => (0, 0),
             Source::Signal => (1, 0),
             Source::Guardian => (2, 0),
             Source::Outcome => (3, 0),
@@ -44,6 +49,7 @@ impl Source {
             Source::Publisher(index) => (8, index.into()),
             Source::Control => (9, 0),
             Source::Client(index) => (10, index.into()),
+            Source::Timer => (11, 0),
         };
         kind << 56 | rest
     }
@@ -52,7 +58,6 @@ impl Source {
         let rest = token & 0x00ff_ffff_ffff_ffff;
         let index = u32::try_from(rest & 0xffff_ffff).unwrap_or(0);
         Some(match token >> 56 {
-            0 => Source::Notification,
             1 => Source::Signal,
             2 => Source::Guardian,
             3 => Source::Outcome,
@@ -63,6 +68,7 @@ impl Source {
             8 => Source::Publisher(index),
             9 => Source::Control,
             10 => Source::Client(index),
+            11 => Source::Timer,
             _ => return None,
         })
     }
@@ -70,6 +76,125 @@ impl Source {
 
 /// How long the program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
+
+type Shared = Arc<Mutex<Supervisor>>;
+
+fn lock(shared: &Shared) -> MutexGuard<'_, Supervisor> {
+    // A thread that panicked has ended the process.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs until the program's first process has ended; answers the exit code.
+pub(crate) fn run(
+    mut supervisor: Supervisor,
+    options: &Options,
+    guardian: i32,
+    go: OwnedFd,
+    outcome: OwnedFd,
+) -> anyhow::Result<i32> {
+    let mut watched = FORWARDED.to_vec();
+    watched.push(libc::SIGCHLD);
+    let signals = SignalFile::new(&watched).context("cannot wait for signals")?;
+    let guardian = sys::pidfd_open(guardian, 0).context("cannot watch over the guardian")?;
+    supervisor.watch(signals.as_fd(), sys::IN, Source::Signal)?;
+    supervisor.watch(guardian.as_fd(), sys::IN, Source::Guardian)?;
+    supervisor.watch(outcome.as_fd(), sys::IN, Source::Outcome)?;
+    supervisor.watch(supervisor.census.as_fd(), sys::IN, Source::Census)?;
+    supervisor.watch(supervisor.timer.as_fd(), sys::IN, Source::Timer)?;
+    supervisor.open_publications(&options.publish)?;
+    supervisor.open_control(options);
+    let listener = Arc::clone(&supervisor.listener);
+    let epoll = Arc::clone(&supervisor.epoll);
+    let shared: Shared = Arc::new(Mutex::new(supervisor));
+    {
+        let shared = Arc::clone(&shared);
+        std::thread::Builder::new()
+            .name("calls".to_owned())
+            .spawn(move || take_calls(&listener, &shared))
+            .context("cannot start a thread")?;
+    }
+    // Everything is ready for the program's first call.
+    sys::write(go.as_fd(), &[1]).context("the program's process is gone")?;
+    drop(go);
+
+    let mut outcome = Some(outcome);
+    let mut failure = None;
+    let mut events = Vec::with_capacity(256);
+    let mut hang_ups = Vec::with_capacity(256);
+    loop {
+        epoll.wait(&mut events, None)?;
+        let mut supervisor = lock(&shared);
+        let supervisor = &mut *supervisor;
+        supervisor.begin_turn();
+        for event in &events {
+            let flags = event.events;
+            match Source::of(event.u64) {
+                Some(Source::Signal) => supervisor.take_signals(&signals),
+                // The guardian is gone, so nobody waits for the exit code.
+                Some(Source::Guardian) => {
+                    supervisor.close_control();
+                    sys::kill_descendants(None);
+                    return Ok(crate::launch::FAILED);
+                }
+                Some(Source::Outcome) => {
+                    if let Some(outcome) = outcome.take() {
+                        failure = supervisor.exec_failure(&outcome, options);
+                        epoll.remove(outcome.as_fd())?;
+                    }
+                }
+                Some(Source::Census) => supervisor.take_hang_ups(&mut hang_ups),
+                Some(Source::End(id)) => supervisor.end_event(id, flags),
+                Some(Source::Published(id)) => supervisor.published_event(id, flags),
+                Some(Source::Bell(id)) => supervisor.bell_event(id),
+                Some(Source::Publisher(index)) => supervisor.publisher_event(index),
+                Some(Source::Control) => supervisor.control_event(),
+                Some(Source::Client(index)) => supervisor.client_event(index),
+                Some(Source::Timer) => {
+                    supervisor.timer.take();
+                    supervisor.armed = None;
+                }
+                None => {}
+            }
+        }
+        supervisor.end_turn();
+        if let Some(ended) = supervisor.ended {
+            supervisor.close_control();
+            if let Some(capture) = &mut supervisor.capture {
+                capture.finish();
+            }
+            sys::kill_descendants(None);
+            return Ok(failure.unwrap_or_else(|| ended.code()));
+        }
+    }
+}
+
+/// The thread of the program's calls.
+fn take_calls(listener: &Listener, shared: &Shared) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        loop {
+            match listener.receive() {
+                Ok(Some(notification)) => {
+                    let mut supervisor = lock(shared);
+                    supervisor.begin_turn();
+                    supervisor.take_notification(notification);
+                    supervisor.end_turn();
+                }
+                Ok(None) if listener.has_programs() => {}
+                // The last of the run's processes has ended.
+                Ok(None) => return,
+                Err(error) => {
+                    eprintln!("sockeye: cannot receive the program's calls: {error}");
+                    // SAFETY: ends the supervisor; the guardian ends the run.
+                    unsafe { libc::_exit(crate::launch::FAILED) };
+                }
+            }
+        }
+    }));
+    if outcome.is_err() {
+        // SAFETY: as above; the panic's message has been printed.
+        unsafe { libc::_exit(crate::launch::FAILED) };
+    }
+}
 
 impl Supervisor {
     pub(crate) fn watch(
@@ -81,105 +206,49 @@ impl Supervisor {
         self.epoll.add(file, events, source.token())
     }
 
-    /// Runs until the program's first process has ended; answers the exit code.
-    pub(crate) fn event_loop(
-        &mut self,
-        options: &Options,
-        guardian: i32,
-        go: OwnedFd,
-        outcome: OwnedFd,
-    ) -> anyhow::Result<i32> {
-        let mut watched = FORWARDED.to_vec();
-        watched.push(libc::SIGCHLD);
-        let signals = SignalFile::new(&watched).context("cannot wait for signals")?;
-        let guardian = sys::pidfd_open(guardian, 0).context("cannot watch over the guardian")?;
-        self.watch(self.listener.as_fd(), sys::IN, Source::Notification)?;
-        self.watch(signals.as_fd(), sys::IN, Source::Signal)?;
-        self.watch(guardian.as_fd(), sys::IN, Source::Guardian)?;
-        self.watch(outcome.as_fd(), sys::IN, Source::Outcome)?;
-        self.watch(self.census.as_fd(), sys::IN, Source::Census)?;
-        self.open_publications(&options.publish)?;
-        self.open_control(options);
-        // Everything is ready for the program's first call.
-        sys::write(go.as_fd(), &[1]).context("the program's process is gone")?;
-        drop(go);
-
-        let mut outcome = Some(outcome);
-        let mut failure = None;
-        let mut kill_at: Option<Instant> = None;
-        let mut events = Vec::with_capacity(256);
-        let mut hang_ups = Vec::with_capacity(256);
-        loop {
-            if let Some(ended) = self.ended {
-                self.close_control();
-                if let Some(capture) = &mut self.capture {
-                    capture.finish();
-                }
-                sys::kill_descendants(None);
-                return Ok(failure.unwrap_or_else(|| ended.code()));
-            }
-            let timeout = self
-                .next_deadline(kill_at)
-                .map(|deadline| deadline - self.now);
-            self.epoll.wait(&mut events, timeout)?;
-            self.now = Instant::from_nanos(sys::monotonic_nanos());
-            let mut calls = false;
-            for event in &events {
-                let flags = event.events;
-                match Source::of(event.u64) {
-                    // Calls come last: they see what the data did.
-                    Some(Source::Notification) => calls = true,
-                    Some(Source::Signal) => self.take_signals(&signals, &mut kill_at),
-                    // The guardian is gone, so nobody waits for the exit code.
-                    Some(Source::Guardian) => {
-                        sys::kill_descendants(None);
-                        return Ok(crate::launch::FAILED);
-                    }
-                    Some(Source::Outcome) => {
-                        if let Some(outcome) = outcome.take() {
-                            failure = self.exec_failure(&outcome, options);
-                            self.epoll.remove(outcome.as_fd())?;
-                        }
-                    }
-                    Some(Source::Census) => self.take_hang_ups(&mut hang_ups),
-                    Some(Source::End(id)) => self.end_event(id, flags),
-                    Some(Source::Published(id)) => self.published_event(id, flags),
-                    Some(Source::Bell(id)) => self.bell_event(id),
-                    Some(Source::Publisher(index)) => self.publisher_event(index),
-                    Some(Source::Control) => self.control_event(),
-                    Some(Source::Client(index)) => self.client_event(index),
-                    None => {}
-                }
-            }
-            if calls {
-                self.take_notification()
-                    .context("cannot receive the program's calls")?;
-            }
-            if kill_at.is_some_and(|at| at <= self.now) {
-                sys::signal(self.program, libc::SIGKILL);
-                kill_at = None;
-            }
-            self.pump_again();
-            self.host.advance(self.now);
-            self.settle();
-            self.expire();
-            self.take_due_census();
+    /// Ends a turn: the host works and its outputs are drained.
+    fn end_turn(&mut self) {
+        self.pump_again();
+        self.host.advance(self.now);
+        self.settle();
+        self.expire();
+        self.take_due_census();
+        if self.kill_at.is_some_and(|at| at <= self.now) {
+            sys::signal(self.program, libc::SIGKILL);
+            self.kill_at = None;
+        }
+        let Some(deadline) = self.next_deadline() else {
+            return;
+        };
+        // A timer that is set too early costs one turn for nothing, which is less than setting it at every turn.
+        if self
+            .armed
+            .is_none_or(|armed| deadline < armed || armed <= self.now)
+        {
+            self.timer.set(deadline.as_nanos());
+            self.armed = Some(deadline);
         }
     }
 
-    fn next_deadline(&self, kill_at: Option<Instant>) -> Option<Instant> {
+    fn begin_turn(&mut self) {
+        self.now = Instant::from_nanos(sys::monotonic_nanos());
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let again = self.buffers.has_more().then_some(self.now);
         [
             self.host.next_deadline(),
             self.waiting.deadline(),
             self.census_deadline(),
-            kill_at,
+            self.kill_at,
+            again,
         ]
         .into_iter()
         .flatten()
         .min()
     }
 
-    fn take_signals(&mut self, signals: &SignalFile, kill_at: &mut Option<Instant>) {
+    fn take_signals(&mut self, signals: &SignalFile) {
         while let Some(arrived) = signals.next() {
             if arrived.signal == libc::SIGCHLD {
                 while let Ok(Some((pid, ended))) = sys::reap(false) {
@@ -193,8 +262,9 @@ impl Supervisor {
             if !arrived.from_kernel {
                 sys::signal(self.program, arrived.signal);
             }
-            if matches!(arrived.signal, libc::SIGTERM | libc::SIGINT) && kill_at.is_none() {
-                *kill_at = (!arrived.from_kernel).then(|| self.now + GRACE);
+            let ends = matches!(arrived.signal, libc::SIGTERM | libc::SIGINT);
+            if ends && !arrived.from_kernel && self.kill_at.is_none() {
+                self.kill_at = Some(self.now + GRACE);
             }
         }
         // SIGCHLD of several children may have been merged.

@@ -1,1 +1,42 @@
 //! Puts unmodified programs on a Sockeye host.
+//!
+//! A seccomp filter sends the *control* calls of the program and all its children to a supervisor; the *data* calls stay
+//! native, on real kernel files that the supervisor handed out (the *conduits*). Rooms:
+//!
+//! - [`launch`](self): guardian, supervisor and program, and how a run begins and ends;
+//! - `filter`: which calls are trapped; `notify`: how they come in, wait and are answered; `calls`: one file for each;
+//! - `memory`, `sys`: the callers' memory and files, and the kernel calls used;
+//! - `conduit`: the states a socket's file goes through; `census`: which are still open;
+//! - `join`, `listeners`, `pump`, `datagrams`: how data travels; `publish`: from outside;
+//! - `control`, `report`: what `sockeye ss` shows; `doctor`: what this machine lacks.
+//!
+//! Where it differs from Linux is in the book, under "what is known not to work".
+
+mod calls;
+mod capture;
+mod census;
+mod conduit;
+mod control;
+mod datagrams;
+mod describe;
+mod doctor;
+mod event_loop;
+mod filter;
+mod join;
+mod launch;
+mod listeners;
+mod memory;
+mod names;
+mod network;
+mod notify;
+mod publish;
+mod pump;
+pub mod report;
+mod slab;
+mod supervisor;
+mod sys;
+
+pub use control::runs;
+pub use doctor::{Finding, examine};
+pub use launch::{FAILED, Loopback, Options, run};
+pub use publish::Publication;

@@ -133,18 +133,15 @@ impl Waiting {
 }
 
 impl Supervisor {
-    /// Takes the next notification, which there is.
-    pub(crate) fn take_notification(&mut self) -> std::io::Result<()> {
-        if let Some(notification) = self.listener.receive()? {
-            // The thread's earlier call, if one waits, was interrupted: its notification is dead.
-            self.waiting.take(notification.pid.cast_signed());
-            self.carry_out(Call {
-                notification,
-                deadline: None,
-                resumed: false,
-            });
-        }
-        Ok(())
+    /// Takes a call that has come in.
+    pub(crate) fn take_notification(&mut self, notification: Notification) {
+        // The thread's earlier call, if one waits, was interrupted: its notification is dead.
+        self.waiting.take(notification.pid.cast_signed());
+        self.carry_out(Call {
+            notification,
+            deadline: None,
+            resumed: false,
+        });
     }
 
     /// Carries a call out and answers it or lets it wait.

@@ -1,10 +1,11 @@
-//! The supervisor: one process, one thread, one host.
+//! The supervisor: one process, one host.
 //!
 //! It owns everything; the other rooms are its methods, grouped by what they are about. Each turn of the event loop
 //! reads the clock once, takes what has happened, lets the host work, and hands the results on.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use anyhow::Context;
 use sockeye_core::{Errno, Host, Instant, Readiness, SocketId};
@@ -28,8 +29,14 @@ pub(crate) struct Supervisor {
     pub(crate) pid: i32,
     pub(crate) program: i32,
     pub(crate) ended: Option<Ended>,
-    pub(crate) epoll: Epoll,
-    pub(crate) listener: Listener,
+    pub(crate) epoll: Arc<Epoll>,
+    pub(crate) listener: Arc<Listener>,
+    /// Wakes the event loop at the next deadline.
+    pub(crate) timer: sys::Timer,
+    /// What the timer is set to.
+    pub(crate) armed: Option<Instant>,
+    /// When a program that was asked to end is made to.
+    pub(crate) kill_at: Option<Instant>,
     pub(crate) host: Host,
     pub(crate) conduits: Conduits,
     pub(crate) callers: Callers,
@@ -89,8 +96,14 @@ pub(crate) fn supervise(options: Options, guardian: i32, mask: &SignalMask) -> a
     sys::become_undumpable().context("cannot hide from the program")?;
     sys::set_name(c"sockeye");
     sys::raise_file_limit();
-    let mut supervisor = Supervisor::new(&options, launched.pid, Listener::new(launched.listener))?;
-    supervisor.event_loop(&options, guardian, launched.go, launched.outcome)
+    let supervisor = Supervisor::new(&options, launched.pid, Listener::new(launched.listener))?;
+    crate::event_loop::run(
+        supervisor,
+        &options,
+        guardian,
+        launched.go,
+        launched.outcome,
+    )
 }
 
 impl Supervisor {
@@ -110,7 +123,7 @@ impl Supervisor {
         let hub_name = names.name(serial);
         sys::bind(hub.as_fd(), &hub_name).context("cannot name a socket")?;
         sys::listen(hub.as_fd(), 128).context("cannot listen")?;
-        let epoll = Epoll::new().context("cannot make an epoll instance")?;
+        let epoll = Arc::new(Epoll::new().context("cannot make an epoll instance")?);
         let host = crate::network::host(number(seed), options);
         let capture = match &options.capture {
             Some(path) => Some(crate::capture::Capture::create(path)?),
@@ -122,7 +135,10 @@ impl Supervisor {
             program,
             ended: None,
             epoll,
-            listener,
+            listener: Arc::new(listener),
+            timer: sys::Timer::new().context("cannot make a timer")?,
+            armed: None,
+            kill_at: None,
             host,
             conduits: Conduits::default(),
             callers: Callers::default(),

@@ -34,6 +34,8 @@ pub(crate) struct Relay {
     pub(crate) far_writable: bool,
     /// Epoll said HUP: closed, or both directions shut.
     pub(crate) hung_up: bool,
+    /// Epoll said RDHUP: an end of file is behind the data.
+    pub(crate) ending: bool,
     /// The program sends no more, and the far side has been told.
     pub(crate) outbound_ended: bool,
     /// The far side sends no more, and the program has been told.
@@ -54,6 +56,7 @@ impl Relay {
             far_readable: true,
             far_writable: true,
             hung_up: false,
+            ending: false,
             outbound_ended: false,
             inbound_ended: false,
             name: None,

@@ -26,6 +26,11 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
+    /// Whether a connection waits for another turn.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.again.is_empty()
+    }
+
     /// Reads what there is, up to a bound; also whether there may be more.
     pub(crate) fn read(&mut self, file: BorrowedFd<'_>) -> io::Result<(Bytes, bool)> {
         if self.chunk.capacity() < READ {

@@ -85,6 +85,7 @@ impl Supervisor {
             State::Relay(relay) => {
                 relay.end_readable |= events & (sys::IN | sys::RDHUP | sys::HUP | sys::ERR) != 0;
                 relay.hung_up |= events & sys::HUP != 0;
+                relay.ending |= events & (sys::RDHUP | sys::HUP | sys::ERR) != 0;
                 relay.end_writable |= events & (sys::OUT | sys::HUP | sys::ERR) != 0;
                 self.pump(id);
             }
@@ -292,7 +293,8 @@ fn move_out(
         match buffers.read(relay.end.as_fd()) {
             Ok((data, more)) if !data.is_empty() => {
                 relay.outbound = data;
-                relay.end_readable = more;
+                // Behind a short read there may still be the end of file.
+                relay.end_readable = more || relay.ending;
             }
             Ok(_) => {
                 // End of file: closed, or only the sending side. Once the other direction has ended too, the kernel

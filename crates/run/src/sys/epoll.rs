@@ -1,7 +1,7 @@
 //! epoll and timerfd.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::check;
@@ -106,4 +106,62 @@ pub(crate) fn monotonic_nanos() -> u64 {
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000
         + u64::try_from(time.tv_nsec).unwrap_or(0)
+}
+
+/// A timer that is readable when its time has come (`timerfd`), on the monotonic clock.
+#[derive(Debug)]
+pub(crate) struct Timer(OwnedFd);
+
+impl Timer {
+    pub(crate) fn new() -> io::Result<Timer> {
+        // SAFETY: no pointers.
+        let fd = check(unsafe {
+            libc::timerfd_create(
+                libc::CLOCK_MONOTONIC,
+                libc::TFD_CLOEXEC | libc::TFD_NONBLOCK,
+            )
+        })?;
+        // SAFETY: just created.
+        Ok(Timer(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Sets the time, in nanoseconds of [`monotonic_nanos`]; what it was set to before is forgotten.
+    pub(crate) fn set(&self, nanos: u64) {
+        // Zero would stop it.
+        let nanos = nanos.max(1);
+        let mut value: libc::itimerspec = libc::itimerspec {
+            it_interval: libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            it_value: libc::timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+        };
+        value.it_value.tv_sec =
+            libc::time_t::try_from(nanos / 1_000_000_000).unwrap_or(libc::time_t::MAX);
+        value.it_value.tv_nsec = libc::c_long::try_from(nanos % 1_000_000_000).unwrap_or(0);
+        // SAFETY: the value lives across the call.
+        unsafe {
+            libc::timerfd_settime(
+                self.0.as_raw_fd(),
+                libc::TFD_TIMER_ABSTIME,
+                &value,
+                std::ptr::null_mut(),
+            );
+        }
+    }
+
+    /// Takes the expiry, so that the file is not readable until the next.
+    pub(crate) fn take(&self) {
+        let mut count = [0; 8];
+        let _none = super::read(self.as_fd(), &mut count);
+    }
+}
+
+impl std::os::fd::AsFd for Timer {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.0)
+    }
 }

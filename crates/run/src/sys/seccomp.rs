@@ -97,7 +97,10 @@ impl Listener {
         Listener(fd)
     }
 
-    /// The next notification; `None` when its caller is already gone. Blocks if there is none: ask only when readable.
+    /// Waits for the next notification; `None` when its caller is already gone, or no program is left.
+    ///
+    /// Blocking here rather than in epoll is what makes the wake-up synchronous: the kernel then runs us on the
+    /// caller's processor, which saves some 20 us where processors idle deeply.
     pub(crate) fn receive(&self) -> io::Result<Option<Notification>> {
         let mut notification = Notification::default();
         // SAFETY: the kernel fills in one `seccomp_notif`, which must be zeroed before.
@@ -109,6 +112,11 @@ impl Listener {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether a process that the filter binds is left.
+    pub(crate) fn has_programs(&self) -> bool {
+        super::poll_now(std::os::fd::AsFd::as_fd(&self.0), 0) & libc::POLLHUP == 0
     }
 
     fn send(&self, response: &Response) -> io::Result<()> {
