@@ -195,7 +195,7 @@ fn read_logs(work: &Path) -> String {
         let bytes = std::fs::read(&file).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let name = file.file_name().unwrap_or_default().to_string_lossy();
-        logs.push_str(&format!("--- {name}\n{}", last_lines(&text, 15)));
+        logs.push_str(&format!("--- {name}\n{}", last_lines(&text, 8)));
     }
     logs
 }
