@@ -146,7 +146,7 @@ pub struct SharedOptions {
     /// TCP's own options, once one of them is set.
     tcp: Option<Box<TcpChoices>>,
     /// Values of options that are only recorded, by level and name.
-    recorded: Option<Box<BTreeMap<(i32, i32), i32>>>,
+    recorded: BTreeMap<(i32, i32), i32>,
 }
 
 /// What a TCP socket was told about its connections.
@@ -190,7 +190,7 @@ impl SharedOptions {
             mtu_discover_v6: 1,
             udp_segment: 0,
             tcp: None,
-            recorded: None,
+            recorded: BTreeMap::new(),
         }
     }
 

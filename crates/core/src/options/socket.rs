@@ -791,9 +791,11 @@ fn bind_to(t: &mut Target<'_>, device: Option<InterfaceId>) -> Result<(), Errno>
 const PACING: (i32, i32) = (SOL_SOCKET, 47);
 
 fn pacing_rate(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
-    let recorded = t.socket()?.options.recorded.as_ref();
-    let rate = recorded
-        .and_then(|recorded| recorded.get(&PACING))
+    let rate = t
+        .socket()?
+        .options
+        .recorded
+        .get(&PACING)
         .copied()
         .unwrap_or(-1);
     if length >= 8 {
@@ -816,10 +818,6 @@ fn set_pacing_rate(t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
         (None, Some(four)) => i32::from_ne_bytes(*four),
         (None, None) => return Err(Errno::EINVAL),
     };
-    t.socket_mut()?
-        .options
-        .recorded
-        .get_or_insert_default()
-        .insert(PACING, rate);
+    t.socket_mut()?.options.recorded.insert(PACING, rate);
     Ok(())
 }

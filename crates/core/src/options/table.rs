@@ -274,10 +274,6 @@ impl Entry {
             ..self
         }
     }
-
-    pub(super) const fn elsewhere(self, elsewhere: Errno) -> Self {
-        Self { elsewhere, ..self }
-    }
 }
 
 fn level_table(level: i32) -> &'static [Entry] {
@@ -383,11 +379,7 @@ pub(crate) fn set(
             if value < least || value > most {
                 return Err(Errno::EINVAL);
             }
-            let recorded = target
-                .socket_mut()?
-                .options
-                .recorded
-                .get_or_insert_default();
+            let recorded = &mut target.socket_mut()?.options.recorded;
             if value == default {
                 recorded.remove(&(level, name));
             } else {
@@ -447,13 +439,13 @@ pub(crate) fn get(
         Access::Bytes(get, _) => return get(&mut target, length),
         Access::Int(get, _) => get(&mut target)?,
         Access::Switch(switch) => i32::from(target.socket()?.options.is_on(switch)),
-        Access::Kept(default, ..) => {
-            let recorded = target.socket()?.options.recorded.as_ref();
-            recorded
-                .and_then(|recorded| recorded.get(&(level, name)))
-                .copied()
-                .unwrap_or(default)
-        }
+        Access::Kept(default, ..) => target
+            .socket()?
+            .options
+            .recorded
+            .get(&(level, name))
+            .copied()
+            .unwrap_or(default),
     };
     Ok(shortened(level, value, length))
 }

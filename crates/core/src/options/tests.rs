@@ -60,6 +60,8 @@ fn after(kind: Scope, level: i32, name: i32, values: &[i32]) -> Vec<Result<i32, 
     values.iter().map(answer).collect()
 }
 
+type Answers = [Result<i32, Errno>; 5];
+
 const VALUES: [i32; 5] = [1, 0, -1, 7, 1000];
 const EINVAL: Result<i32, Errno> = Err(Errno::EINVAL);
 
@@ -67,7 +69,7 @@ const EINVAL: Result<i32, Errno> = Err(Errno::EINVAL);
 fn integers_are_taken_and_clamped_as_linux_does() {
     let sockets = [(Scope::TCP4, Scope::UDP4), (Scope::TCP6, Scope::UDP6)];
     for (tcp, udp) in sockets {
-        let cases: &[(Scope, i32, i32, [Result<i32, Errno>; 5])] = &[
+        let cases: &[(Scope, i32, i32, Answers)] = &[
             (udp, 1, 2, [Ok(1), Ok(0), Ok(1), Ok(1), Ok(1)]),
             (
                 udp,
@@ -119,7 +121,7 @@ fn integers_are_taken_and_clamped_as_linux_does() {
 
 #[test]
 fn ipv6_integers_are_taken_as_linux_does() {
-    let cases: &[(Scope, i32, [Result<i32, Errno>; 5])] = &[
+    let cases: &[(Scope, i32, Answers)] = &[
         (Scope::TCP6, 16, [Ok(1), Ok(0), Ok(64), Ok(7), EINVAL]),
         (Scope::UDP6, 18, [Ok(1), Ok(0), Ok(1), Ok(7), EINVAL]),
         (Scope::UDP6, 23, [Ok(1), Ok(0), EINVAL, EINVAL, EINVAL]),

@@ -1,9 +1,9 @@
 //! `IPPROTO_UDP` (udp(7)), `SOL_RAW` (raw(7)) and `IPPROTO_ICMPV6` (RFC 3542).
 
+use super::Switches;
 use super::table::{
     Access, Entry, IPPROTO_ICMPV6, IPPROTO_RAW, IPPROTO_UDP, Scope, Target, Value, bytes,
 };
-use super::{OptionValue, Switches};
 use crate::Errno;
 use crate::datagram::Protocol;
 use crate::raw::RawOptions;

@@ -442,15 +442,15 @@ fn leave_peer(host: &mut Host, id: SocketId, resets: bool) {
         return;
     }
     endpoint.peer = None;
-    if let Ok(other) = end_mut(host, peer) {
-        if !other.is_closed {
-            other.no_read = true;
-            other.no_write = true;
-            if resets {
-                fail(host, peer, Errno::ECONNRESET);
-            }
-            host.wake(peer);
+    if let Ok(other) = end_mut(host, peer)
+        && !other.is_closed
+    {
+        other.no_read = true;
+        other.no_write = true;
+        if resets {
+            fail(host, peer, Errno::ECONNRESET);
         }
+        host.wake(peer);
     }
     drop_reference(host, peer);
 }

@@ -43,9 +43,6 @@ pub(super) fn send(host: &mut Host, id: SocketId, message: Outgoing<'_>) -> Resu
         return Err(Errno::EOPNOTSUPP);
     }
     let name = address.map(validate).transpose()?;
-    if name.is_none() && end(host, id)?.peer.is_none() {
-        return Err(Errno::ENOTCONN);
-    }
     autobind_if_credentials_pass(host, id)?;
     let length = source.len();
     let send_buffer = host.get(id)?.options.send_buffer as usize;

@@ -247,7 +247,7 @@ fn insert(
         edges: 0,
         is_queued: false,
         is_hidden,
-        endpoint: Endpoint::Unix(UnixEndpoint::new(kind, backlog)),
+        endpoint: Endpoint::Unix(Box::new(UnixEndpoint::new(kind, backlog))),
     })
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn queued(host: &Host, id: SocketId, what: Queued) -> Result<usize, E
 pub(crate) fn at_mark(host: &Host, id: SocketId) -> Result<bool, Errno> {
     let endpoint = end(host, id)?;
     if endpoint.kind != SocketType::Stream {
-        return Err(Errno::ENOTTY);
+        return Err(Errno::EOPNOTSUPP);
     }
     let Some(first) = endpoint.queue.front() else {
         return Ok(false);

@@ -34,7 +34,7 @@ fn name(text: &str) -> SocketAddress {
 }
 
 trait Calls {
-    fn new(&mut self, kind: SocketType) -> SocketId;
+    fn open(&mut self, kind: SocketType) -> SocketId;
     fn pair(&mut self, kind: SocketType) -> (SocketId, SocketId);
     fn bound(&mut self, kind: SocketType, text: &str) -> SocketId;
     fn listener(&mut self, text: &str, backlog: i32) -> SocketId;
@@ -59,7 +59,7 @@ trait Calls {
 }
 
 impl Calls for Host {
-    fn new(&mut self, kind: SocketType) -> SocketId {
+    fn open(&mut self, kind: SocketType) -> SocketId {
         self.socket(Domain::Unix, kind, 0, Credentials::ROOT)
             .unwrap()
     }
@@ -70,7 +70,7 @@ impl Calls for Host {
     }
 
     fn bound(&mut self, kind: SocketType, text: &str) -> SocketId {
-        let id = Calls::new(self, kind);
+        let id = self.open(kind);
         self.bind(id, &name(text), NOW).unwrap();
         id
     }
@@ -154,7 +154,7 @@ fn closing_everything_leaves_nothing() {
     let listener = host.listener("@all", 10);
     let mut ids = vec![listener];
     for _ in 0..5 {
-        let client = Calls::new(&mut host, SocketType::Stream);
+        let client = host.open(SocketType::Stream);
         host.connect(client, &name("@all"), NOW).unwrap();
         host.put(client, b"unread").unwrap();
         ids.push(client);
@@ -162,7 +162,7 @@ fn closing_everything_leaves_nothing() {
     ids.push(host.accept(listener, NOW).unwrap().socket);
     let hub = host.bound(SocketType::Datagram, "@hub");
     for _ in 0..5 {
-        let id = Calls::new(&mut host, SocketType::Datagram);
+        let id = host.open(SocketType::Datagram);
         host.connect(id, &name("@hub"), NOW).unwrap();
         host.put(id, b"unread").unwrap();
         ids.push(id);

@@ -93,7 +93,7 @@ fn a_pair_of_datagram_sockets_is_bounded_by_the_send_buffer() {
 fn a_datagram_queue_takes_one_more_than_its_limit() {
     let mut host = host();
     let receiver = host.bound(SocketType::Datagram, "@dg");
-    let sender = Calls::new(&mut host, SocketType::Datagram);
+    let sender = host.open(SocketType::Datagram);
     let sent = (0..100)
         .take_while(|_| host.put_to(sender, b"x", "@dg").is_ok())
         .count();
@@ -145,7 +145,7 @@ fn a_connected_datagram_socket_takes_from_its_peer_only() {
     let receiver = host.bound(SocketType::Datagram, "@dh");
     let other = host.bound(SocketType::Datagram, "@oo");
     host.connect(receiver, &name("@oo"), NOW).unwrap();
-    let stranger = Calls::new(&mut host, SocketType::Datagram);
+    let stranger = host.open(SocketType::Datagram);
     assert_eq!(host.connect(stranger, &name("@dh"), NOW), Err(Errno::EPERM));
     assert_eq!(host.put_to(stranger, b"x", "@dh"), Err(Errno::EPERM));
     host.shutdown(receiver, Shutdown::Read, NOW).unwrap();

@@ -34,7 +34,7 @@ fn a_new_socket_answers_as_linux_does() {
     ];
     for (kind, ready, send, receive, send_to, listen, accept) in answers {
         let mut host = host();
-        let id = Calls::new(&mut host, kind);
+        let id = host.open(kind);
         host.is(id, ready);
         assert_eq!(host.put(id, b"x"), Err(send));
         assert_eq!(host.take(id, 1), Err(receive));
@@ -77,9 +77,9 @@ fn abstract_names_belong_to_their_type() {
         host.connect(datagram, &name("@other"), NOW),
         Err(Errno::ECONNREFUSED)
     );
-    let again = Calls::new(&mut host, SocketType::Stream);
+    let again = host.open(SocketType::Stream);
     assert_eq!(host.bind(again, &name("@n"), NOW), Err(Errno::EADDRINUSE));
-    let client = Calls::new(&mut host, SocketType::SeqPacket);
+    let client = host.open(SocketType::SeqPacket);
     assert_eq!(
         host.connect(client, &name("@n"), NOW),
         Err(Errno::ECONNREFUSED)
@@ -90,7 +90,7 @@ fn abstract_names_belong_to_their_type() {
 fn a_path_outlives_its_socket_until_it_is_unlinked() {
     let mut host = host();
     let listener = host.listener("/run/s", 1);
-    let datagram = Calls::new(&mut host, SocketType::Datagram);
+    let datagram = host.open(SocketType::Datagram);
     assert_eq!(
         host.connect(datagram, &name("/run/s"), NOW),
         Err(Errno::EPROTOTYPE)
@@ -99,7 +99,7 @@ fn a_path_outlives_its_socket_until_it_is_unlinked() {
         host.connect(datagram, &name("/none"), NOW),
         Err(Errno::ENOENT)
     );
-    let client = Calls::new(&mut host, SocketType::Stream);
+    let client = host.open(SocketType::Stream);
     assert_eq!(
         host.bind(client, &name("/run/s"), NOW),
         Err(Errno::EADDRINUSE)
@@ -126,7 +126,7 @@ fn a_path_outlives_its_socket_until_it_is_unlinked() {
 #[test]
 fn autobind_finds_a_name_once() {
     let mut host = host();
-    let id = Calls::new(&mut host, SocketType::Stream);
+    let id = host.open(SocketType::Stream);
     let unnamed = SocketAddress::Unix(UnixAddress::Unnamed);
     host.bind(id, &unnamed, NOW).unwrap();
     let SocketAddress::Unix(UnixAddress::Abstract(given)) = host.local_address(id).unwrap() else {
@@ -141,7 +141,7 @@ fn autobind_finds_a_name_once() {
 #[test]
 fn addresses_that_are_none_are_refused() {
     let mut host = host();
-    let id = Calls::new(&mut host, SocketType::Datagram);
+    let id = host.open(SocketType::Datagram);
     let foreign = SocketAddress::new(core::net::Ipv4Addr::LOCALHOST.into(), 1);
     let long = SocketAddress::Unix(UnixAddress::Abstract(vec![b'x'; 108].into()));
     let longest = SocketAddress::Unix(UnixAddress::Abstract(vec![b'x'; 107].into()));
@@ -150,7 +150,7 @@ fn addresses_that_are_none_are_refused() {
     }
     host.bind(id, &longest, NOW).unwrap();
     assert_eq!(host.connect(id, &SocketAddress::Unspecified, NOW), Ok(()));
-    let stream = Calls::new(&mut host, SocketType::Stream);
+    let stream = host.open(SocketType::Stream);
     assert_eq!(
         host.connect(stream, &SocketAddress::Unspecified, NOW),
         Err(Errno::EINVAL)
@@ -161,9 +161,7 @@ fn addresses_that_are_none_are_refused() {
 fn a_backlog_of_zero_lets_one_wait() {
     let mut host = host();
     let listener = host.listener("@bk", 0);
-    let clients: Vec<_> = (0..3)
-        .map(|_| Calls::new(&mut host, SocketType::Stream))
-        .collect();
+    let clients: Vec<_> = (0..3).map(|_| host.open(SocketType::Stream)).collect();
     assert_eq!(host.connect(clients[0], &name("@bk"), NOW), Ok(()));
     host.is(clients[0], 0x4);
     assert_eq!(
@@ -207,9 +205,7 @@ fn a_backlog_of_zero_lets_one_wait() {
 fn an_accept_that_could_not_be_delivered_is_the_next_again() {
     let mut host = host();
     let listener = host.listener("@un", 5);
-    let clients: Vec<_> = (0..2)
-        .map(|_| Calls::new(&mut host, SocketType::Stream))
-        .collect();
+    let clients: Vec<_> = (0..2).map(|_| host.open(SocketType::Stream)).collect();
     for (index, client) in clients.iter().enumerate() {
         host.bind(*client, &name(["@c0", "@c1"][index]), NOW)
             .unwrap();
@@ -226,7 +222,7 @@ fn an_accept_that_could_not_be_delivered_is_the_next_again() {
 fn closing_a_listener_resets_who_was_not_accepted() {
     let mut host = host();
     let listener = host.listener("@cl", 5);
-    let client = Calls::new(&mut host, SocketType::Stream);
+    let client = host.open(SocketType::Stream);
     host.connect(client, &name("@cl"), NOW).unwrap();
     host.close(listener, NOW).unwrap();
     host.is(client, 0x201d);
@@ -241,11 +237,11 @@ fn closing_a_listener_resets_who_was_not_accepted() {
 fn a_listener_that_is_shut_down_refuses_but_gives_what_waits() {
     let mut host = host();
     let listener = host.listener("@ls", 5);
-    let client = Calls::new(&mut host, SocketType::Stream);
+    let client = host.open(SocketType::Stream);
     host.connect(client, &name("@ls"), NOW).unwrap();
     host.shutdown(listener, Shutdown::Read, NOW).unwrap();
     host.is(listener, 0x2001);
-    let late = Calls::new(&mut host, SocketType::Stream);
+    let late = host.open(SocketType::Stream);
     assert_eq!(
         host.connect(late, &name("@ls"), NOW),
         Err(Errno::ECONNREFUSED)

@@ -144,7 +144,7 @@ fn what_is_sent_before_the_accept_bears_credentials() {
     let mut host = host();
     let listener = host.listener("@pc", 1);
     host.get_mut(listener).unwrap().options.switches |= Switches::PASS_CREDENTIALS;
-    let client = Calls::new(&mut host, SocketType::Stream);
+    let client = host.open(SocketType::Stream);
     host.connect(client, &name("@pc"), NOW).unwrap();
     host.put(client, b"hi").unwrap();
     let server = host.accept(listener, NOW).unwrap().socket;
@@ -179,7 +179,7 @@ fn sockets_that_hold_only_each_other_are_found() {
 fn a_socket_in_the_queue_of_a_connection_to_accept_is_held_by_the_listener() {
     let mut host = host();
     let listener = host.listener("@gc", 1);
-    let client = Calls::new(&mut host, SocketType::Stream);
+    let client = host.open(SocketType::Stream);
     host.connect(client, &name("@gc"), NOW).unwrap();
     host.put_with(
         client,
