@@ -70,10 +70,6 @@ fn start(
     address: &SocketAddress,
     nonblocking: bool,
 ) -> Result<Outcome, Errno> {
-    let Some(conduit) = supervisor.conduits.get_mut(id) else {
-        return Err(Errno::EBADF);
-    };
-    let (socket, timeout) = (conduit.socket, conduit.send_timeout);
     if !matches!(address, SocketAddress::Unspecified) {
         match supervisor.join(id, file, address)? {
             Join::Done if nonblocking => {
@@ -86,6 +82,17 @@ fn start(
             Join::No => {}
         }
     }
+    if begin(supervisor, id, address)? {
+        return Ok(Outcome::Value(0));
+    }
+    conclude(supervisor, id, file, nonblocking)
+}
+
+/// Lets the host begin; answers whether that was all there is to do.
+fn begin(supervisor: &mut Supervisor, id: Id, address: &SocketAddress) -> Result<bool, Errno> {
+    let Some(socket) = supervisor.conduits.get(id).map(|conduit| conduit.socket) else {
+        return Err(Errno::EBADF);
+    };
     let begun = match supervisor.host.connect(socket, address, supervisor.now) {
         Err(Errno::EADDRNOTAVAIL) if supervisor.take_census() > 0 => {
             supervisor.host.connect(socket, address, supervisor.now)
@@ -94,10 +101,20 @@ fn start(
     };
     supervisor.settle();
     match begun {
-        Ok(()) if matches!(address, SocketAddress::Unspecified) => return Ok(Outcome::Value(0)),
-        Ok(()) | Err(Errno::EINPROGRESS) => {}
-        Err(errno) => return Err(errno),
+        Ok(()) => Ok(matches!(address, SocketAddress::Unspecified)),
+        Err(Errno::EINPROGRESS) => Ok(false),
+        Err(errno) => Err(errno),
     }
+}
+
+/// Gives the program's unconnected file the looks of what the host has come to.
+fn conclude(
+    supervisor: &mut Supervisor,
+    id: Id,
+    file: BorrowedFd<'_>,
+    nonblocking: bool,
+) -> Result<Outcome, Errno> {
+    let timeout = supervisor.conduits.get(id).and_then(|conduit| conduit.send_timeout);
     match supervisor.progress(id) {
         Progress::Established => {
             let end = supervisor.attach(file).map_err(|error| errno(&error))?;
@@ -151,11 +168,15 @@ fn again(
     address: &SocketAddress,
     nonblocking: bool,
 ) -> Result<Outcome, Errno> {
+    // The host knows what it still has to say of the last attempt.
+    if begin(supervisor, id, address)? {
+        return Ok(Outcome::Value(0));
+    }
     let file = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, nonblocking)
         .map_err(|error| errno(&error))?;
     sys::set_send_buffer(file.as_fd(), supervisor.send_buffer);
     replace(supervisor, call, id, &file)?;
-    start(supervisor, id, file.as_fd(), address, nonblocking)
+    conclude(supervisor, id, file.as_fd(), nonblocking)
 }
 
 fn replace(supervisor: &mut Supervisor, call: &Call, id: Id, file: &OwnedFd) -> Result<(), Errno> {
