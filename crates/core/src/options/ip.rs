@@ -15,6 +15,10 @@ const fn refused(name: i32, label: &'static str, why: &'static str) -> Entry {
     Entry::refused(L, name, label, IP, Errno::ENOPROTOOPT, why)
 }
 
+/// `IP_TTL`, `IP_FREEBIND`, `IP_TRANSPARENT`, `IP_MULTICAST_TTL`, `IP_MULTICAST_LOOP`, `IP_MULTICAST_ALL`: an empty value
+/// is not 0 for these.
+pub(super) const NEEDS_A_BYTE: [i32; 6] = [2, 15, 19, 33, 34, 49];
+
 const NO_MULTICAST: &str = "the host joins no multicast groups yet";
 const NO_SUCH_MESSAGE: &str = "this control message is not delivered";
 
@@ -31,9 +35,17 @@ pub(super) const TABLE: &[Entry] = &[
         L,
         3,
         "IP_HDRINCL",
-        Scope::RAW4,
-        Access::Switch(Switches::HEADER_INCLUDED),
-    ),
+        IP,
+        Access::Int(
+            |t| {
+                Ok(i32::from(
+                    t.socket()?.options.is_on(Switches::HEADER_INCLUDED),
+                ))
+            },
+            set_header_included,
+        ),
+    )
+    .typed(Value::Bool),
     Entry::new(
         L,
         4,
@@ -164,6 +176,19 @@ pub(super) fn class_of(t: &Target<'_>, value: i32, old: u8) -> u8 {
 fn set_tos(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     let class = class_of(t, value, t.socket()?.options.type_of_service);
     t.socket_mut()?.options.type_of_service = class;
+    Ok(())
+}
+
+/// Every socket can be asked, only a raw one told.
+fn set_header_included(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let socket = t.socket_mut()?;
+    if socket.kind != crate::SocketType::Raw {
+        return Err(Errno::ENOPROTOOPT);
+    }
+    socket
+        .options
+        .switches
+        .set(Switches::HEADER_INCLUDED, value != 0);
     Ok(())
 }
 

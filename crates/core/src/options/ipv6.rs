@@ -69,7 +69,7 @@ pub(super) const TABLE: &[Entry] = &[
         L,
         18,
         "IPV6_MULTICAST_HOPS",
-        Scope::DATAGRAM6,
+        V6,
         Access::Int(
             |t| Ok(t.socket()?.options.multicast_ttl.into()),
             set_multicast_hops,
@@ -196,6 +196,9 @@ fn set_hops(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
 }
 
 fn set_multicast_hops(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    if t.is_tcp() {
+        return Err(Errno::ENOPROTOOPT);
+    }
     let hops = match value {
         -1 => 1,
         value => u8::try_from(value).map_err(|_| Errno::EINVAL)?,

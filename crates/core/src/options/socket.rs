@@ -76,14 +76,14 @@ pub(super) const TABLE: &[Entry] = &[
     )
     .why("an interface has one queue"),
     Entry::new(L, 13, "SO_LINGER", ALL, Access::Bytes(linger, set_linger)).typed(Value::Linger),
-    Entry::recorded(
+    Entry::new(
         L,
         14,
         "SO_BSDCOMPAT",
         ALL,
-        (0, i32::MIN, i32::MAX),
-        "Linux ignores it, too",
-    ),
+        Access::Int(|_| Ok(0), |_, _| Ok(())),
+    )
+    .why("Linux ignores it, too"),
     Entry::new(
         L,
         15,

