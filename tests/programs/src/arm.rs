@@ -71,7 +71,7 @@ impl fmt::Display for Loopback {
 pub enum Arm {
     /// On the kernel's sockets, in a network namespace with the addresses of a run.
     Native,
-    /// Inside `sockeye run`. If root runs the suite, in a network namespace without any interface that is up: whatever
+    /// Inside `sockeye run`. If root runs the suite, in a network namespace whose loopback is down: whatever
     /// passes there can't have touched a socket of the kernel's network.
     Inside(Loopback),
     /// On the host's side, in a network namespace with a loopback of its own; the script starts `sockeye` itself.

@@ -9,7 +9,7 @@ for options in -tan -tln -uan -tuan -tn; do
 done
 kill $native
 ends_within 10 $native
-rm ready
+rm ready unix.sock
 "${run[@]}" --name looked -- $python "$fixtures/some_sockets.py" &
 pid=$!
 until_true 20 test -e ready
