@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
+use core::net::{IpAddr, SocketAddrV4, SocketAddrV6};
 
 /// A protocol family that the host serves, with Linux's `AF_` number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -161,16 +161,13 @@ pub(crate) fn unmapped(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The wildcard of the same family.
-pub(crate) fn wildcard_like(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    }
-}
-
 /// How a socket of `domain` sees an address: AF_INET6 sockets see IPv4 peers as mapped addresses.
-pub(crate) fn as_seen_by(domain: Domain, address: IpAddr, port: u16, scope_id: u32) -> SocketAddress {
+pub(crate) fn as_seen_by(
+    domain: Domain,
+    address: IpAddr,
+    port: u16,
+    scope_id: u32,
+) -> SocketAddress {
     match (domain, address) {
         (Domain::Inet6, IpAddr::V4(address)) => {
             SocketAddrV6::new(address.to_ipv6_mapped(), port, 0, 0).into()

@@ -175,8 +175,16 @@ impl Default for Sysctl {
             icmp_echo_ignore_all: false,
             icmp_msgs_per_sec: 1000,
             icmp_msgs_burst: 50,
-            tcp_rmem: MinDefaultMax { min: 4096, default: 131_072, max: 6 << 20 },
-            tcp_wmem: MinDefaultMax { min: 4096, default: 16_384, max: 4 << 20 },
+            tcp_rmem: MinDefaultMax {
+                min: 4096,
+                default: 131_072,
+                max: 6 << 20,
+            },
+            tcp_wmem: MinDefaultMax {
+                min: 4096,
+                default: 16_384,
+                max: 4 << 20,
+            },
             tcp_syn_retries: 6,
             tcp_synack_retries: 5,
             tcp_retries2: 15,

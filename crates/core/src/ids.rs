@@ -241,9 +241,9 @@ impl<T, K> Slab<T, K> {
     /// All values in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (Id<K>, &T)> {
         let slots = self.pages.iter().flat_map(|page| page.iter());
-        (0u32..)
-            .zip(slots)
-            .filter_map(|(index, slot)| Some((Id::new(index, slot.generation), slot.value.as_ref()?)))
+        (0u32..).zip(slots).filter_map(|(index, slot)| {
+            Some((Id::new(index, slot.generation), slot.value.as_ref()?))
+        })
     }
 
     fn slot_mut(&mut self, index: u32) -> Option<&mut Slot<T>> {

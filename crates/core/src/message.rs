@@ -64,7 +64,11 @@ pub struct Credentials {
 
 impl Credentials {
     /// Process 1 of user root.
-    pub const ROOT: Credentials = Credentials { pid: 1, uid: 0, gid: 0 };
+    pub const ROOT: Credentials = Credentials {
+        pid: 1,
+        uid: 0,
+        gid: 0,
+    };
 }
 
 /// An open file in flight (`SCM_RIGHTS`): opaque to the host, which only keeps, counts and hands it over.

@@ -25,7 +25,7 @@ const NONE: u32 = u32::MAX;
 
 /// The place of one timer in a [`TimerWheel`], owned by whoever it wakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TimerId(u32);
+pub(crate) struct TimerId(u32);
 
 #[derive(Debug, Clone, Copy)]
 struct Entry<T> {
@@ -46,11 +46,14 @@ struct List {
     tail: u32,
 }
 
-const EMPTY: List = List { head: NONE, tail: NONE };
+const EMPTY: List = List {
+    head: NONE,
+    tail: NONE,
+};
 
 /// Timers of many connections. `T` names the owner of a timer.
 #[derive(Debug)]
-pub struct TimerWheel<T> {
+pub(crate) struct TimerWheel<T> {
     entries: Vec<Entry<T>>,
     free: Vec<u32>,
     lists: Vec<List>,
@@ -67,7 +70,7 @@ const DUE: u32 = NONE - 1;
 
 impl<T: Copy> TimerWheel<T> {
     /// A wheel without timers, at time zero. It owns nothing until the first timer is set.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             entries: Vec::new(),
             free: Vec::new(),
@@ -79,7 +82,7 @@ impl<T: Copy> TimerWheel<T> {
     }
 
     /// Adds a timer that is not running.
-    pub fn add(&mut self, token: T) -> TimerId {
+    pub(crate) fn add(&mut self, token: T) -> TimerId {
         let entry = Entry {
             token,
             deadline: None,
@@ -99,14 +102,14 @@ impl<T: Copy> TimerWheel<T> {
     }
 
     /// Takes a timer away for good.
-    pub fn remove(&mut self, id: TimerId) {
+    pub(crate) fn remove(&mut self, id: TimerId) {
         self.unlink(id.0);
         self.entries[id.0 as usize].deadline = None;
         self.free.push(id.0);
     }
 
     /// Sets when the timer fires, or stops it. Cheap when nothing changes and when the deadline moves later.
-    pub fn set(&mut self, id: TimerId, deadline: Option<Instant>) {
+    pub(crate) fn set(&mut self, id: TimerId, deadline: Option<Instant>) {
         let entry = &mut self.entries[id.0 as usize];
         entry.deadline = deadline;
         let Some(deadline) = deadline else {
@@ -121,13 +124,8 @@ impl<T: Copy> TimerWheel<T> {
         self.link(id.0, tick);
     }
 
-    /// When the timer fires.
-    pub fn deadline(&self, id: TimerId) -> Option<Instant> {
-        self.entries[id.0 as usize].deadline
-    }
-
     /// The next timer that is due at `now`, stopped. Call until `None`.
-    pub fn expire(&mut self, now: Instant) -> Option<T> {
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<T> {
         let target = now.as_nanos() >> TICK_SHIFT;
         loop {
             while self.due.head != NONE {
@@ -155,11 +153,12 @@ impl<T: Copy> TimerWheel<T> {
 
     /// A time at which `expire` should be called next: the earliest deadline, or a little before it when that lies far
     /// away. `None` when no timer is linked.
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
         if self.due.head != NONE {
             return Some(Instant::from_nanos(self.current << TICK_SHIFT));
         }
-        self.earliest().map(|(tick, _)| Instant::from_nanos(tick << TICK_SHIFT))
+        self.earliest()
+            .map(|(tick, _)| Instant::from_nanos(tick << TICK_SHIFT))
     }
 
     /// The first occupied slot and the tick at which it begins. A lower level always comes before a higher one.
@@ -173,7 +172,10 @@ impl<T: Copy> TimerWheel<T> {
             // Entries of a level share all higher digits with `current` and have a greater digit at this level.
             let slot = bits.trailing_zeros();
             let base = (self.current >> shift) & !(SLOTS as u64 - 1);
-            return Some(((base | u64::from(slot)) << shift, level * SLOTS + slot as usize));
+            return Some((
+                (base | u64::from(slot)) << shift,
+                level * SLOTS + slot as usize,
+            ));
         }
         None
     }
@@ -223,7 +225,12 @@ impl<T: Copy> TimerWheel<T> {
     }
 
     fn unlink(&mut self, index: u32) {
-        let Entry { list, previous, next, .. } = self.entries[index as usize];
+        let Entry {
+            list,
+            previous,
+            next,
+            ..
+        } = self.entries[index as usize];
         if list == NONE {
             return;
         }

@@ -113,7 +113,7 @@ pub(crate) fn socket(
         is_write_shut: false,
         corked: None,
     };
-    let endpoint = Endpoint::Datagram(endpoint);
+    let endpoint = Endpoint::Datagram(Box::new(endpoint));
     let id = host.insert_socket(Socket::new(domain, kind, number, credentials, options, endpoint))?;
     if kind == SocketType::Raw {
         host.stack.raw.add(domain, number, id);

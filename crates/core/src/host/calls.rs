@@ -55,7 +55,12 @@ impl Host {
     }
 
     /// `bind(2)`.
-    pub fn bind(&mut self, id: SocketId, address: &SocketAddress, now: Instant) -> Result<(), Errno> {
+    pub fn bind(
+        &mut self,
+        id: SocketId,
+        address: &SocketAddress,
+        now: Instant,
+    ) -> Result<(), Errno> {
         let result = dispatch!(self, id, bind(address, now));
         self.finish_call(id, now);
         result
@@ -83,14 +88,24 @@ impl Host {
     }
 
     /// `connect(2)`: `EINPROGRESS` if it takes a round trip, `EALREADY` while it does.
-    pub fn connect(&mut self, id: SocketId, address: &SocketAddress, now: Instant) -> Result<(), Errno> {
+    pub fn connect(
+        &mut self,
+        id: SocketId,
+        address: &SocketAddress,
+        now: Instant,
+    ) -> Result<(), Errno> {
         let result = dispatch!(self, id, connect(address, now));
         self.finish_call(id, now);
         result
     }
 
     /// `sendmsg(2)`. Takes what there is room for; `EAGAIN` if there is none.
-    pub fn send_message(&mut self, id: SocketId, message: Outgoing<'_>, now: Instant) -> Result<usize, Errno> {
+    pub fn send_message(
+        &mut self,
+        id: SocketId,
+        message: Outgoing<'_>,
+        now: Instant,
+    ) -> Result<usize, Errno> {
         let result = dispatch!(self, id, send_message(message, now));
         self.finish_call(id, now);
         result
@@ -116,7 +131,12 @@ impl Host {
     }
 
     /// Receives at most `max` bytes without copying, from a stream. Empty at its end.
-    pub fn receive_payload(&mut self, id: SocketId, max: usize, now: Instant) -> Result<Payload, Errno> {
+    pub fn receive_payload(
+        &mut self,
+        id: SocketId,
+        max: usize,
+        now: Instant,
+    ) -> Result<Payload, Errno> {
         let result = dispatch!(self, id, receive_payload(max, now));
         self.finish_call(id, now);
         result

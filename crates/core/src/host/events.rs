@@ -7,7 +7,8 @@ use crate::{Readiness, SocketId, datagram, tcp, unix};
 impl Host {
     /// What `poll(2)` answers for the socket now: nothing for an id that is stale.
     pub fn readiness(&self, id: SocketId) -> Readiness {
-        self.get(id).map_or(Readiness::empty(), |_| self.compute_readiness(id))
+        self.get(id)
+            .map_or(Readiness::empty(), |_| self.compute_readiness(id))
     }
 
     /// How often something happened that wakes an edge-triggered poller.
@@ -86,9 +87,16 @@ impl Host {
     /// In debug builds of small hosts: what the embedder was told equals what the state says, or it is about to be told.
     pub(crate) fn check_readiness(&self) {
         if cfg!(debug_assertions) && self.sockets.len() <= 64 {
-            for (id, socket) in self.sockets.iter().filter(|(_, socket)| !socket.is_hidden && !socket.is_queued) {
+            for (id, socket) in self
+                .sockets
+                .iter()
+                .filter(|(_, socket)| !socket.is_hidden && !socket.is_queued)
+            {
                 let computed = self.compute_readiness(id);
-                debug_assert_eq!(socket.readiness, computed, "{id:?} changed without an event: {socket:?}");
+                debug_assert_eq!(
+                    socket.readiness, computed,
+                    "{id:?} changed without an event: {socket:?}"
+                );
             }
         }
     }

@@ -23,7 +23,9 @@ impl Host {
     pub fn advance(&mut self, now: Instant) {
         self.stack.now = now;
         for _ in 0..BATCH {
-            let Some(id) = self.stack.timers.expire(now) else { break };
+            let Some(id) = self.stack.timers.expire(now) else {
+                break;
+            };
             tcp::advance(self, id, now);
         }
         tcp::expire_time_wait(self, now);

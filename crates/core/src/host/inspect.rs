@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use super::Host;
 use crate::socket::Endpoint;
-use crate::{Counters, Credentials, Domain, SocketAddress, SocketId, SocketType, datagram, tcp, unix};
+use crate::{
+    Counters, Credentials, Domain, SocketAddress, SocketId, SocketType, datagram, tcp, unix,
+};
 
 /// One socket, as `ss` shows it.
 #[derive(Clone, Debug)]
@@ -72,7 +74,10 @@ impl Host {
         let sockets = self.sockets.iter().map(|(id, _)| self.summary(id));
         Snapshot {
             hostname: self.stack.config.hostname.clone(),
-            sockets: sockets.flatten().chain(tcp::time_wait_summaries(self)).collect(),
+            sockets: sockets
+                .flatten()
+                .chain(tcp::time_wait_summaries(self))
+                .collect(),
             counters: self.stack.counters.clone(),
         }
     }
@@ -106,7 +111,9 @@ impl Host {
             Endpoint::Tcp(endpoint) => tcp::summarize(self, socket, endpoint, &mut summary),
             Endpoint::Listener(listener) => listener.summarize(socket, &mut summary),
             Endpoint::Unix(endpoint) => unix::summarize(self, endpoint, &mut summary),
-            Endpoint::Datagram(endpoint) => datagram::summarize(socket.domain, endpoint, &mut summary),
+            Endpoint::Datagram(endpoint) => {
+                datagram::summarize(socket.domain, endpoint, &mut summary)
+            }
         }
         Some(summary)
     }

@@ -1,6 +1,6 @@
 //! Interfaces, addresses and routes of a host.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Host, Stack};
 use crate::config::{InterfaceConfig, Medium, OffloadCapabilities};
@@ -13,8 +13,13 @@ impl Host {
     ///
     pub fn add_interface(&mut self, config: InterfaceConfig) -> InterfaceId {
         let addresses = config.addresses.clone();
-        let id = self.stack.interfaces.insert_with(|_| Interface::new(config));
-        let Some(id) = id else { return InterfaceId::LOOPBACK };
+        let id = self
+            .stack
+            .interfaces
+            .insert_with(|_| Interface::new(config));
+        let Some(id) = id else {
+            return InterfaceId::LOOPBACK;
+        };
         for address in addresses {
             self.stack.local_addresses.insert(address.address(), id);
             self.stack.add_route(Route {
@@ -41,17 +46,24 @@ impl Host {
 
     /// The interface of this name: `SO_BINDTODEVICE`, `if_nametoindex`.
     pub fn interface_by_name(&self, name: &str) -> Option<InterfaceId> {
-        self.interfaces().find(|(_, known)| *known == name).map(|(id, _)| id)
+        self.interfaces()
+            .find(|(_, known)| *known == name)
+            .map(|(id, _)| id)
     }
 
     /// All interfaces with their names.
     pub fn interfaces(&self) -> impl Iterator<Item = (InterfaceId, &str)> {
-        self.stack.interfaces.iter().map(|(id, interface)| (id, interface.name.as_str()))
+        self.stack
+            .interfaces
+            .iter()
+            .map(|(id, interface)| (id, interface.name.as_str()))
     }
 
     /// An interface's addresses.
     pub fn interface_addresses(&self, id: InterfaceId) -> &[IpCidr] {
-        self.stack.interface(id).map_or(&[], |interface| &interface.addresses)
+        self.stack
+            .interface(id)
+            .map_or(&[], |interface| &interface.addresses)
     }
 
     pub(super) fn add_loopback(&mut self) {
@@ -64,7 +76,10 @@ impl Host {
             mtu: LOOPBACK_MTU,
             addresses: own.into_iter().flatten().collect(),
             medium: Medium::Ip,
-            offload: OffloadCapabilities { checksum: true, segmentation: usize::MAX },
+            offload: OffloadCapabilities {
+                checksum: true,
+                segmentation: usize::MAX,
+            },
         });
         debug_assert_eq!(id, InterfaceId::LOOPBACK);
     }
@@ -78,15 +93,10 @@ impl Stack {
 
     /// The interface with this `ifindex`.
     pub(crate) fn interface_by_index(&self, ifindex: u32) -> Option<InterfaceId> {
-        self.interfaces.iter().map(|(id, _)| id).find(|id| id.ifindex() == ifindex)
-    }
-
-    /// The interface that has this address.
-    pub(crate) fn interface_of(&self, address: IpAddr) -> Option<InterfaceId> {
-        if address.is_loopback() {
-            return Some(InterfaceId::LOOPBACK);
-        }
-        self.local_addresses.get(&address).copied()
+        self.interfaces
+            .iter()
+            .map(|(id, _)| id)
+            .find(|id| id.ifindex() == ifindex)
     }
 
     fn add_route(&mut self, route: Route) {

@@ -5,7 +5,10 @@ mod events;
 mod inputs;
 mod inspect;
 mod interfaces;
+mod origin;
 mod outputs;
+#[cfg(test)]
+mod tests;
 
 use alloc::collections::VecDeque;
 use core::net::IpAddr;
@@ -135,7 +138,10 @@ impl Host {
             rng,
             config,
         };
-        let mut host = Self { sockets: Slab::new(), stack };
+        let mut host = Self {
+            sockets: Slab::new(),
+            stack,
+        };
         host.add_loopback();
         if !addresses.is_empty() {
             host.add_interface(InterfaceConfig {

@@ -14,7 +14,9 @@ impl Host {
 
     /// Whether packets wait for `transmit`.
     pub fn has_output(&self, interface: InterfaceId) -> bool {
-        self.stack.interface(interface).is_some_and(|interface| interface.has_output())
+        self.stack
+            .interface(interface)
+            .is_some_and(|interface| interface.has_output())
     }
 
     /// When to call `advance`: the earliest timer, or a little before it; the time of the last call if that one left

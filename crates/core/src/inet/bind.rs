@@ -47,14 +47,23 @@ pub(crate) fn named(domain: Domain, address: &SocketAddress) -> Result<Named, Er
 }
 
 /// The peer that `connect` or `sendto` names. The unspecified address means this host.
-pub(crate) fn destination(owner: &Owner<'_>, names: &Names, address: &SocketAddress) -> Result<Named, Errno> {
+pub(crate) fn destination(
+    owner: &Owner<'_>,
+    names: &Names,
+    address: &SocketAddress,
+) -> Result<Named, Errno> {
     let mut named = match (owner.domain, address) {
         // Datagram sockets of AF_INET6 take a sockaddr_in as the mapped address.
         (Domain::Inet6, SocketAddress::V4(address)) if !owner.is_stream => {
             if owner.options.is_on(Switches::V6_ONLY) {
                 return Err(Errno::EAFNOSUPPORT);
             }
-            Named { address: (*address.ip()).into(), port: address.port(), scope_id: 0, is_mapped: true }
+            Named {
+                address: (*address.ip()).into(),
+                port: address.port(),
+                scope_id: 0,
+                is_mapped: true,
+            }
         }
         _ => named(owner.domain, address)?,
     };
@@ -63,7 +72,8 @@ pub(crate) fn destination(owner: &Owner<'_>, names: &Names, address: &SocketAddr
     }
     if named.address.is_unspecified() {
         // A socket that is bound to an IPv4 address speaks IPv4, even to `::`.
-        let speaks_v4 = named.address.is_ipv4() || (names.local.is_ipv4() && names.is_address_bound);
+        let speaks_v4 =
+            named.address.is_ipv4() || (names.local.is_ipv4() && names.is_address_bound);
         named.address = if speaks_v4 {
             Ipv4Addr::LOCALHOST.into()
         } else {
@@ -147,7 +157,12 @@ pub(crate) fn bind(
 }
 
 /// Gives a socket that has none a port of the host's choice, at the address it has or at all of them.
-pub(crate) fn autobind(stack: &mut Stack, owner: &Owner<'_>, names: &mut Names, space: PortSpace) -> Result<(), Errno> {
+pub(crate) fn autobind(
+    stack: &mut Stack,
+    owner: &Owner<'_>,
+    names: &mut Names,
+    space: PortSpace,
+) -> Result<(), Errno> {
     if names.local_port != 0 {
         return Ok(());
     }
@@ -177,7 +192,13 @@ pub(crate) fn forget_peer(stack: &mut Stack, domain: Domain, names: &mut Names) 
 }
 
 /// The claim that a socket makes on a port.
-pub(crate) fn binding_of(owner: &Owner<'_>, space: PortSpace, address: IpAddr, port: u16, holder: Holder) -> Binding {
+pub(crate) fn binding_of(
+    owner: &Owner<'_>,
+    space: PortSpace,
+    address: IpAddr,
+    port: u16,
+    holder: Holder,
+) -> Binding {
     Binding {
         space,
         port,
@@ -207,9 +228,17 @@ fn claim(
         // A port that the host chooses is nobody else's, whatever SO_REUSEADDR says (`inet_csk_find_open_port`).
         let range = stack.port_range(space);
         let offset = stack.rng.next_u32();
-        let alone = Binding { reuse_address: false, reuse_port: false, ..binding };
-        let free = ephemeral_ports(range, offset, false)
-            .find(|port| !stack.ports.conflicts(&Binding { port: *port, ..alone }));
+        let alone = Binding {
+            reuse_address: false,
+            reuse_port: false,
+            ..binding
+        };
+        let free = ephemeral_ports(range, offset, false).find(|port| {
+            !stack.ports.conflicts(&Binding {
+                port: *port,
+                ..alone
+            })
+        });
         binding.port = free.ok_or(Errno::EADDRINUSE)?;
     }
     stack.ports.insert(binding);
@@ -240,6 +269,10 @@ impl Stack {
     /// `ip_local_port_range`; identifiers of echo sockets are all numbers but 0.
     pub(crate) fn port_range(&self, space: PortSpace) -> core::ops::RangeInclusive<u16> {
         let (low, high) = self.config.sysctl.ip_local_port_range;
-        if takes_ports(space) { low.max(1)..=high } else { 1..=u16::MAX }
+        if takes_ports(space) {
+            low.max(1)..=high
+        } else {
+            1..=u16::MAX
+        }
     }
 }

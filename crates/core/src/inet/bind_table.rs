@@ -18,7 +18,7 @@ use crate::ids::InterfaceId;
 
 /// Ports of different protocols do not conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PortSpace {
+pub(crate) enum PortSpace {
     /// TCP ports.
     Tcp,
     /// UDP ports.
@@ -31,7 +31,7 @@ pub enum PortSpace {
 
 /// The local address of a binding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BindAddress {
+pub(crate) enum BindAddress {
     /// An IPv4 address, `0.0.0.0` or the IPv4 address of a mapped one.
     V4(Ipv4Addr),
     /// An IPv6 address or `::`.
@@ -45,7 +45,7 @@ pub enum BindAddress {
 
 impl BindAddress {
     /// The binding to `address` of a socket with the given `IPV6_V6ONLY`.
-    pub fn new(address: IpAddr, only: bool) -> Self {
+    pub(crate) fn new(address: IpAddr, only: bool) -> Self {
         match address {
             IpAddr::V4(address) => Self::V4(address),
             IpAddr::V6(address) => match address.to_ipv4_mapped() {
@@ -61,16 +61,15 @@ impl BindAddress {
             (Self::V6 { address: a, .. }, Self::V6 { address: b, .. }) => {
                 a == b || a.is_unspecified() || b.is_unspecified()
             }
-            (Self::V4(_), Self::V6 { address, only }) | (Self::V6 { address, only }, Self::V4(_)) => {
-                address.is_unspecified() && !only
-            }
+            (Self::V4(_), Self::V6 { address, only })
+            | (Self::V6 { address, only }, Self::V4(_)) => address.is_unspecified() && !only,
         }
     }
 }
 
 /// What a holder of a port is doing; it decides what `SO_REUSEADDR` means to others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Holder {
+pub(crate) enum Holder {
     /// Bound by `bind`, listening or not yet connected or connected.
     Bound,
     /// In LISTEN.
@@ -83,7 +82,7 @@ pub enum Holder {
 
 /// One claim on a port, kept by the socket that holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Binding {
+pub(crate) struct Binding {
     /// The protocol.
     pub space: PortSpace,
     /// The local port.
@@ -112,7 +111,8 @@ impl Binding {
         if !same_device || !self.address.overlaps(other.address) {
             return false;
         }
-        let reuses_address = self.reuse_address && other.reuse_address && other.holder != Holder::Listening;
+        let reuses_address =
+            self.reuse_address && other.reuse_address && other.holder != Holder::Listening;
         let reuses_port = self.reuse_port
             && other.reuse_port
             && (other.holder == Holder::TimeWait || self.uid == other.uid);
@@ -131,41 +131,51 @@ type Kinds = SmallVec<[Kind; 1]>;
 
 /// All claims on ports of a host. `S` is the host's keyed hash.
 #[derive(Debug)]
-pub struct BindTable<S> {
+pub(crate) struct BindTable<S> {
     ports: HashMap<(PortSpace, u16), Kinds, S>,
 }
 
 impl<S: BuildHasher> BindTable<S> {
     /// A table in which every port is free.
-    pub fn new(hasher: S) -> Self {
-        Self { ports: HashMap::with_hasher(hasher) }
+    pub(crate) fn new(hasher: S) -> Self {
+        Self {
+            ports: HashMap::with_hasher(hasher),
+        }
     }
 
     /// Whether `binding` conflicts with the claims of other sockets: `EADDRINUSE`.
-    pub fn conflicts(&self, binding: &Binding) -> bool {
-        self.kinds(binding).iter().any(|kind| binding.conflicts_with(&kind.binding))
+    pub(crate) fn conflicts(&self, binding: &Binding) -> bool {
+        self.kinds(binding)
+            .iter()
+            .any(|kind| binding.conflicts_with(&kind.binding))
     }
 
     /// Whether `new` would conflict if the claim `own`, which the same socket holds, were not there.
-    pub fn conflicts_without(&self, own: &Binding, new: &Binding) -> bool {
+    pub(crate) fn conflicts_without(&self, own: &Binding, new: &Binding) -> bool {
         self.kinds(new).iter().any(|kind| {
-            let others = if kind.binding == *own { kind.count - 1 } else { kind.count };
+            let others = if kind.binding == *own {
+                kind.count - 1
+            } else {
+                kind.count
+            };
             others > 0 && new.conflicts_with(&kind.binding)
         })
     }
 
     /// Whether `connect` may give the port of `binding` to one more connection: nobody has bound it on purpose. Its
     /// addresses must still be unique.
-    pub fn is_free_for_connect(&self, binding: &Binding) -> bool {
-        self.kinds(binding).iter().all(|kind| match kind.binding.holder {
-            Holder::Connected | Holder::TimeWait => true,
-            Holder::Bound | Holder::Listening => false,
-        })
+    pub(crate) fn is_free_for_connect(&self, binding: &Binding) -> bool {
+        self.kinds(binding)
+            .iter()
+            .all(|kind| match kind.binding.holder {
+                Holder::Connected | Holder::TimeWait => true,
+                Holder::Bound | Holder::Listening => false,
+            })
     }
 
     /// Adds a claim. Whether it may stand is the caller's question to `conflicts`: accepted connections take their
     /// listener's port without asking.
-    pub fn insert(&mut self, binding: Binding) {
+    pub(crate) fn insert(&mut self, binding: Binding) {
         let kinds = self.ports.entry((binding.space, binding.port)).or_default();
         match kinds.iter_mut().find(|kind| kind.binding == binding) {
             Some(kind) => kind.count += 1,
@@ -174,7 +184,7 @@ impl<S: BuildHasher> BindTable<S> {
     }
 
     /// Takes a claim away.
-    pub fn remove(&mut self, binding: &Binding) {
+    pub(crate) fn remove(&mut self, binding: &Binding) {
         let key = (binding.space, binding.port);
         let Some(kinds) = self.ports.get_mut(&key) else {
             debug_assert!(false, "{binding:?} was never inserted");
@@ -192,7 +202,7 @@ impl<S: BuildHasher> BindTable<S> {
     }
 
     /// Changes a claim in place: an option was set, the socket began to listen or went into TIME-WAIT.
-    pub fn replace(&mut self, binding: &mut Binding, new: Binding) {
+    pub(crate) fn replace(&mut self, binding: &mut Binding, new: Binding) {
         if *binding != new {
             self.remove(binding);
             self.insert(new);
@@ -200,18 +210,16 @@ impl<S: BuildHasher> BindTable<S> {
         }
     }
 
-    /// How many ports have a holder.
-    pub fn len(&self) -> usize {
-        self.ports.len()
-    }
-
     /// Whether no port has a holder.
-    pub fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.ports.is_empty()
     }
 
     fn kinds(&self, binding: &Binding) -> &[Kind] {
-        self.ports.get(&(binding.space, binding.port)).map_or(&[], |kinds| kinds.as_slice())
+        self.ports
+            .get(&(binding.space, binding.port))
+            .map_or(&[], |kinds| kinds.as_slice())
     }
 }
 
@@ -219,7 +227,11 @@ impl<S: BuildHasher> BindTable<S> {
 ///
 /// As Linux does, `bind` to port 0 and `connect` begin with ports of different parity, so that they do not eat up each
 /// other's: `connect` those with the parity of the range's first port, `bind` the others.
-pub fn ephemeral_ports(range: RangeInclusive<u16>, offset: u32, for_connect: bool) -> impl Iterator<Item = u16> {
+pub(crate) fn ephemeral_ports(
+    range: RangeInclusive<u16>,
+    offset: u32,
+    for_connect: bool,
+) -> impl Iterator<Item = u16> {
     let (low, high) = (u32::from(*range.start()), u32::from(*range.end()));
     let pairs = (high + 1).saturating_sub(low).div_ceil(2);
     let first = u32::from(!for_connect);

@@ -62,7 +62,14 @@ impl FourTuple {
 
 impl Hash for FourTuple {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.space, self.local, self.local_port, self.remote, self.remote_port).hash(state);
+        (
+            self.space,
+            self.local,
+            self.local_port,
+            self.remote,
+            self.remote_port,
+        )
+            .hash(state);
     }
 }
 
@@ -82,13 +89,18 @@ pub(crate) struct Connections {
 
 impl Connections {
     pub(crate) fn new(keyed: Keyed) -> Self {
-        Self { keyed, table: HashTable::new() }
+        Self {
+            keyed,
+            table: HashTable::new(),
+        }
     }
 
     /// The socket under this tuple, unless two tuples share all 64 bits of their hash: the caller compares the names.
     pub(crate) fn find(&self, tuple: &FourTuple) -> Option<SocketId> {
         let hash = tuple.hash_with(self.keyed);
-        self.table.find(hash, |(other, _)| *other == hash).map(|(_, id)| *id)
+        self.table
+            .find(hash, |(other, _)| *other == hash)
+            .map(|(_, id)| *id)
     }
 
     /// Adds a connection. False, and nothing happens, if there is one of these names.
@@ -97,7 +109,8 @@ impl Connections {
         if self.table.find(hash, |(other, _)| *other == hash).is_some() {
             return false;
         }
-        self.table.insert_unique(hash, (hash, id), |(hash, _)| *hash);
+        self.table
+            .insert_unique(hash, (hash, id), |(hash, _)| *hash);
         true
     }
 
@@ -144,17 +157,37 @@ pub(crate) struct Receivers {
 
 impl Receivers {
     pub(crate) fn new(keyed: Keyed) -> Self {
-        Self { keyed, table: HashMap::with_hasher(keyed) }
+        Self {
+            keyed,
+            table: HashMap::with_hasher(keyed),
+        }
     }
 
     /// Adds a receiver at `address` (unspecified: all addresses of its family, and of IPv4 if not `v6_only`).
-    pub(crate) fn insert(&mut self, space: PortSpace, address: IpAddr, port: u16, receiver: Receiver) {
-        self.table.entry(Place { space, address, port }).or_default().push(receiver);
+    pub(crate) fn insert(
+        &mut self,
+        space: PortSpace,
+        address: IpAddr,
+        port: u16,
+        receiver: Receiver,
+    ) {
+        self.table
+            .entry(Place {
+                space,
+                address,
+                port,
+            })
+            .or_default()
+            .push(receiver);
     }
 
     /// Takes a receiver away.
     pub(crate) fn remove(&mut self, space: PortSpace, address: IpAddr, port: u16, id: SocketId) {
-        let place = Place { space, address, port };
+        let place = Place {
+            space,
+            address,
+            port,
+        };
         if let Some(receivers) = self.table.get_mut(&place) {
             receivers.retain(|receiver| receiver.id != id);
             if receivers.is_empty() {
@@ -171,8 +204,14 @@ impl Receivers {
     /// All sockets that get a copy of a multicast or broadcast packet.
     pub(crate) fn all(&self, tuple: &FourTuple, interface: InterfaceId) -> SmallVec<[SocketId; 4]> {
         let all = places(tuple).flat_map(|(place, is_dual)| {
-            let receivers = self.table.get(&place).map_or(&[][..], |receivers| receivers.as_slice());
-            receivers.iter().filter(move |receiver| fits(receiver, is_dual, interface)).map(|receiver| receiver.id)
+            let receivers = self
+                .table
+                .get(&place)
+                .map_or(&[][..], |receivers| receivers.as_slice());
+            receivers
+                .iter()
+                .filter(move |receiver| fits(receiver, is_dual, interface))
+                .map(|receiver| receiver.id)
         });
         all.collect()
     }
@@ -188,21 +227,30 @@ impl Receivers {
         if let [receiver] = receivers.as_slice() {
             return fits(receiver, is_dual, interface).then_some(receiver.id);
         }
-        let fitting = || receivers.iter().filter(|receiver| fits(receiver, is_dual, interface));
+        let fitting = || {
+            receivers
+                .iter()
+                .filter(|receiver| fits(receiver, is_dual, interface))
+        };
         // A socket that is bound to the device goes before those that are not; among equals the newest.
-        let best = fitting().rev().max_by_key(|receiver| receiver.device.is_some())?;
-        let newest = fitting().rev().find(|receiver| receiver.device.is_some() == best.device.is_some())?;
+        let best = fitting()
+            .rev()
+            .max_by_key(|receiver| receiver.device.is_some())?;
+        let newest = fitting()
+            .rev()
+            .find(|receiver| receiver.device.is_some() == best.device.is_some())?;
         if !newest.reuse_port {
             return Some(newest.id);
         }
-        let group = || {
-            fitting().filter(|receiver| receiver.reuse_port && receiver.device == newest.device)
-        };
+        let group =
+            || fitting().filter(|receiver| receiver.reuse_port && receiver.device == newest.device);
         let count = u64::try_from(group().count()).unwrap_or(1).max(1);
         let hash = tuple.hash_with(self.keyed);
         // The upper half of the hash scaled to the group: Linux's reciprocal_scale.
         let index = ((hash >> 32) * count) >> 32;
-        group().nth(usize::try_from(index).unwrap_or(0)).map(|receiver| receiver.id)
+        group()
+            .nth(usize::try_from(index).unwrap_or(0))
+            .map(|receiver| receiver.id)
     }
 }
 
@@ -212,14 +260,28 @@ fn fits(receiver: &Receiver, is_dual: bool, interface: InterfaceId) -> bool {
 
 /// Where receivers of a packet may be, most specific first; true marks the place of dual-stack sockets.
 fn places(tuple: &FourTuple) -> impl Iterator<Item = (Place, bool)> + use<> {
-    let FourTuple { space, local, local_port: port, .. } = *tuple;
+    let FourTuple {
+        space,
+        local,
+        local_port: port,
+        ..
+    } = *tuple;
     let any_v6 = (IpAddr::V6(Ipv6Addr::UNSPECIFIED), local.is_ipv4());
     let any_v4 = (IpAddr::V4(Ipv4Addr::UNSPECIFIED), false);
     let any_v4 = local.is_ipv4().then_some(any_v4);
     [Some((local, false)), any_v4, Some(any_v6)]
         .into_iter()
         .flatten()
-        .map(move |(address, is_dual)| (Place { space, address, port }, is_dual))
+        .map(move |(address, is_dual)| {
+            (
+                Place {
+                    space,
+                    address,
+                    port,
+                },
+                is_dual,
+            )
+        })
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ pub(crate) struct Keyed {
 
 impl Keyed {
     pub(crate) fn new(first: u64, second: u64) -> Self {
-        Self { key: (first, second) }
+        Self {
+            key: (first, second),
+        }
     }
 
     /// The hash of some bytes.

@@ -52,7 +52,11 @@ impl Names {
 
     /// `getsockname` of a socket of this domain.
     pub(crate) fn local_as_seen_by(&self, domain: Domain) -> SocketAddress {
-        let address = if self.local.is_unspecified() { any_address(domain) } else { self.local };
+        let address = if self.local.is_unspecified() {
+            any_address(domain)
+        } else {
+            self.local
+        };
         as_seen_by(domain, address, self.local_port, self.scope_id)
     }
 

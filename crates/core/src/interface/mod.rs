@@ -78,8 +78,13 @@ impl Interface {
         match destination {
             // IPv4 takes the address whose network holds the destination, else the first (`inet_select_addr`).
             IpAddr::V4(_) => {
-                let on_link = self.addresses.iter().find(|cidr| cidr.contains(destination));
-                on_link.map(IpCidr::address).or_else(|| fitting.clone().next())
+                let on_link = self
+                    .addresses
+                    .iter()
+                    .find(|cidr| cidr.contains(destination));
+                on_link
+                    .map(IpCidr::address)
+                    .or_else(|| fitting.clone().next())
             }
             IpAddr::V6(to) => {
                 let score = |source: &IpAddr| match source {

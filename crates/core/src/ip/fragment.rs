@@ -11,7 +11,7 @@ use sockeye_wire::{Frame, Headers, IpProtocol, IpView, Payload};
 
 /// The fragments of `frame`, none longer than `mtu`. `identification` is what IPv6 fragments share; IPv4 uses the one
 /// in the header. Empty if the packet is not IP or `mtu` leaves no room for eight bytes of data.
-pub fn fragment(mut frame: Frame, mtu: usize, identification: u32) -> Vec<Frame> {
+pub(crate) fn fragment(mut frame: Frame, mtu: usize, identification: u32) -> Vec<Frame> {
     frame.complete_checksum();
     match frame.ip() {
         Ok(IpView::V4(view)) => fragment_v4(&frame, view, mtu),
@@ -30,21 +30,31 @@ fn fragment_v4(frame: &Frame, view: Ipv4View<'_>, mtu: usize) -> Vec<Frame> {
         .filter(|option| option.copied())
         .flat_map(|option| {
             let length = u8::try_from(option.data.len() + 2).unwrap_or(2);
-            [option.kind, length].into_iter().chain(option.data.iter().copied())
+            [option.kind, length]
+                .into_iter()
+                .chain(option.data.iter().copied())
         })
         .collect();
     // A fragment that is cut again keeps its place in the datagram, and its claim that more follow.
     let base = first.fragment_offset;
     let cut = Cut::new(frame.ip_payload(first.header_len()), mtu);
-    cut.pieces(first.header_len(), later.header_len(), |offset, more, piece| {
-        let mut header = if offset == 0 { first.clone() } else { later.clone() };
-        header.fragment_offset = base + offset;
-        header.more_fragments = more || first.more_fragments;
-        header.payload_length = piece.len();
-        let mut headers = Headers::new();
-        header.emit(&mut headers);
-        Frame::new(headers, piece)
-    })
+    cut.pieces(
+        first.header_len(),
+        later.header_len(),
+        |offset, more, piece| {
+            let mut header = if offset == 0 {
+                first.clone()
+            } else {
+                later.clone()
+            };
+            header.fragment_offset = base + offset;
+            header.more_fragments = more || first.more_fragments;
+            header.payload_length = piece.len();
+            let mut headers = Headers::new();
+            header.emit(&mut headers);
+            Frame::new(headers, piece)
+        },
+    )
 }
 
 fn fragment_v6(frame: &Frame, mtu: usize, identification: u32) -> Vec<Frame> {
@@ -59,7 +69,13 @@ fn fragment_v6(frame: &Frame, mtu: usize, identification: u32) -> Vec<Frame> {
         headers[next_header_at] = IpProtocol::FRAGMENT.0;
         let payload_length = head - ipv6::HEADER_LEN + piece.len();
         headers[4..6].copy_from_slice(&u16::try_from(payload_length).unwrap_or(0).to_be_bytes());
-        FragmentHeader { next_header, offset, more_fragments, identification }.emit(&mut headers);
+        FragmentHeader {
+            next_header,
+            offset,
+            more_fragments,
+            identification,
+        }
+        .emit(&mut headers);
         Frame::new(headers, piece)
     })
 }
@@ -102,7 +118,11 @@ impl Cut {
         let mut fragments = Vec::new();
         let mut offset = 0;
         loop {
-            let header = if offset == 0 { first_header } else { later_header };
+            let header = if offset == 0 {
+                first_header
+            } else {
+                later_header
+            };
             let room = self.mtu.saturating_sub(header);
             if self.payload.len() <= room {
                 fragments.push(build(offset, false, self.payload));

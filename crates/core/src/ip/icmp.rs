@@ -26,7 +26,10 @@ pub(crate) struct RateLimit {
 
 impl RateLimit {
     pub(crate) fn new(burst: u32) -> Self {
-        Self { tokens: burst.into(), refilled: Instant::ZERO }
+        Self {
+            tokens: burst.into(),
+            refilled: Instant::ZERO,
+        }
     }
 
     /// Whether one more message may go.
@@ -82,13 +85,22 @@ impl Problem {
 
 impl Stack {
     /// Tells the sender of `offending` what is wrong, if that is allowed (RFC 1122 3.2.2, RFC 4443 2.4 (e)).
-    pub(crate) fn report_problem(&mut self, interface: InterfaceId, offending: &Frame, problem: Problem, now: Instant) {
+    pub(crate) fn report_problem(
+        &mut self,
+        interface: InterfaceId,
+        offending: &Frame,
+        problem: Problem,
+        now: Instant,
+    ) {
         let Ok(ip) = offending.ip() else { return };
         let (source, destination) = (ip.source(), ip.destination());
         let is_to_many = destination.is_multicast()
             || matches!(destination, IpAddr::V4(address) if address.is_broadcast());
         // RFC 4443 2.4 (e.3): a "packet too big" and an unknown option may answer multicast; the latter is all we send.
-        let may_answer_many = matches!(problem, Problem::V6(Icmpv6Error::ParameterProblem { code: 2, .. }));
+        let may_answer_many = matches!(
+            problem,
+            Problem::V6(Icmpv6Error::ParameterProblem { code: 2, .. })
+        );
         if source.is_unspecified() || source.is_multicast() || (is_to_many && !may_answer_many) {
             return;
         }
@@ -107,7 +119,9 @@ impl Stack {
             return;
         }
         let own = (!is_to_many).then_some(destination);
-        let Ok(path) = self.route(source, own, None) else { return };
+        let Ok(path) = self.route(source, own, None) else {
+            return;
+        };
         let error = match (path.source, source) {
             (IpAddr::V4(_), IpAddr::V4(_)) => {
                 let Some(error) = problem.v4() else { return };
@@ -129,8 +143,17 @@ impl Stack {
     }
 
     /// Sends an ICMP message, checksum in place, of the family of `destination`.
-    fn send_icmp(&mut self, source: IpAddr, destination: IpAddr, message: Frame, traffic_class: u8, flow_label: u32) {
-        let Ok(path) = self.route(destination, Some(source), None) else { return };
+    fn send_icmp(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        message: Frame,
+        traffic_class: u8,
+        flow_label: u32,
+    ) {
+        let Ok(path) = self.route(destination, Some(source), None) else {
+            return;
+        };
         let is_v4 = destination.is_ipv4();
         if is_v4 {
             self.counters.icmp_out_msgs += 1;
@@ -140,8 +163,16 @@ impl Stack {
         let meta = IpMeta {
             source,
             destination,
-            protocol: if is_v4 { IpProtocol::ICMPV4 } else { IpProtocol::ICMPV6 },
-            hop_limit: if is_v4 { self.config.sysctl.ip_default_ttl } else { self.config.sysctl.ipv6_hop_limit },
+            protocol: if is_v4 {
+                IpProtocol::ICMPV4
+            } else {
+                IpProtocol::ICMPV6
+            },
+            hop_limit: if is_v4 {
+                self.config.sysctl.ip_default_ttl
+            } else {
+                self.config.sysctl.ipv6_hop_limit
+            },
             traffic_class,
             flow_label,
             fragmentation: Fragmentation::Allowed,
@@ -149,7 +180,11 @@ impl Stack {
         let mut headers = self.ip_header(&meta, &path, message.len());
         headers.extend_from_slice(&message.headers);
         // The route stands, so only a packet too long even in pieces fails; there is nobody to tell.
-        let _ = self.output(Frame::new(headers, message.payload), &path, Fragmentation::Allowed);
+        let _ = self.output(
+            Frame::new(headers, message.payload),
+            &path,
+            Fragmentation::Allowed,
+        );
     }
 }
 
@@ -161,7 +196,10 @@ pub(crate) fn receive_v4(host: &mut Host, inbound: Inbound, now: Instant) {
         return;
     };
     match view.header() {
-        Icmpv4Header::EchoRequest { identifier, sequence } => {
+        Icmpv4Header::EchoRequest {
+            identifier,
+            sequence,
+        } => {
             host.stack.counters.icmp_in_echos += 1;
             // Linux answers no broadcast (icmp_echo_ignore_broadcasts).
             if host.stack.config.sysctl.icmp_echo_ignore_all || inbound.is_multicast() {
@@ -169,9 +207,21 @@ pub(crate) fn receive_v4(host: &mut Host, inbound: Inbound, now: Instant) {
             }
             host.stack.counters.icmp_out_echo_reps += 1;
             let mut reply = Frame::new(Default::default(), inbound.frame.payload);
-            let header = Icmpv4Header::EchoReply { identifier, sequence };
-            header.emit(&mut reply.headers, reply.payload.chunks().map(|chunk| &chunk[..]));
-            host.stack.send_icmp(inbound.destination, inbound.source, reply, inbound.traffic_class, 0);
+            let header = Icmpv4Header::EchoReply {
+                identifier,
+                sequence,
+            };
+            header.emit(
+                &mut reply.headers,
+                reply.payload.chunks().map(|chunk| &chunk[..]),
+            );
+            host.stack.send_icmp(
+                inbound.destination,
+                inbound.source,
+                reply,
+                inbound.traffic_class,
+                0,
+            );
         }
         Icmpv4Header::EchoReply { .. } => {
             host.stack.counters.icmp_in_echo_reps += 1;
@@ -183,7 +233,9 @@ pub(crate) fn receive_v4(host: &mut Host, inbound: Inbound, now: Instant) {
             }
             if let Some((errno, is_fatal)) = meaning_v4(error) {
                 let mtu = match error {
-                    Icmpv4Error::DestinationUnreachable(icmpv4::Unreachable::FragmentationNeeded { mtu }) => mtu.into(),
+                    Icmpv4Error::DestinationUnreachable(
+                        icmpv4::Unreachable::FragmentationNeeded { mtu },
+                    ) => mtu.into(),
                     _ => 0,
                 };
                 let report = IcmpReport {
@@ -199,7 +251,9 @@ pub(crate) fn receive_v4(host: &mut Host, inbound: Inbound, now: Instant) {
                 spread(host, &report, now);
             }
         }
-        Icmpv4Header::TimestampRequest { .. } | Icmpv4Header::TimestampReply { .. } | Icmpv4Header::Other { .. } => {}
+        Icmpv4Header::TimestampRequest { .. }
+        | Icmpv4Header::TimestampReply { .. }
+        | Icmpv4Header::Other { .. } => {}
     }
 }
 
@@ -211,18 +265,33 @@ pub(crate) fn receive_v6(host: &mut Host, inbound: Inbound, now: Instant) {
         return;
     };
     match view.header() {
-        Icmpv6Header::EchoRequest { identifier, sequence } => {
+        Icmpv6Header::EchoRequest {
+            identifier,
+            sequence,
+        } => {
             host.stack.counters.icmp6_in_echos += 1;
             let own = (!inbound.is_multicast()).then_some(inbound.destination);
-            let Ok(path) = host.stack.route(inbound.source, own, None) else { return };
-            let (IpAddr::V6(from), IpAddr::V6(to)) = (path.source, inbound.source) else { return };
+            let Ok(path) = host.stack.route(inbound.source, own, None) else {
+                return;
+            };
+            let (IpAddr::V6(from), IpAddr::V6(to)) = (path.source, inbound.source) else {
+                return;
+            };
             host.stack.counters.icmp6_out_echo_replies += 1;
             let mut reply = Frame::new(Default::default(), inbound.frame.payload);
             let length = icmpv6::HEADER_LEN + reply.payload.len();
             let pseudo = Checksum::pseudo_header_v6(from, to, IpProtocol::ICMPV6, length);
-            let header = Icmpv6Header::EchoReply { identifier, sequence };
-            header.emit(&mut reply.headers, pseudo, reply.payload.chunks().map(|chunk| &chunk[..]));
-            host.stack.send_icmp(path.source, inbound.source, reply, inbound.traffic_class, 0);
+            let header = Icmpv6Header::EchoReply {
+                identifier,
+                sequence,
+            };
+            header.emit(
+                &mut reply.headers,
+                pseudo,
+                reply.payload.chunks().map(|chunk| &chunk[..]),
+            );
+            host.stack
+                .send_icmp(path.source, inbound.source, reply, inbound.traffic_class, 0);
         }
         Icmpv6Header::EchoReply { .. } => {
             host.stack.counters.icmp6_in_echo_replies += 1;
@@ -239,7 +308,11 @@ pub(crate) fn receive_v6(host: &mut Host, inbound: Inbound, now: Instant) {
                 code: error.code(),
                 errno,
                 is_fatal,
-                mtu: if let Icmpv6Error::PacketTooBig { mtu } = error { mtu } else { 0 },
+                mtu: if let Icmpv6Error::PacketTooBig { mtu } = error {
+                    mtu
+                } else {
+                    0
+                },
                 offender: inbound.source,
                 quoted: inbound.frame.payload.to_bytes(),
             };
@@ -293,7 +366,9 @@ fn meaning_v4(error: Icmpv4Error) -> Option<(Errno, bool)> {
             _ => return None,
         },
         Icmpv4Error::ParameterProblem { .. } => (Errno::EPROTO, true),
-        Icmpv4Error::HopLimitExceeded | Icmpv4Error::ReassemblyTimeout => (Errno::EHOSTUNREACH, false),
+        Icmpv4Error::HopLimitExceeded | Icmpv4Error::ReassemblyTimeout => {
+            (Errno::EHOSTUNREACH, false)
+        }
         // RFC 6633; and redirects are not taken, for there is no second router to be sent to yet.
         Icmpv4Error::SourceQuench | Icmpv4Error::Redirect { .. } => return None,
     })
@@ -310,7 +385,9 @@ fn meaning_v6(error: Icmpv6Error) -> (Errno, bool) {
             _ => (Errno::EPROTO, true),
         },
         Icmpv6Error::PacketTooBig { .. } => (Errno::EMSGSIZE, false),
-        Icmpv6Error::HopLimitExceeded | Icmpv6Error::ReassemblyTimeout => (Errno::EHOSTUNREACH, false),
+        Icmpv6Error::HopLimitExceeded | Icmpv6Error::ReassemblyTimeout => {
+            (Errno::EHOSTUNREACH, false)
+        }
         Icmpv6Error::ParameterProblem { .. } => (Errno::EPROTO, true),
     }
 }
@@ -322,4 +399,3 @@ pub(crate) fn quoted_data(quote: &Quote, report: &IcmpReport, header_len: usize)
     let data: Bytes = report.quoted.slice(at..);
     Payload::from(data)
 }
-

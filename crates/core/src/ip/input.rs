@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use sockeye_wire::ipv4::Ipv4Option;
 use sockeye_wire::ipv6::ExtensionOption;
 use sockeye_wire::{
-    Frame, FragmentHeader, Headers, Icmpv6Error, IpProtocol, Ipv4Header, Ipv4View, Ipv6Extensions,
+    FragmentHeader, Frame, Headers, Icmpv6Error, IpProtocol, Ipv4Header, Ipv4View, Ipv6Extensions,
     Ipv6View, Layout, Version, ipv6,
 };
 
@@ -33,7 +33,13 @@ enum Verdict {
 impl Host {
     /// Takes one packet from below. `is_own` packets were made by this host and never left it: their IP headers are
     /// known to be right.
-    pub(crate) fn ip_receive(&mut self, interface: InterfaceId, frame: Frame, is_own: bool, now: Instant) {
+    pub(crate) fn ip_receive(
+        &mut self,
+        interface: InterfaceId,
+        frame: Frame,
+        is_own: bool,
+        now: Instant,
+    ) {
         let verdict = match Version::of(&frame.headers) {
             Ok(Version::V4) => self.stack.check_v4(interface, &frame, is_own, now),
             Ok(Version::V6) => self.stack.check_v6(interface, &frame, now),
@@ -64,7 +70,6 @@ impl Host {
             traffic_class: ip.traffic_class(),
             transport: layout.transport,
             frame,
-            arrived: now,
         };
         self.deliver(inbound, layout.version, now);
     }
@@ -85,7 +90,8 @@ impl Host {
                 // The offending packet is needed for the error: cloning it shares its payload.
                 let copy = (inbound.interface, inbound.frame.clone());
                 if udp::receive(self, inbound, now) == Delivery::NoPort {
-                    self.stack.report_problem(copy.0, &copy.1, Problem::Port, now);
+                    self.stack
+                        .report_problem(copy.0, &copy.1, Problem::Port, now);
                 }
             }
             (IpProtocol::ICMPV4, Version::V4) => super::icmp::receive_v4(self, inbound, now),
@@ -94,13 +100,23 @@ impl Host {
             _ if is_raw => {}
             (_, Version::V4) => {
                 self.stack.counters.ip_in_unknown_protos += 1;
-                self.stack.report_problem(inbound.interface, &inbound.frame, Problem::Protocol, now);
+                self.stack.report_problem(
+                    inbound.interface,
+                    &inbound.frame,
+                    Problem::Protocol,
+                    now,
+                );
             }
             (_, Version::V6) => {
                 self.stack.counters.ip6_in_unknown_protos += 1;
                 let pointer = next_header_field(&inbound.frame.headers);
                 let error = Icmpv6Error::ParameterProblem { code: 1, pointer };
-                self.stack.report_problem(inbound.interface, &inbound.frame, Problem::V6(error), now);
+                self.stack.report_problem(
+                    inbound.interface,
+                    &inbound.frame,
+                    Problem::V6(error),
+                    now,
+                );
             }
         }
     }
@@ -112,7 +128,8 @@ impl Host {
             self.stack.counters.ip_reasm_fails += 1;
             if let Some(((interface, headers), payload)) = late.first {
                 let frame = Frame::new(headers, payload);
-                self.stack.report_problem(interface, &frame, Problem::ReassemblyTimeout, now);
+                self.stack
+                    .report_problem(interface, &frame, Problem::ReassemblyTimeout, now);
             }
         }
         while let Some(late) = self.stack.reassembly_v6.expire(now) {
@@ -120,14 +137,21 @@ impl Host {
             self.stack.counters.ip6_reasm_fails += 1;
             if let Some(((interface, headers), payload)) = late.first {
                 let frame = Frame::new(headers, payload);
-                self.stack.report_problem(interface, &frame, Problem::ReassemblyTimeout, now);
+                self.stack
+                    .report_problem(interface, &frame, Problem::ReassemblyTimeout, now);
             }
         }
     }
 }
 
 impl Stack {
-    fn check_v4(&mut self, interface: InterfaceId, frame: &Frame, is_own: bool, now: Instant) -> Verdict {
+    fn check_v4(
+        &mut self,
+        interface: InterfaceId,
+        frame: &Frame,
+        is_own: bool,
+        now: Instant,
+    ) -> Verdict {
         self.counters.ip_in_receives += 1;
         let Ok(view) = Ipv4View::parse(&frame.headers) else {
             self.counters.ip_in_hdr_errors += 1;
@@ -148,8 +172,11 @@ impl Stack {
         // RFC 1122 3.2.1.3: such a source is never valid; 127/8 never appears outside of a host.
         let is_martian = source.is_multicast()
             || source.is_broadcast()
-            || (interface != InterfaceId::LOOPBACK && (source.is_loopback() || destination.is_loopback()));
-        let is_ours = self.is_local(destination.into()) || destination.is_multicast() || destination.is_broadcast();
+            || (interface != InterfaceId::LOOPBACK
+                && (source.is_loopback() || destination.is_loopback()));
+        let is_ours = self.is_local(destination.into())
+            || destination.is_multicast()
+            || destination.is_broadcast();
         if is_martian || !is_ours {
             self.counters.ip_in_addr_errors += 1;
             return Verdict::Drop;
@@ -181,7 +208,11 @@ impl Stack {
             protocol: view.protocol(),
             fragment: view.is_fragment(),
         };
-        if layout.fragment { Verdict::Part(layout) } else { Verdict::Whole(layout) }
+        if layout.fragment {
+            Verdict::Part(layout)
+        } else {
+            Verdict::Whole(layout)
+        }
     }
 
     fn check_v6(&mut self, interface: InterfaceId, frame: &Frame, now: Instant) -> Verdict {
@@ -199,7 +230,8 @@ impl Stack {
         // RFC 4291 2.5.3, 2.7: never outside of a node, never a source. Mapped addresses don't travel (RFC 4942 2.2).
         let is_martian = source.is_multicast()
             || destination.is_unspecified()
-            || (interface != InterfaceId::LOOPBACK && (source.is_loopback() || destination.is_loopback()))
+            || (interface != InterfaceId::LOOPBACK
+                && (source.is_loopback() || destination.is_loopback()))
             || source.to_ipv4_mapped().is_some();
         let is_ours = self.is_local(destination.into()) || destination.is_multicast();
         if is_martian || !is_ours {
@@ -210,11 +242,17 @@ impl Stack {
             self.counters.ip6_in_hdr_errors += 1;
             return Verdict::Drop;
         };
-        if layout.transport > ipv6::HEADER_LEN && !self.check_extensions(interface, frame, view, now) {
+        if layout.transport > ipv6::HEADER_LEN
+            && !self.check_extensions(interface, frame, view, now)
+        {
             self.counters.ip6_in_hdr_errors += 1;
             return Verdict::Drop;
         }
-        if layout.fragment { Verdict::Part(layout) } else { Verdict::Whole(layout) }
+        if layout.fragment {
+            Verdict::Part(layout)
+        } else {
+            Verdict::Whole(layout)
+        }
     }
 
     /// RFC 8200 4.2: what to do about options nobody knows is in their type. False: discard the packet.
@@ -238,7 +276,10 @@ impl Stack {
             }
             for option in header.options() {
                 let Ok(option) = option else { return false };
-                if matches!(option.kind, ExtensionOption::ROUTER_ALERT | ExtensionOption::JUMBO_PAYLOAD) {
+                if matches!(
+                    option.kind,
+                    ExtensionOption::ROUTER_ALERT | ExtensionOption::JUMBO_PAYLOAD
+                ) {
                     continue;
                 }
                 match option.unrecognized_action() {
@@ -247,7 +288,8 @@ impl Stack {
                     action => {
                         // 2 always reports, 3 only what was not sent to many.
                         if action == 2 || !view.destination().is_multicast() {
-                            let pointer = u32::try_from(ipv6::HEADER_LEN + option.offset).unwrap_or(0);
+                            let pointer =
+                                u32::try_from(ipv6::HEADER_LEN + option.offset).unwrap_or(0);
                             let error = Icmpv6Error::ParameterProblem { code: 2, pointer };
                             self.report_problem(interface, frame, Problem::V6(error), now);
                         }
@@ -260,7 +302,13 @@ impl Stack {
     }
 
     /// Puts a fragment to its others; the datagram if it was the last one missing.
-    fn collect(&mut self, interface: InterfaceId, frame: &Frame, layout: Layout, now: Instant) -> Option<Frame> {
+    fn collect(
+        &mut self,
+        interface: InterfaceId,
+        frame: &Frame,
+        layout: Layout,
+        now: Instant,
+    ) -> Option<Frame> {
         let (key, fragment) = fragment_of(frame, layout)?;
         let head = || (interface, frame.headers.clone());
         let counters = &mut self.counters;
@@ -333,8 +381,20 @@ fn fragment_of(frame: &Frame, layout: Layout) -> Option<(FragmentKey, Fragment)>
             let view = Ipv4View::parse(&frame.headers).ok()?;
             let identification = view.identification().into();
             let protocol = view.protocol().0;
-            let fragment = Fragment { offset: view.fragment_offset(), more: view.more_fragments(), payload };
-            Some((FragmentKey { source, destination, identification, protocol }, fragment))
+            let fragment = Fragment {
+                offset: view.fragment_offset(),
+                more: view.more_fragments(),
+                payload,
+            };
+            Some((
+                FragmentKey {
+                    source,
+                    destination,
+                    identification,
+                    protocol,
+                },
+                fragment,
+            ))
         }
         Version::V6 => {
             let (_, header) = fragment_header(&frame.headers)?;
@@ -344,7 +404,14 @@ fn fragment_of(frame: &Frame, layout: Layout) -> Option<(FragmentKey, Fragment)>
                 identification: header.identification,
                 protocol: 0,
             };
-            Some((key, Fragment { offset: header.offset, more: header.more_fragments, payload }))
+            Some((
+                key,
+                Fragment {
+                    offset: header.offset,
+                    more: header.more_fragments,
+                    payload,
+                },
+            ))
         }
     }
 }
@@ -375,7 +442,9 @@ fn whole_v6(first: &[u8], payload: &Bytes) -> Option<Frame> {
     let field = usize::try_from(next_header_field(&headers)).unwrap_or(usize::MAX);
     *headers.get_mut(field)? = fragment.next_header.0;
     let length = u16::try_from(at - ipv6::HEADER_LEN + payload.len()).ok()?;
-    headers.get_mut(4..6)?.copy_from_slice(&length.to_be_bytes());
+    headers
+        .get_mut(4..6)?
+        .copy_from_slice(&length.to_be_bytes());
     Some(joined(&headers, payload))
 }
 
@@ -390,7 +459,12 @@ fn joined(headers: &[u8], payload: &Bytes) -> Frame {
 fn next_header_field(headers: &[u8]) -> u32 {
     let last = Ipv6View::parse(headers).ok().and_then(|view| {
         let rest = headers.get(ipv6::HEADER_LEN..)?;
-        Ipv6Extensions::new(view.next_header(), rest).map_while(Result::ok).last().map(|last| last.offset)
+        Ipv6Extensions::new(view.next_header(), rest)
+            .map_while(Result::ok)
+            .last()
+            .map(|last| last.offset)
     });
-    last.map_or(6, |offset| u32::try_from(ipv6::HEADER_LEN + offset).unwrap_or(6))
+    last.map_or(6, |offset| {
+        u32::try_from(ipv6::HEADER_LEN + offset).unwrap_or(6)
+    })
 }

@@ -14,9 +14,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bytes::Bytes;
 use sockeye_wire::{Frame, IpProtocol};
 
+use crate::Errno;
 use crate::ids::InterfaceId;
 use crate::message::ErrorOrigin;
-use crate::{Errno, Instant};
 
 /// A whole datagram for this host, on its way to a transport.
 #[derive(Debug)]
@@ -31,8 +31,6 @@ pub(crate) struct Inbound {
     /// Where in `frame.headers` the transport header begins. The headers end with it: see [`Frame`].
     pub(crate) transport: usize,
     pub(crate) frame: Frame,
-    /// When it came.
-    pub(crate) arrived: Instant,
 }
 
 impl Inbound {

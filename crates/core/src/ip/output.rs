@@ -60,7 +60,9 @@ impl Stack {
         let source = source.filter(|source| !source.is_unspecified());
         let generation = self.route_generation;
         if self.is_local(destination) {
-            let mtu = self.interface(InterfaceId::LOOPBACK).map_or(0, |interface| interface.mtu);
+            let mtu = self
+                .interface(InterfaceId::LOOPBACK)
+                .map_or(0, |interface| interface.mtu);
             return Ok(Path {
                 interface: InterfaceId::LOOPBACK,
                 // The route to an own address has that address as its preferred source; all of 127/8 has 127.0.0.1.
@@ -73,9 +75,14 @@ impl Stack {
                 generation,
             });
         }
-        let route = self.routes.lookup(destination, device).ok_or(Errno::ENETUNREACH)?;
+        let route = self
+            .routes
+            .lookup(destination, device)
+            .ok_or(Errno::ENETUNREACH)?;
         let interface = self.interface(route.interface).ok_or(Errno::ENETUNREACH)?;
-        if source.is_some_and(|source| source.is_loopback()) && route.interface != InterfaceId::LOOPBACK {
+        if source.is_some_and(|source| source.is_loopback())
+            && route.interface != InterfaceId::LOOPBACK
+        {
             return Err(match destination {
                 IpAddr::V4(_) => Errno::EINVAL,
                 IpAddr::V6(_) => Errno::ENETUNREACH,
@@ -89,13 +96,23 @@ impl Stack {
                 IpAddr::V4(_) => Errno::ENETUNREACH,
                 IpAddr::V6(_) => Errno::EADDRNOTAVAIL,
             })?;
-        Ok(Path { interface: route.interface, source, mtu: interface.mtu, generation })
+        Ok(Path {
+            interface: route.interface,
+            source,
+            mtu: interface.mtu,
+            generation,
+        })
     }
 
     /// An address of any other interface: an interface without addresses borrows one.
     fn any_source_for(&self, destination: IpAddr) -> Option<IpAddr> {
-        let others = self.interfaces.iter().filter(|(id, _)| *id != InterfaceId::LOOPBACK);
-        others.filter_map(|(_, interface)| interface.source_for(destination)).next()
+        let others = self
+            .interfaces
+            .iter()
+            .filter(|(id, _)| *id != InterfaceId::LOOPBACK);
+        others
+            .filter_map(|(_, interface)| interface.source_for(destination))
+            .next()
     }
 
     /// Whether packets to this address come back to this host.
@@ -106,8 +123,14 @@ impl Stack {
 
     /// Whether packets to this address are for all hosts of a link: `SO_BROADCAST` allows to send them.
     pub(crate) fn is_broadcast(&self, address: IpAddr) -> bool {
-        let IpAddr::V4(address) = address else { return false };
-        address.is_broadcast() || self.interfaces.iter().any(|(_, interface)| interface.has_broadcast(address))
+        let IpAddr::V4(address) = address else {
+            return false;
+        };
+        address.is_broadcast()
+            || self
+                .interfaces
+                .iter()
+                .any(|(_, interface)| interface.has_broadcast(address))
     }
 
     /// Headers that begin with the IP header of a packet of `length` bytes of transport header and data. The caller
@@ -123,7 +146,11 @@ impl Stack {
                     Fragmentation::Forbidden => true,
                 };
                 // RFC 6864 4.1: an atomic datagram needs no identification.
-                let identification = if dont_fragment { 0 } else { self.next_identification() };
+                let identification = if dont_fragment {
+                    0
+                } else {
+                    self.next_identification()
+                };
                 Ipv4Header {
                     traffic_class: meta.traffic_class,
                     identification,
@@ -198,7 +225,9 @@ impl Stack {
             self.counters.ip6_frag_oks += 1;
             self.counters.ip6_frag_creates += created;
         }
-        fragments.into_iter().try_for_each(|fragment| self.emit(fragment, path))
+        fragments
+            .into_iter()
+            .try_for_each(|fragment| self.emit(fragment, path))
     }
 
     fn emit(&mut self, mut frame: Frame, path: &Path) -> Result<(), Errno> {
@@ -208,11 +237,17 @@ impl Stack {
             self.loopback.push_back(frame);
             return Ok(());
         }
-        let interface = self.interfaces.get_mut(path.interface).ok_or(Errno::ENETDOWN)?;
+        let interface = self
+            .interfaces
+            .get_mut(path.interface)
+            .ok_or(Errno::ENETDOWN)?;
         let is_loopback = path.interface == InterfaceId::LOOPBACK;
         // On External loopback whoever stands between decides: `Frame` says what has been left out.
         if is_loopback || frame.offload.segment_size.is_none() {
-            if !is_loopback && !interface.offload.checksum && frame.offload.checksum == ChecksumState::Partial {
+            if !is_loopback
+                && !interface.offload.checksum
+                && frame.offload.checksum == ChecksumState::Partial
+            {
                 frame.complete_checksum();
             }
             interface.push(frame);

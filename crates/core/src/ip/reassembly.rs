@@ -17,7 +17,7 @@ use sockeye_wire::Payload;
 
 /// What all fragments of one datagram have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FragmentKey {
+pub(crate) struct FragmentKey {
     /// The sender.
     pub source: IpAddr,
     /// The receiver.
@@ -30,7 +30,7 @@ pub struct FragmentKey {
 
 /// One fragment.
 #[derive(Debug, Clone)]
-pub struct Fragment {
+pub(crate) struct Fragment {
     /// Where `payload` begins in the datagram's payload, in bytes.
     pub offset: usize,
     /// Whether fragments with greater offsets exist.
@@ -42,7 +42,7 @@ pub struct Fragment {
 /// What became of a fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub enum Reassembled<H> {
+pub(crate) enum Reassembled<H> {
     /// Kept until the rest comes.
     Incomplete,
     /// The whole datagram: the head of its first fragment, and its payload.
@@ -53,7 +53,7 @@ pub enum Reassembled<H> {
 
 /// Why a datagram was given up, for the ICMP error and the counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimedOut<H> {
+pub(crate) struct TimedOut<H> {
     /// The head of the first fragment, if that one came: RFC 792 and RFC 8200 send a time exceeded only then.
     pub first: Option<(H, Payload)>,
 }
@@ -79,7 +79,7 @@ struct Datagram<H> {
 /// The datagrams of one IP version that still lack fragments. `H` is what the IP layer wants to keep of the first
 /// fragment's header.
 #[derive(Debug)]
-pub struct Reassembly<H> {
+pub(crate) struct Reassembly<H> {
     timeout: Duration,
     high_threshold: usize,
     memory: usize,
@@ -90,12 +90,18 @@ pub struct Reassembly<H> {
 
 impl<H> Reassembly<H> {
     /// An empty table that keeps datagrams for `timeout` and at most `high_threshold` bytes.
-    pub fn new(timeout: Duration, high_threshold: usize) -> Self {
-        Self { timeout, high_threshold, memory: 0, datagrams: BTreeMap::new(), ages: VecDeque::new() }
+    pub(crate) fn new(timeout: Duration, high_threshold: usize) -> Self {
+        Self {
+            timeout,
+            high_threshold,
+            memory: 0,
+            datagrams: BTreeMap::new(),
+            ages: VecDeque::new(),
+        }
     }
 
     /// Takes one fragment. `head` is asked for when it is the first of its datagram.
-    pub fn insert(
+    pub(crate) fn insert(
         &mut self,
         key: FragmentKey,
         fragment: Fragment,
@@ -104,19 +110,29 @@ impl<H> Reassembly<H> {
     ) -> Reassembled<H> {
         let end = fragment.offset + fragment.payload.len();
         // RFC 8200 4.5: all but the last are multiples of eight octets long, and nothing reaches beyond 65,535.
-        let ragged = fragment.more && (fragment.payload.len() % 8 != 0 || fragment.payload.is_empty());
+        let ragged = fragment.more
+            && (!fragment.payload.len().is_multiple_of(8) || fragment.payload.is_empty());
         if ragged || end > MAX_PAYLOAD {
             return self.fail(&key);
         }
         let expires = now + self.timeout;
         let datagram = self.datagrams.entry(key).or_insert_with(|| {
             self.ages.push_back((expires, key));
-            Datagram { expires, head: None, pieces: Vec::new(), received: 0, total: None, memory: 0 }
+            Datagram {
+                expires,
+                head: None,
+                pieces: Vec::new(),
+                received: 0,
+                total: None,
+                memory: 0,
+            }
         });
         if datagram.is_contradicted(&fragment, end) {
             return self.fail(&key);
         }
-        let at = datagram.pieces.partition_point(|(offset, _)| *offset < fragment.offset);
+        let at = datagram
+            .pieces
+            .partition_point(|(offset, _)| *offset < fragment.offset);
         match datagram.place(at, fragment.offset, end) {
             Place::Duplicate => return Reassembled::Incomplete,
             Place::Overlap => return self.fail(&key),
@@ -131,7 +147,9 @@ impl<H> Reassembly<H> {
         let cost = fragment.payload.len() + PIECE_OVERHEAD;
         datagram.received += fragment.payload.len();
         datagram.memory += cost;
-        datagram.pieces.insert(at, (fragment.offset, fragment.payload));
+        datagram
+            .pieces
+            .insert(at, (fragment.offset, fragment.payload));
         self.memory += cost;
 
         let is_whole = datagram.total == Some(datagram.received);
@@ -140,9 +158,15 @@ impl<H> Reassembly<H> {
             return Reassembled::Incomplete;
         }
         match self.take(&key) {
-            Some(Datagram { head: Some(head), pieces, .. }) => {
+            Some(Datagram {
+                head: Some(head),
+                pieces,
+                ..
+            }) => {
                 let mut payload = Payload::new();
-                pieces.into_iter().for_each(|(_, piece)| payload.append(piece));
+                pieces
+                    .into_iter()
+                    .for_each(|(_, piece)| payload.append(piece));
                 Reassembled::Complete(head, payload)
             }
             _ => Reassembled::Failed,
@@ -150,28 +174,34 @@ impl<H> Reassembly<H> {
     }
 
     /// Gives up one datagram whose time is over; call until `None`.
-    pub fn expire(&mut self, now: Instant) -> Option<TimedOut<H>> {
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<TimedOut<H>> {
         while let Some(&(expires, key)) = self.ages.front() {
-            let is_current = self.datagrams.get(&key).is_some_and(|datagram| datagram.expires == expires);
+            let is_current = self
+                .datagrams
+                .get(&key)
+                .is_some_and(|datagram| datagram.expires == expires);
             if is_current && expires > now {
                 return None;
             }
             self.ages.pop_front();
             if is_current && let Some(datagram) = self.take(&key) {
                 let piece = datagram.pieces.into_iter().next().map(|(_, piece)| piece);
-                return Some(TimedOut { first: datagram.head.zip(piece) });
+                return Some(TimedOut {
+                    first: datagram.head.zip(piece),
+                });
             }
         }
         None
     }
 
     /// When `expire` has something to do.
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.ages.front().map(|(expires, _)| *expires)
     }
 
     /// Bytes held.
-    pub fn memory(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn memory(&self) -> usize {
         self.memory
     }
 
@@ -183,8 +213,14 @@ impl<H> Reassembly<H> {
 
     fn enforce_threshold(&mut self) {
         while self.memory > self.high_threshold {
-            let Some((expires, key)) = self.ages.pop_front() else { return };
-            if self.datagrams.get(&key).is_some_and(|datagram| datagram.expires == expires) {
+            let Some((expires, key)) = self.ages.pop_front() else {
+                return;
+            };
+            if self
+                .datagrams
+                .get(&key)
+                .is_some_and(|datagram| datagram.expires == expires)
+            {
                 self.take(&key);
             }
         }
@@ -202,7 +238,9 @@ impl<H> Reassembly<H> {
         if self.ages.len() > 2 * self.datagrams.len() + 16 {
             let datagrams = &self.datagrams;
             self.ages.retain(|(expires, key)| {
-                datagrams.get(key).is_some_and(|datagram| datagram.expires == *expires)
+                datagrams
+                    .get(key)
+                    .is_some_and(|datagram| datagram.expires == *expires)
             });
         }
         if self.datagrams.is_empty() {
@@ -223,7 +261,10 @@ impl<H> Datagram<H> {
         match self.total {
             Some(total) => end > total || (!fragment.more && end != total),
             None => {
-                let last = self.pieces.last().map_or(0, |(offset, piece)| offset + piece.len());
+                let last = self
+                    .pieces
+                    .last()
+                    .map_or(0, |(offset, piece)| offset + piece.len());
                 !fragment.more && last > end
             }
         }

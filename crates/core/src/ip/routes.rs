@@ -19,12 +19,18 @@ pub struct IpCidr {
 impl IpCidr {
     /// The address with its prefix length; `None` if the length is beyond 32 (IPv4) or 128 (IPv6) bits.
     pub fn new(address: IpAddr, prefix_len: u8) -> Option<Self> {
-        (prefix_len <= width(address)).then_some(Self { address, prefix_len })
+        (prefix_len <= width(address)).then_some(Self {
+            address,
+            prefix_len,
+        })
     }
 
     /// A single address: /32 or /128.
     pub fn host(address: IpAddr) -> Self {
-        Self { address, prefix_len: width(address) }
+        Self {
+            address,
+            prefix_len: width(address),
+        }
     }
 
     /// The address, host bits included.
@@ -99,7 +105,8 @@ impl RoutingTable {
         let removed = same.len() != before;
         if same.is_empty() {
             self.routes.remove(&key);
-            let used = |other: &Key| other.is_ipv4 == key.is_ipv4 && other.prefix_len == key.prefix_len;
+            let used =
+                |other: &Key| other.is_ipv4 == key.is_ipv4 && other.prefix_len == key.prefix_len;
             if !self.routes.keys().any(used) {
                 self.lengths[usize::from(!key.is_ipv4)].retain(|length| *length != key.prefix_len);
             }
@@ -111,11 +118,18 @@ impl RoutingTable {
     /// (`SO_BINDTODEVICE`, a scoped address).
     pub fn lookup(&self, destination: IpAddr, interface: Option<InterfaceId>) -> Option<&Route> {
         let is_ipv4 = destination.is_ipv4();
-        self.lengths[usize::from(!is_ipv4)].iter().find_map(|&prefix_len| {
-            let prefix = prefix(destination, prefix_len);
-            let same = self.routes.get(&Key { is_ipv4, prefix_len, prefix })?;
-            same.iter().find(|route| interface.is_none_or(|interface| route.interface == interface))
-        })
+        self.lengths[usize::from(!is_ipv4)]
+            .iter()
+            .find_map(|&prefix_len| {
+                let prefix = prefix(destination, prefix_len);
+                let same = self.routes.get(&Key {
+                    is_ipv4,
+                    prefix_len,
+                    prefix,
+                })?;
+                same.iter()
+                    .find(|route| interface.is_none_or(|interface| route.interface == interface))
+            })
     }
 
     /// All routes, those of the shorter prefixes first.

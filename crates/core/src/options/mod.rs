@@ -237,10 +237,14 @@ impl SharedOptions {
         })
     }
 
-    /// What an accepted internet socket starts with: all of it, as Linux clones the listener's `struct sock`. The
+    /// What an accepted internet socket starts with: all but the priority, as Linux clones the listener's `struct sock`. The
     /// entries of the table that say they are not inherited are computed, not stored.
     pub fn inherited(&self) -> Self {
-        self.clone()
+        // `tcp_v4_syn_recv_sock` starts the child with the priority of the class of its SYN, which is 0.
+        Self {
+            priority: 0,
+            ..self.clone()
+        }
     }
 
     /// Whether an option is on.

@@ -74,7 +74,8 @@ pub(super) const TABLE: &[Entry] = &[
             set_priority,
         ),
     )
-    .why("an interface has one queue"),
+    .why("an interface has one queue")
+    .own(),
     Entry::new(L, 13, "SO_LINGER", ALL, Access::Bytes(linger, set_linger)).typed(Value::Linger),
     Entry::new(
         L,

@@ -4,7 +4,12 @@ use bytes::Bytes;
 
 use crate::{Accepted, Errno, Host, Instant, Payload, SocketId};
 
-pub(crate) fn listen(_host: &mut Host, _id: SocketId, _backlog: i32, _now: Instant) -> Result<(), Errno> {
+pub(crate) fn listen(
+    _host: &mut Host,
+    _id: SocketId,
+    _backlog: i32,
+    _now: Instant,
+) -> Result<(), Errno> {
     Err(Errno::EOPNOTSUPP)
 }
 
@@ -17,12 +22,22 @@ pub(crate) fn unaccept(_host: &mut Host, _id: SocketId, _socket: SocketId) -> Re
 }
 
 /// Only streams are sent without copying.
-pub(crate) fn send_bytes(_host: &mut Host, _id: SocketId, _data: Bytes, _now: Instant) -> Result<usize, Errno> {
+pub(crate) fn send_bytes(
+    _host: &mut Host,
+    _id: SocketId,
+    _data: Bytes,
+    _now: Instant,
+) -> Result<usize, Errno> {
     Err(Errno::EOPNOTSUPP)
 }
 
 /// Only streams are received without copying.
-pub(crate) fn receive_payload(_host: &mut Host, _id: SocketId, _max: usize, _now: Instant) -> Result<Payload, Errno> {
+pub(crate) fn receive_payload(
+    _host: &mut Host,
+    _id: SocketId,
+    _max: usize,
+    _now: Instant,
+) -> Result<Payload, Errno> {
     Err(Errno::EOPNOTSUPP)
 }
 

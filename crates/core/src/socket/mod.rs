@@ -1,7 +1,7 @@
 //! What sockets of all kinds share.
 
-pub(crate) mod defaults;
 pub(crate) mod datagrams;
+pub(crate) mod defaults;
 
 use alloc::boxed::Box;
 
@@ -40,13 +40,13 @@ pub(crate) struct Socket {
 /// The state that only sockets of one kind have.
 #[derive(Debug)]
 pub(crate) enum Endpoint {
-    Unix(UnixEndpoint),
+    Unix(Box<UnixEndpoint>),
     /// TCP that is not connected, connecting, connected or over.
     Tcp(Box<TcpEndpoint>),
     /// TCP in LISTEN.
     Listener(Box<Listener>),
     /// UDP, ICMP echo and raw sockets.
-    Datagram(DatagramEndpoint),
+    Datagram(Box<DatagramEndpoint>),
 }
 
 impl Socket {

@@ -16,7 +16,12 @@ use crate::socket::Endpoint;
 use crate::{Errno, Instant, Shutdown};
 
 /// `shutdown(2)` (`inet_shutdown`)
-pub(crate) fn shutdown(host: &mut Host, id: SocketId, how: Shutdown, now: Instant) -> Result<(), Errno> {
+pub(crate) fn shutdown(
+    host: &mut Host,
+    id: SocketId,
+    how: Shutdown,
+    now: Instant,
+) -> Result<(), Errno> {
     if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
         // Only the end of reading ends LISTEN.
         if how.reads() {
@@ -79,7 +84,8 @@ pub(crate) fn close(host: &mut Host, id: SocketId, now: Instant) -> Result<(), E
                 connection.close(now);
             }
             let events = connection.take_events();
-            stack.counters.tcp_ext_tcp_abort_on_close += u64::from(events.contains(Events::ABORT_ON_CLOSE));
+            stack.counters.tcp_ext_tcp_abort_on_close +=
+                u64::from(events.contains(Events::ABORT_ON_CLOSE));
             super::transmit(host, id, now);
         }
     }
@@ -89,13 +95,18 @@ pub(crate) fn close(host: &mut Host, id: SocketId, now: Instant) -> Result<(), E
 /// Timers of a connection that are due.
 pub(crate) fn advance(host: &mut Host, id: SocketId, now: Instant) {
     let Host { sockets, stack } = host;
-    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
-    let Phase::Connected(connection) = &mut parts.endpoint.phase else { return };
+    let Some(parts) = super::endpoint_mut(sockets, id) else {
+        return;
+    };
+    let Phase::Connected(connection) = &mut parts.endpoint.phase else {
+        return;
+    };
     connection.advance(now);
     let events = connection.take_events();
     stack.counters.tcp_ext_tcp_timeouts += u64::from(events.contains(Events::TIMEOUT));
     stack.counters.tcp_ext_delayed_acks += u64::from(events.contains(Events::DELAYED_ACK));
-    stack.counters.tcp_ext_tcp_abort_on_timeout += u64::from(events.contains(Events::ABORT_ON_TIMEOUT));
+    stack.counters.tcp_ext_tcp_abort_on_timeout +=
+        u64::from(events.contains(Events::ABORT_ON_TIMEOUT));
     make_ready(stack, parts.endpoint, id);
     conclude(host, id, events, now);
 }
@@ -103,10 +114,14 @@ pub(crate) fn advance(host: &mut Host, id: SocketId, now: Instant) {
 /// What follows after a connection has changed: errors, wake-ups, timers, and its end.
 pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Instant) {
     let Host { sockets, stack } = host;
-    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let Some(parts) = super::endpoint_mut(sockets, id) else {
+        return;
+    };
     let (is_hidden, uid) = (*parts.is_hidden, parts.credentials.uid);
     let endpoint = parts.endpoint;
-    let Phase::Connected(connection) = &mut endpoint.phase else { return };
+    let Phase::Connected(connection) = &mut endpoint.phase else {
+        return;
+    };
     take_error(connection, parts.error);
     if events.intersects(Events::RESET | Events::ATTEMPT_FAILED) {
         stack.counters.tcp_estab_resets += u64::from(events.contains(Events::RESET));
@@ -125,18 +140,32 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
         endpoint.is_listed = false;
         if stack.time_wait.len() < stack.config.sysctl.tcp_max_tw_buckets {
             // The record has its own claim on the port; a program may still hold the socket with its.
-            let binding = endpoint.names.binding.map(|binding| Binding { holder: Holder::TimeWait, ..binding });
+            let binding = endpoint.names.binding.map(|binding| Binding {
+                holder: Holder::TimeWait,
+                ..binding
+            });
             if let Some(binding) = binding {
                 stack.ports.insert(binding);
             }
             stack.counters.tcp_ext_tw += 1;
-            stack.time_wait.insert(tuple, Waiting { record, binding, uid });
+            stack.time_wait.insert(
+                tuple,
+                Waiting {
+                    record,
+                    binding,
+                    uid,
+                },
+            );
         } else {
             stack.counters.tcp_ext_tcp_time_wait_overflow += 1;
         }
     }
     let is_finished = connection.is_finished();
-    let deadline = if is_finished { None } else { connection.deadline() };
+    let deadline = if is_finished {
+        None
+    } else {
+        connection.deadline()
+    };
     match (endpoint.timer, deadline) {
         (Some(timer), deadline) => stack.timers.set(timer, deadline),
         (None, None) => {}
@@ -185,7 +214,9 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
 /// one stays the socket's (`SOCK_BINDPORT_LOCK`). The name that `getsockname` tells does not change.
 fn release_unbound(host: &mut Host, id: SocketId) {
     let Host { sockets, stack } = host;
-    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let Some(parts) = super::endpoint_mut(sockets, id) else {
+        return;
+    };
     let names = &mut parts.endpoint.names;
     if !names.is_port_bound
         && let Some(binding) = names.binding.take()
@@ -198,7 +229,9 @@ fn release_unbound(host: &mut Host, id: SocketId) {
 pub(super) fn unlist(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: SocketId) {
     if endpoint.is_listed {
         endpoint.is_listed = false;
-        stack.connections.remove(&endpoint.names.tuple(PortSpace::Tcp), id);
+        stack
+            .connections
+            .remove(&endpoint.names.tuple(PortSpace::Tcp), id);
     }
     if let Some(timer) = endpoint.timer.take() {
         stack.timers.remove(timer);

@@ -5,19 +5,24 @@ use core::time::Duration;
 
 use sockeye_tcp::{Connection, Settings, State};
 
-use super::output::{make_ready, path_to, settings};
+use super::output::{CachedPath, make_ready, path_to, settings};
 use super::{Phase, Progress, close, errno, owner_of};
 use crate::host::{Host, Stack};
 use crate::ids::SocketId;
+use crate::inet::Names;
 use crate::inet::bind::{self, Owner, binding_of};
 use crate::inet::bind_table::{Binding, Holder, PortSpace, ephemeral_ports};
 use crate::inet::demux::FourTuple;
-use crate::inet::Names;
 use crate::ip::output::Path;
 use crate::socket::Endpoint;
 use crate::{Errno, Instant, SocketAddress};
 
-pub(crate) fn connect(host: &mut Host, id: SocketId, address: &SocketAddress, now: Instant) -> Result<(), Errno> {
+pub(crate) fn connect(
+    host: &mut Host,
+    id: SocketId,
+    address: &SocketAddress,
+    now: Instant,
+) -> Result<(), Errno> {
     if *address == SocketAddress::Unspecified {
         return disconnect(host, id, now);
     }
@@ -28,7 +33,9 @@ pub(crate) fn connect(host: &mut Host, id: SocketId, address: &SocketAddress, no
     match endpoint.progress {
         Progress::Connected => return Err(Errno::EISCONN),
         Progress::Connecting => {
-            let state = endpoint.connection().map_or(State::Closed, Connection::state);
+            let state = endpoint
+                .connection()
+                .map_or(State::Closed, Connection::state);
             match state {
                 State::SynSent | State::SynReceived => return Err(Errno::EALREADY),
                 State::Closed => {
@@ -87,7 +94,11 @@ pub(super) fn choose(
         return Err(Errno::EINVAL);
     }
     let path = path_to(stack, named.address, names.local, owner.options)?;
-    let local = if names.local.is_unspecified() { path.source } else { names.local };
+    let local = if names.local.is_unspecified() {
+        path.source
+    } else {
+        names.local
+    };
     let mut tuple = FourTuple {
         space: PortSpace::Tcp,
         local,
@@ -107,7 +118,17 @@ pub(super) fn choose(
         least_isn = stack.claim_tuple(&tuple, now).ok_or(Errno::EADDRNOTAVAIL)?;
         if let Some(binding) = &mut names.binding {
             // The claim becomes narrower: the port stays the socket's at this address.
-            let narrower = Binding { address: binding_of(owner, PortSpace::Tcp, local, tuple.local_port, binding.holder).address, ..*binding };
+            let narrower = Binding {
+                address: binding_of(
+                    owner,
+                    PortSpace::Tcp,
+                    local,
+                    tuple.local_port,
+                    binding.holder,
+                )
+                .address,
+                ..*binding
+            };
             stack.ports.replace(binding, narrower);
         }
     }
@@ -116,7 +137,11 @@ pub(super) fn choose(
     names.remote = tuple.remote;
     names.remote_port = tuple.remote_port;
     names.scope_id = named.scope_id;
-    Ok(Chosen { tuple, path, least_isn })
+    Ok(Chosen {
+        tuple,
+        path,
+        least_isn,
+    })
 }
 
 /// RFC 6056 3.3.4: from a place that depends on the peer, and further with each connection.
@@ -134,7 +159,13 @@ fn choose_port(
         if !stack.ports.is_free_for_connect(&binding) {
             continue;
         }
-        if let Some(isn) = stack.claim_tuple(&FourTuple { local_port: port, ..tuple }, now) {
+        if let Some(isn) = stack.claim_tuple(
+            &FourTuple {
+                local_port: port,
+                ..tuple
+            },
+            now,
+        ) {
             stack.connect_step = stack.connect_step.wrapping_add(2);
             return Ok((port, isn));
         }
@@ -145,12 +176,17 @@ fn choose_port(
 impl Stack {
     /// Whether a connection of these names may begin (`__inet_check_established`): there is none, and none in
     /// TIME-WAIT unless that may be taken over, with the first sequence number that is safe then.
-    #[allow(clippy::option_option, reason = "outside: whether; inside: from which number on")]
+    #[allow(
+        clippy::option_option,
+        reason = "outside: whether; inside: from which number on"
+    )]
     fn claim_tuple(&mut self, tuple: &FourTuple, now: Instant) -> Option<Option<sockeye_tcp::Seq>> {
         if self.connections.find(tuple).is_some() {
             return None;
         }
-        let Some(waiting) = self.time_wait.get(tuple) else { return Some(None) };
+        let Some(waiting) = self.time_wait.get(tuple) else {
+            return Some(None);
+        };
         // tcp_tw_reuse = 2, the default: on loopback, with timestamps, after a second.
         let lasted = Duration::from_secs(60).saturating_sub(waiting.record.deadline() - now);
         let may_reuse = tuple.remote.is_loopback()
@@ -168,11 +204,17 @@ impl Stack {
     }
 }
 
-fn start(host: &mut Host, id: SocketId, chosen: Chosen, settings: Settings, now: Instant) -> Result<(), Errno> {
+fn start(
+    host: &mut Host,
+    id: SocketId,
+    chosen: Chosen,
+    settings: Settings,
+    now: Instant,
+) -> Result<(), Errno> {
     let (parts, stack) = super::call(host, id)?;
     let endpoint = parts.endpoint;
     endpoint.phase = Phase::Connected(Connection::connect(settings, now));
-    endpoint.path = Some(chosen.path);
+    endpoint.path = CachedPath::new(&chosen.path);
     endpoint.progress = Progress::Connecting;
     endpoint.is_listed = stack.connections.insert(&chosen.tuple, id);
     stack.counters.tcp_active_opens += 1;
@@ -204,12 +246,14 @@ fn disconnect(host: &mut Host, id: SocketId, now: Instant) -> Result<(), Errno> 
 /// Forgets the connection and its names; keeps the options, and what `bind` gave.
 pub(super) fn reset_to_unconnected(host: &mut Host, id: SocketId, _now: Instant) {
     let Host { sockets, stack } = host;
-    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let Some(parts) = super::endpoint_mut(sockets, id) else {
+        return;
+    };
     let endpoint = parts.endpoint;
     close::unlist(stack, endpoint, id);
     endpoint.phase = Phase::Unconnected;
     endpoint.progress = Progress::Unconnected;
-    endpoint.path = None;
+    endpoint.path = CachedPath::NONE;
     bind::forget_peer(stack, parts.domain, &mut endpoint.names);
 }
 

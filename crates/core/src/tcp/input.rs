@@ -2,9 +2,7 @@
 
 use core::net::IpAddr;
 
-use sockeye_tcp::{
-    Events, IcmpError, Response, Segment, Seq, State, TimeWaitAction, reset_for,
-};
+use sockeye_tcp::{Events, IcmpError, Response, Segment, Seq, State, TimeWaitAction, reset_for};
 use sockeye_wire::{Quote, QuotedTransport, TcpView};
 
 use super::listener::{self, Admission};
@@ -88,7 +86,9 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
 /// A segment for a connection.
 fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, segment: Segment, now: Instant) {
     let Host { sockets, stack } = host;
-    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let Some(parts) = super::endpoint_mut(sockets, id) else {
+        return;
+    };
     let endpoint = parts.endpoint;
     // The table goes by the hash alone: two connections under one hash are told apart here.
     if endpoint.names.tuple(PortSpace::Tcp) != *tuple {
@@ -119,16 +119,19 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, segment: Segment, n
         }
     }
     let Host { sockets, stack } = host;
-    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
-    let Phase::Connected(connection) = &mut parts.endpoint.phase else { return };
+    let Some(parts) = super::endpoint_mut(sockets, id) else {
+        return;
+    };
+    let Phase::Connected(connection) = &mut parts.endpoint.phase else {
+        return;
+    };
     let Response { reset, events } = connection.receive(segment, now);
     let has_output = connection.wants_transmit(now);
     if has_output {
         make_ready(stack, parts.endpoint, id);
     }
     if let Some(reset) = reset {
-        let path = parts.endpoint.path.filter(|path| path.generation == stack.route_generation);
-        match path {
+        match parts.endpoint.path.current(stack, tuple.local) {
             Some(path) => super::output::send(stack, tuple, &path, parts.options, reset),
             None => send_alone(stack, tuple, reset),
         }
@@ -144,7 +147,12 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, segment: Segment, n
 
 /// An ICMP error about a segment that this host sent.
 pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, now: Instant) {
-    let QuotedTransport::Tcp { source_port, destination_port, sequence } = quote.transport else {
+    let QuotedTransport::Tcp {
+        source_port,
+        destination_port,
+        sequence,
+    } = quote.transport
+    else {
         return;
     };
     let tuple = FourTuple {
@@ -154,13 +162,19 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
         remote: quote.destination,
         remote_port: destination_port,
     };
-    let Some(id) = host.stack.connections.find(&tuple) else { return };
+    let Some(id) = host.stack.connections.find(&tuple) else {
+        return;
+    };
     let Host { sockets, stack } = host;
-    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let Some(parts) = super::endpoint_mut(sockets, id) else {
+        return;
+    };
     if parts.endpoint.names.tuple(PortSpace::Tcp) != tuple {
         return;
     }
-    let Phase::Connected(connection) = &mut parts.endpoint.phase else { return };
+    let Phase::Connected(connection) = &mut parts.endpoint.phase else {
+        return;
+    };
     let error = match report.errno {
         Errno::ECONNREFUSED => sockeye_tcp::Error::ConnectionRefused,
         Errno::ENETUNREACH => sockeye_tcp::Error::NetworkUnreachable,

@@ -9,10 +9,10 @@ use super::connect::choose;
 use super::{Phase, Progress, TcpEndpoint, close, owner_of};
 use crate::host::Host;
 use crate::ids::{InterfaceId, SocketId};
+use crate::inet::Names;
 use crate::inet::bind::{self, binding_of};
 use crate::inet::bind_table::{Holder, PortSpace};
 use crate::inet::demux::FourTuple;
-use crate::inet::Names;
 use crate::socket::{Endpoint, Socket};
 use crate::{Errno, Instant, SocketAddress};
 
@@ -20,7 +20,9 @@ impl Host {
     /// The listening TCP socket of this host that `connect(client, destination)` would reach, if it is one.
     pub fn listener_for(&self, client: SocketId, destination: &SocketAddress) -> Option<SocketId> {
         let socket = self.get(client).ok()?;
-        let Endpoint::Tcp(endpoint) = &socket.endpoint else { return None };
+        let Endpoint::Tcp(endpoint) = &socket.endpoint else {
+            return None;
+        };
         let owner = owner_of(socket.domain, &socket.options, socket.credentials);
         let named = bind::destination(&owner, &endpoint.names, destination).ok()?;
         self.local_listener(named.address, named.port, endpoint.names.local)
@@ -111,7 +113,9 @@ impl Host {
             remote: crate::address::unmapped(remote),
             remote_port,
         };
-        if self.stack.connections.find(&tuple).is_some() || self.stack.time_wait.get(&tuple).is_some() {
+        if self.stack.connections.find(&tuple).is_some()
+            || self.stack.time_wait.get(&tuple).is_some()
+        {
             return Err(Errno::EADDRINUSE);
         }
         self.join_server(listener, tuple)
@@ -123,7 +127,13 @@ impl Host {
             return Err(Errno::EINVAL);
         }
         let owner = owner_of(socket.domain, &socket.options, socket.credentials);
-        let binding = binding_of(&owner, PortSpace::Tcp, tuple.local, tuple.local_port, Holder::Bound);
+        let binding = binding_of(
+            &owner,
+            PortSpace::Tcp,
+            tuple.local,
+            tuple.local_port,
+            Holder::Bound,
+        );
         let mut names = Names::new(socket.domain);
         names.local = tuple.local;
         names.local_port = tuple.local_port;

@@ -9,7 +9,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 
 use sockeye_tcp::{Connection, Segment, Seq};
 
-use super::output::{make_ready, settings};
+use super::output::{CachedPath, make_ready, settings};
 use super::{Phase, Progress, Queue, TcpEndpoint, close, owner_of};
 use crate::host::{Host, SocketSummary};
 use crate::ids::{InterfaceId, SocketId};
@@ -35,7 +35,11 @@ pub(crate) struct Listener {
 impl Listener {
     /// What `poll(2)` answers.
     pub(crate) fn readiness(&self) -> Readiness {
-        if self.queue.is_empty() { Readiness::empty() } else { Readiness::IN }
+        if self.queue.is_empty() {
+            Readiness::empty()
+        } else {
+            Readiness::IN
+        }
     }
 
     /// What `ss -l` shows.
@@ -54,11 +58,17 @@ impl Listener {
 }
 
 /// `listen(2)`
-pub(crate) fn listen(host: &mut Host, id: SocketId, backlog: i32, _now: Instant) -> Result<(), Errno> {
+pub(crate) fn listen(
+    host: &mut Host,
+    id: SocketId,
+    backlog: i32,
+    _now: Instant,
+) -> Result<(), Errno> {
     let Host { sockets, stack } = host;
     let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
     // A negative backlog is a very large one: the comparison is unsigned.
-    let backlog = usize::try_from(backlog.cast_unsigned().min(stack.config.sysctl.somaxconn)).unwrap_or(0);
+    let backlog =
+        usize::try_from(backlog.cast_unsigned().min(stack.config.sysctl.somaxconn)).unwrap_or(0);
     let owner = owner_of(socket.domain, &socket.options, socket.credentials);
     let endpoint = match &mut socket.endpoint {
         Endpoint::Listener(listener) => {
@@ -78,7 +88,10 @@ pub(crate) fn listen(host: &mut Host, id: SocketId, backlog: i32, _now: Instant)
     }
     // The claim was made when the socket did not listen yet; as a listener it tolerates less.
     if let Some(own) = &mut names.binding {
-        let listening = Binding { holder: Holder::Listening, ..*own };
+        let listening = Binding {
+            holder: Holder::Listening,
+            ..*own
+        };
         if stack.ports.conflicts_without(own, &listening) {
             return Err(Errno::EADDRINUSE);
         }
@@ -90,7 +103,9 @@ pub(crate) fn listen(host: &mut Host, id: SocketId, backlog: i32, _now: Instant)
         v6_only: socket.options.is_on(Switches::V6_ONLY),
         device: socket.options.device,
     };
-    stack.receivers.insert(PortSpace::Tcp, names.local, names.local_port, receiver);
+    stack
+        .receivers
+        .insert(PortSpace::Tcp, names.local, names.local_port, receiver);
     let listener = Listener {
         names: names.clone(),
         backlog,
@@ -116,7 +131,10 @@ pub(crate) fn accept(host: &mut Host, id: SocketId, _now: Instant) -> Result<Acc
     *parts.is_hidden = false;
     let peer = parts.endpoint.names.remote_as_seen_by(parts.domain);
     host.acknowledge_readiness(child);
-    Ok(Accepted { socket: child, peer })
+    Ok(Accepted {
+        socket: child,
+        peer,
+    })
 }
 
 /// An accept that could not be delivered: the connection waits again, as the first.
@@ -125,7 +143,8 @@ pub(crate) fn unaccept(host: &mut Host, id: SocketId, child: SocketId) -> Result
     let Some((listener, socket)) = sockets.get_pair_mut(id, child) else {
         return Err(Errno::EBADF);
     };
-    let (Endpoint::Listener(listener), Endpoint::Tcp(endpoint)) = (&mut listener.endpoint, &mut socket.endpoint)
+    let (Endpoint::Listener(listener), Endpoint::Tcp(endpoint)) =
+        (&mut listener.endpoint, &mut socket.endpoint)
     else {
         return Err(Errno::EINVAL);
     };
@@ -147,8 +166,12 @@ pub(super) fn request(
     now: Instant,
 ) {
     let Host { sockets, stack } = host;
-    let Some(socket) = sockets.get(id) else { return };
-    let Endpoint::Listener(listener) = &socket.endpoint else { return };
+    let Some(socket) = sockets.get(id) else {
+        return;
+    };
+    let Endpoint::Listener(listener) = &socket.endpoint else {
+        return;
+    };
     if listener.is_full() {
         stack.counters.tcp_ext_listen_overflows += 1;
         stack.counters.tcp_ext_listen_drops += 1;
@@ -160,7 +183,9 @@ pub(super) fn request(
         stack.counters.tcp_ext_listen_drops += 1;
         return;
     }
-    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.device) else { return };
+    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.device) else {
+        return;
+    };
     let mut settings = settings(stack, &tuple, &path, &socket.options, now);
     if let Some(least) = least_isn {
         settings.isn = least;
@@ -176,10 +201,19 @@ pub(super) fn request(
     }
     names.is_address_bound = true;
     names.is_port_bound = true;
-    let binding = binding_of(&owner, PortSpace::Tcp, tuple.local, tuple.local_port, Holder::Bound);
+    let binding = binding_of(
+        &owner,
+        PortSpace::Tcp,
+        tuple.local,
+        tuple.local_port,
+        Holder::Bound,
+    );
     names.binding = Some(binding);
-    let mut endpoint = TcpEndpoint::new(names, Phase::Connected(Connection::accept(settings, syn, now)));
-    endpoint.path = Some(path);
+    let mut endpoint = TcpEndpoint::new(
+        names,
+        Phase::Connected(Connection::accept(settings, syn, now)),
+    );
+    endpoint.path = CachedPath::new(&path);
     endpoint.queue = Queue::Requests(id);
     endpoint.progress = Progress::Connected;
     endpoint.is_listed = true;
@@ -192,14 +226,18 @@ pub(super) fn request(
         Endpoint::Tcp(Box::new(endpoint)),
     );
     child.is_hidden = true;
-    let Ok(child) = host.insert_socket(child) else { return };
+    let Ok(child) = host.insert_socket(child) else {
+        return;
+    };
     let Host { sockets, stack } = host;
     if !stack.connections.insert(&tuple, child) {
         sockets.remove(child);
         return;
     }
     stack.ports.insert(binding);
-    if let Some(Endpoint::Listener(listener)) = sockets.get_mut(id).map(|socket| &mut socket.endpoint) {
+    if let Some(Endpoint::Listener(listener)) =
+        sockets.get_mut(id).map(|socket| &mut socket.endpoint)
+    {
         listener.requests.insert(child);
     }
     if let Some(parts) = super::endpoint_mut(sockets, child) {
@@ -218,7 +256,9 @@ pub(super) enum Admission {
 
 /// Whether the listener has room for one more connection.
 pub(super) fn admit(host: &mut Host, listener: SocketId) -> Admission {
-    let Some(Endpoint::Listener(listener)) = host.sockets.get(listener).map(|socket| &socket.endpoint) else {
+    let Some(Endpoint::Listener(listener)) =
+        host.sockets.get(listener).map(|socket| &socket.endpoint)
+    else {
         return Admission::Refused;
     };
     if !listener.is_full() {
@@ -226,12 +266,18 @@ pub(super) fn admit(host: &mut Host, listener: SocketId) -> Admission {
     }
     host.stack.counters.tcp_ext_listen_overflows += 1;
     host.stack.counters.tcp_ext_listen_drops += 1;
-    if host.stack.config.sysctl.tcp_abort_on_overflow { Admission::Refused } else { Admission::Dropped }
+    if host.stack.config.sysctl.tcp_abort_on_overflow {
+        Admission::Refused
+    } else {
+        Admission::Dropped
+    }
 }
 
 /// The handshake is complete: from the request queue to the accept queue.
 pub(super) fn established(host: &mut Host, id: SocketId, child: SocketId) {
-    if let Some(Endpoint::Listener(listener)) = host.sockets.get_mut(id).map(|socket| &mut socket.endpoint) {
+    if let Some(Endpoint::Listener(listener)) =
+        host.sockets.get_mut(id).map(|socket| &mut socket.endpoint)
+    {
         listener.requests.remove(&child);
         listener.queue.push_back(child);
         host.stack.counters.tcp_passive_opens += 1;
@@ -242,7 +288,9 @@ pub(super) fn established(host: &mut Host, id: SocketId, child: SocketId) {
 
 /// A request that came to nothing.
 pub(super) fn forget_request(host: &mut Host, id: SocketId, child: SocketId) {
-    if let Some(Endpoint::Listener(listener)) = host.sockets.get_mut(id).map(|socket| &mut socket.endpoint) {
+    if let Some(Endpoint::Listener(listener)) =
+        host.sockets.get_mut(id).map(|socket| &mut socket.endpoint)
+    {
         listener.requests.remove(&child);
     }
 }
@@ -251,12 +299,21 @@ pub(super) fn forget_request(host: &mut Host, id: SocketId, child: SocketId) {
 /// socket is unconnected again, and keeps its name if it was bound.
 pub(super) fn stop(host: &mut Host, id: SocketId, now: Instant) {
     let Host { sockets, stack } = host;
-    let Some(socket) = sockets.get_mut(id) else { return };
-    let Endpoint::Listener(listener) = &mut socket.endpoint else { return };
+    let Some(socket) = sockets.get_mut(id) else {
+        return;
+    };
+    let Endpoint::Listener(listener) = &mut socket.endpoint else {
+        return;
+    };
     let mut names = listener.names.clone();
-    stack.receivers.remove(PortSpace::Tcp, names.local, names.local_port, id);
+    stack
+        .receivers
+        .remove(PortSpace::Tcp, names.local, names.local_port, id);
     if let Some(binding) = &mut names.binding {
-        let bound = Binding { holder: Holder::Bound, ..*binding };
+        let bound = Binding {
+            holder: Holder::Bound,
+            ..*binding
+        };
         stack.ports.replace(binding, bound);
     }
     bind::forget_peer(stack, socket.domain, &mut names);

@@ -22,10 +22,13 @@ pub(crate) use input::{icmp_error, receive};
 pub(crate) use listener::{Listener, accept, listen, unaccept};
 pub(crate) use output::transmit;
 pub(crate) use state::{readiness, summarize, time_wait_summaries};
-pub(crate) use transfer::{at_mark, queued, receive_message, receive_payload, send_bytes, send_message};
+pub(crate) use transfer::{
+    at_mark, queued, receive_message, receive_payload, send_bytes, send_message,
+};
 
 use alloc::boxed::Box;
 
+use output::CachedPath;
 use sockeye_tcp::{Connection, Error};
 
 use crate::host::{Host, Stack};
@@ -33,7 +36,6 @@ use crate::ids::{Slab, SocketId, SocketKind};
 use crate::inet::Names;
 use crate::inet::bind::{self, Owner};
 use crate::inet::bind_table::{Binding, PortSpace};
-use crate::ip::output::Path;
 use crate::options::{SharedOptions, Switches};
 use crate::socket::{Endpoint, Socket};
 use crate::timer_wheel::TimerId;
@@ -50,7 +52,7 @@ pub(crate) struct TcpEndpoint {
     progress: Progress,
     queue: Queue,
     timer: Option<TimerId>,
-    path: Option<Path>,
+    path: CachedPath,
     /// It is in `Stack::ready`.
     is_ready: bool,
     /// Its names are in `Stack::connections`.
@@ -59,6 +61,10 @@ pub(crate) struct TcpEndpoint {
 
 /// How far a socket has come.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all sockets are connected, and the endpoint is boxed already"
+)]
 pub(crate) enum Phase {
     /// Not connected: new, or disconnected by `connect(AF_UNSPEC)`.
     Unconnected,
@@ -94,7 +100,7 @@ impl TcpEndpoint {
             progress: Progress::Unconnected,
             queue: Queue::None,
             timer: None,
-            path: None,
+            path: CachedPath::NONE,
             is_ready: false,
             is_listed: false,
         }
@@ -111,14 +117,18 @@ impl TcpEndpoint {
 
 /// What `TCP_INFO` tells, if there is a connection.
 pub(crate) fn info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tcp::Info> {
-    let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else { return None };
+    let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else {
+        return None;
+    };
     let connection = endpoint.connection()?;
     (connection.state() != sockeye_tcp::State::Closed).then(|| connection.info(now))
 }
 
 /// Before an option is read: autotuning may have grown the buffers.
 pub(crate) fn note_buffer_sizes(host: &mut Host, id: SocketId) {
-    let Some(parts) = endpoint_mut(&mut host.sockets, id) else { return };
+    let Some(parts) = endpoint_mut(&mut host.sockets, id) else {
+        return;
+    };
     if let Some(connection) = parts.endpoint.connection() {
         let (send, receive) = connection.buffer_sizes();
         parts.options.send_buffer = u32::try_from(send).unwrap_or(u32::MAX);
@@ -129,7 +139,9 @@ pub(crate) fn note_buffer_sizes(host: &mut Host, id: SocketId) {
 /// After an option was set: the connection and the claim on the port follow.
 pub(crate) fn options_changed(host: &mut Host, id: SocketId, now: Instant) {
     let Host { sockets, stack } = host;
-    let Some(socket) = sockets.get_mut(id) else { return };
+    let Some(socket) = sockets.get_mut(id) else {
+        return;
+    };
     let options = &socket.options;
     let names = match &mut socket.endpoint {
         Endpoint::Tcp(endpoint) => {
@@ -141,10 +153,13 @@ pub(crate) fn options_changed(host: &mut Host, id: SocketId, now: Instant) {
                 }
                 let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
                 let (send, receive) = connection.buffer_sizes();
-                if options.is_on(Switches::SEND_BUFFER_LOCKED) && send != bytes(options.send_buffer) {
+                if options.is_on(Switches::SEND_BUFFER_LOCKED) && send != bytes(options.send_buffer)
+                {
                     connection.set_send_buffer(bytes(options.send_buffer));
                 }
-                if options.is_on(Switches::RECEIVE_BUFFER_LOCKED) && receive != bytes(options.receive_buffer) {
+                if options.is_on(Switches::RECEIVE_BUFFER_LOCKED)
+                    && receive != bytes(options.receive_buffer)
+                {
                     connection.set_receive_buffer(bytes(options.receive_buffer));
                 }
                 output::make_ready(stack, endpoint, id);
@@ -166,21 +181,37 @@ pub(crate) fn options_changed(host: &mut Host, id: SocketId, now: Instant) {
 }
 
 /// `socket(2)`
-pub(crate) fn socket(host: &mut Host, domain: Domain, credentials: Credentials) -> Result<SocketId, Errno> {
+pub(crate) fn socket(
+    host: &mut Host,
+    domain: Domain,
+    credentials: Credentials,
+) -> Result<SocketId, Errno> {
     let sysctl = &host.stack.config.sysctl;
     let mut options = SharedOptions::new(sysctl);
     options.receive_buffer = u32::try_from(sysctl.tcp_rmem.default).unwrap_or(u32::MAX);
     options.send_buffer = u32::try_from(sysctl.tcp_wmem.default).unwrap_or(u32::MAX);
     let endpoint = TcpEndpoint::new(Names::new(domain), Phase::Unconnected);
     let endpoint = Endpoint::Tcp(Box::new(endpoint));
-    let socket = Socket::new(domain, SocketType::Stream, PROTOCOL, credentials, options, endpoint);
+    let socket = Socket::new(
+        domain,
+        SocketType::Stream,
+        PROTOCOL,
+        credentials,
+        options,
+        endpoint,
+    );
     let id = host.insert_socket(socket)?;
     host.acknowledge_readiness(id);
     Ok(id)
 }
 
 /// `bind(2)`
-pub(crate) fn bind(host: &mut Host, id: SocketId, address: &SocketAddress, _now: Instant) -> Result<(), Errno> {
+pub(crate) fn bind(
+    host: &mut Host,
+    id: SocketId,
+    address: &SocketAddress,
+    _now: Instant,
+) -> Result<(), Errno> {
     let Host { sockets, stack } = host;
     let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
     let owner = owner_of(socket.domain, &socket.options, socket.credentials);
@@ -194,7 +225,9 @@ pub(crate) fn bind(host: &mut Host, id: SocketId, address: &SocketAddress, _now:
             }
             bind::bind(stack, &owner, names, address, PortSpace::Tcp)
         }
-        Endpoint::Listener(listener) => bind::bind(stack, &owner, &mut listener.names, address, PortSpace::Tcp),
+        Endpoint::Listener(listener) => {
+            bind::bind(stack, &owner, &mut listener.names, address, PortSpace::Tcp)
+        }
         Endpoint::Unix(_) | Endpoint::Datagram(_) => Err(Errno::EOPNOTSUPP),
     }
 }
@@ -217,9 +250,10 @@ pub(crate) fn peer_address(host: &Host, id: SocketId) -> Result<SocketAddress, E
     };
     let is_connected = match &endpoint.phase {
         Phase::Unconnected => false,
-        Phase::Connected(connection) => {
-            !matches!(connection.state(), sockeye_tcp::State::Closed | sockeye_tcp::State::SynSent)
-        }
+        Phase::Connected(connection) => !matches!(
+            connection.state(),
+            sockeye_tcp::State::Closed | sockeye_tcp::State::SynSent
+        ),
         Phase::Joined => true,
     };
     if !is_connected || endpoint.names.remote_port == 0 {
@@ -229,14 +263,16 @@ pub(crate) fn peer_address(host: &Host, id: SocketId) -> Result<SocketAddress, E
 }
 
 fn owner_of(domain: Domain, options: &SharedOptions, credentials: Credentials) -> Owner<'_> {
-    Owner { domain, is_stream: true, options, uid: credentials.uid }
+    Owner {
+        domain,
+        is_stream: true,
+        options,
+        uid: credentials.uid,
+    }
 }
 
 /// The socket's parts, if it is TCP and not listening.
-fn endpoint_mut(
-    sockets: &mut Slab<Socket, SocketKind>,
-    id: SocketId,
-) -> Option<EndpointParts<'_>> {
+fn endpoint_mut(sockets: &mut Slab<Socket, SocketKind>, id: SocketId) -> Option<EndpointParts<'_>> {
     let socket = sockets.get_mut(id)?;
     match &mut socket.endpoint {
         Endpoint::Tcp(endpoint) => Some(EndpointParts {

@@ -20,6 +20,44 @@ const LOOPBACK_SUPER_SEGMENT: usize = 256 << 10;
 /// The longest one to a device: an IPv4 packet's 65,535 less the longest headers.
 const DEVICE_SUPER_SEGMENT: usize = 65_535 - 120;
 
+/// A connection's path, without the source address that its names have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CachedPath {
+    interface: InterfaceId,
+    mtu: u32,
+    generation: u32,
+}
+
+impl CachedPath {
+    /// No path: it is looked up for the next segment.
+    pub(super) const NONE: CachedPath = CachedPath {
+        interface: InterfaceId::LOOPBACK,
+        mtu: 0,
+        generation: 0,
+    };
+
+    pub(super) fn new(path: &Path) -> Self {
+        let mtu = u32::try_from(path.mtu).unwrap_or(u32::MAX);
+        Self {
+            interface: path.interface,
+            mtu,
+            generation: path.generation,
+        }
+    }
+
+    /// The path, as long as no route has changed.
+    pub(super) fn current(&self, stack: &Stack, source: IpAddr) -> Option<Path> {
+        let is_current = self.mtu != 0 && self.generation == stack.route_generation;
+        let mtu = usize::try_from(self.mtu).ok()?;
+        is_current.then_some(Path {
+            interface: self.interface,
+            source,
+            mtu,
+            generation: self.generation,
+        })
+    }
+}
+
 /// Puts the socket on the list of those that have something to send.
 pub(super) fn make_ready(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: SocketId) {
     if !endpoint.is_ready {
@@ -31,17 +69,22 @@ pub(super) fn make_ready(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: Sock
 /// Sends what the socket has to send, a batch at most, and sees to what follows from it.
 pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
     let Host { sockets, stack } = host;
-    let Some(parts) = super::endpoint_mut(sockets, id) else { return };
+    let Some(parts) = super::endpoint_mut(sockets, id) else {
+        return;
+    };
     let endpoint = parts.endpoint;
     endpoint.is_ready = false;
-    let Phase::Connected(connection) = &mut endpoint.phase else { return };
+    let Phase::Connected(connection) = &mut endpoint.phase else {
+        return;
+    };
     let names = &endpoint.names;
     let tuple = names.tuple(crate::inet::bind_table::PortSpace::Tcp);
     let mut sent = 0;
     while sent < BATCH {
-        let Some(segment) = connection.poll_transmit(now) else { break };
-        let is_current = |path: &Path| path.generation == stack.route_generation;
-        let path = match endpoint.path.filter(is_current) {
+        let Some(segment) = connection.poll_transmit(now) else {
+            break;
+        };
+        let path = match endpoint.path.current(stack, tuple.local) {
             Some(path) => path,
             None => match stack.route(tuple.remote, Some(tuple.local), parts.options.device) {
                 Ok(path) => path,
@@ -52,7 +95,7 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
                 }
             },
         };
-        endpoint.path = Some(path);
+        endpoint.path = CachedPath::new(&path);
         send(stack, &tuple, &path, parts.options, segment);
         sent += 1;
     }
@@ -70,7 +113,11 @@ pub(super) fn send(
     options: &SharedOptions,
     outgoing: OutgoingSegment,
 ) {
-    let OutgoingSegment { segment, segment_size, retransmission } = outgoing;
+    let OutgoingSegment {
+        segment,
+        segment_size,
+        retransmission,
+    } = outgoing;
     stack.counters.tcp_out_segs += 1;
     stack.counters.tcp_retrans_segs += u64::from(retransmission);
     stack.counters.tcp_out_rsts += u64::from(segment.flags.contains(TcpFlags::RST));
@@ -95,7 +142,11 @@ pub(super) fn send(
         } else {
             options.unicast_hops.unwrap_or(sysctl.ipv6_hop_limit)
         },
-        traffic_class: if is_v4 { options.type_of_service } else { options.traffic_class },
+        traffic_class: if is_v4 {
+            options.type_of_service
+        } else {
+            options.traffic_class
+        },
         flow_label: 0,
         fragmentation: Fragmentation::LocalOnly,
     };
@@ -105,7 +156,10 @@ pub(super) fn send(
     let frame = Frame {
         headers,
         payload: segment.payload,
-        offload: Offload { checksum: ChecksumState::Partial, segment_size },
+        offload: Offload {
+            checksum: ChecksumState::Partial,
+            segment_size,
+        },
     };
     // A packet that is too long is cut: the path's MTU has just become less, and the peer is to get it all the same.
     let _ = stack.output(frame, path, meta.fragmentation);
@@ -113,7 +167,9 @@ pub(super) fn send(
 
 /// Sends a segment that no socket has to do with: a reset, or an answer out of TIME-WAIT.
 pub(super) fn send_alone(stack: &mut Stack, tuple: &FourTuple, segment: OutgoingSegment) {
-    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), None) else { return };
+    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), None) else {
+        return;
+    };
     let options = SharedOptions::new(&stack.config.sysctl);
     send(stack, tuple, &path, &options, segment);
 }
@@ -127,7 +183,11 @@ pub(super) fn settings(
     now: Instant,
 ) -> Settings {
     let sysctl = &stack.config.sysctl;
-    let (headers, default_mss) = if tuple.remote.is_ipv4() { (40, 536) } else { (60, 1220) };
+    let (headers, default_mss) = if tuple.remote.is_ipv4() {
+        (40, 536)
+    } else {
+        (60, 1220)
+    };
     let mss = path.mtu.min(usize::from(u16::MAX)).saturating_sub(headers);
     let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
     let choices = shared.tcp_choices(sysctl);
@@ -146,7 +206,11 @@ pub(super) fn settings(
         timestamp_offset: u32::from_be_bytes([e, f, g, h]),
         local_mss: u16::try_from(mss).unwrap_or(u16::MAX),
         default_mss,
-        max_super_segment: if is_internal { LOOPBACK_SUPER_SEGMENT } else { DEVICE_SUPER_SEGMENT },
+        max_super_segment: if is_internal {
+            LOOPBACK_SUPER_SEGMENT
+        } else {
+            DEVICE_SUPER_SEGMENT
+        },
         receive_buffer,
         receive_buffer_max: if is_locked(Switches::RECEIVE_BUFFER_LOCKED) {
             receive_buffer
@@ -184,5 +248,9 @@ pub(super) fn path_to(
     local: IpAddr,
     options: &SharedOptions,
 ) -> Result<Path, Errno> {
-    stack.route(remote, Some(local).filter(|local| !local.is_unspecified()), options.device)
+    stack.route(
+        remote,
+        Some(local).filter(|local| !local.is_unspecified()),
+        options.device,
+    )
 }

@@ -3,9 +3,9 @@
 use sockeye_tcp::State;
 
 use super::{Phase, TcpEndpoint};
-use crate::{Credentials, Domain, Readiness, SocketAddress, SocketId, SocketType};
 use crate::host::{Host, SocketSummary};
 use crate::socket::Socket;
+use crate::{Credentials, Domain, Readiness, SocketAddress, SocketId, SocketType};
 
 /// `tcp_poll`
 pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
@@ -23,7 +23,10 @@ pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
     let state = connection.state();
     let mut ready = Readiness::empty();
     let is_closed = state == State::Closed;
-    ready.set(Readiness::HUP, is_closed || (status.send_shut && status.receive_shut));
+    ready.set(
+        Readiness::HUP,
+        is_closed || (status.send_shut && status.receive_shut),
+    );
     ready.set(Readiness::IN | Readiness::RDHUP, status.receive_shut);
     if state != State::SynSent {
         let low = usize::try_from(socket.options.receive_low_water.max(1)).unwrap_or(1);
@@ -40,9 +43,15 @@ pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
 }
 
 /// What `ss` shows.
-pub(crate) fn summarize(host: &Host, socket: &Socket, endpoint: &TcpEndpoint, summary: &mut SocketSummary) {
+pub(crate) fn summarize(
+    host: &Host,
+    socket: &Socket,
+    endpoint: &TcpEndpoint,
+    summary: &mut SocketSummary,
+) {
     summary.local = Some(endpoint.names.local_as_seen_by(socket.domain));
-    summary.peer = (endpoint.names.remote_port != 0).then(|| endpoint.names.remote_as_seen_by(socket.domain));
+    summary.peer =
+        (endpoint.names.remote_port != 0).then(|| endpoint.names.remote_as_seen_by(socket.domain));
     summary.memory += size_of::<TcpEndpoint>();
     match &endpoint.phase {
         Phase::Unconnected => summary.state = "UNCONN",
@@ -63,7 +72,10 @@ pub(crate) fn summarize(host: &Host, socket: &Socket, endpoint: &TcpEndpoint, su
             summary.tcp_info = Some(connection.info(host.stack.now));
             summary.timer = connection.deadline().map(|deadline| {
                 let (outstanding, _) = connection.unacknowledged();
-                (if outstanding > 0 { "on" } else { "keepalive" }, deadline - host.stack.now)
+                (
+                    if outstanding > 0 { "on" } else { "keepalive" },
+                    deadline - host.stack.now,
+                )
             });
         }
     }
@@ -90,7 +102,11 @@ pub(super) fn name(state: State) -> &'static str {
 pub(crate) fn time_wait_summaries(host: &Host) -> impl Iterator<Item = SocketSummary> + '_ {
     let now = host.stack.now;
     host.stack.time_wait.iter().map(move |(tuple, waiting)| {
-        let domain = if tuple.local.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
+        let domain = if tuple.local.is_ipv4() {
+            Domain::Inet
+        } else {
+            Domain::Inet6
+        };
         SocketSummary {
             // No socket has this id.
             id: SocketId::from_bits(0),
@@ -102,7 +118,11 @@ pub(crate) fn time_wait_summaries(host: &Host) -> impl Iterator<Item = SocketSum
             peer: Some(SocketAddress::new(tuple.remote, tuple.remote_port)),
             recv_q: 0,
             send_q: 0,
-            credentials: Credentials { pid: 0, uid: waiting.uid, gid: 0 },
+            credentials: Credentials {
+                pid: 0,
+                uid: waiting.uid,
+                gid: 0,
+            },
             cookie: 0,
             is_orphan: true,
             is_joined: false,

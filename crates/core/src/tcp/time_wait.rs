@@ -31,7 +31,10 @@ pub(crate) struct TimeWaitTable {
 
 impl TimeWaitTable {
     pub(crate) fn new(keyed: Keyed) -> Self {
-        Self { records: HashMap::with_hasher(keyed), queue: VecDeque::new() }
+        Self {
+            records: HashMap::with_hasher(keyed),
+            queue: VecDeque::new(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -75,11 +75,20 @@ pub(crate) fn send_message(
         }
     }
     super::transmit(host, id, now);
-    if sent == 0 { Err(Errno::EAGAIN) } else { Ok(sent) }
+    if sent == 0 {
+        Err(Errno::EAGAIN)
+    } else {
+        Ok(sent)
+    }
 }
 
 /// Sends without copying.
-pub(crate) fn send_bytes(host: &mut Host, id: SocketId, data: Bytes, now: Instant) -> Result<usize, Errno> {
+pub(crate) fn send_bytes(
+    host: &mut Host,
+    id: SocketId,
+    data: Bytes,
+    now: Instant,
+) -> Result<usize, Errno> {
     if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
         return Err(Errno::EPIPE);
     }
@@ -103,13 +112,21 @@ fn nothing_to_read(parts: &mut EndpointParts<'_>) -> Result<(), Errno> {
     };
     let status = connection.status();
     // SOCK_DONE: after the peer's FIN the end of the stream goes before an error.
-    if status.receive_shut && connection.state() != State::Closed && status.error.is_none() && parts.error.is_none() {
+    if status.receive_shut
+        && connection.state() != State::Closed
+        && status.error.is_none()
+        && parts.error.is_none()
+    {
         return Ok(());
     }
     if let Some(errno) = parts.error.take() {
         return Err(errno);
     }
-    if status.receive_shut { Ok(()) } else { Err(Errno::EAGAIN) }
+    if status.receive_shut {
+        Ok(())
+    } else {
+        Err(Errno::EAGAIN)
+    }
 }
 
 /// `recvmsg(2)`
@@ -159,10 +176,18 @@ pub(crate) fn receive_message(
             if has_output {
                 make_ready(stack, parts.endpoint, id);
             }
-            return Ok(Received { length, ..Received::default() });
+            return Ok(Received {
+                length,
+                ..Received::default()
+            });
         }
     }
-    if message.buffers.iter().all(|buffer| buffer.is_empty()) && parts.endpoint.connection().is_some_and(|connection| connection.status().readable > 0) {
+    if message.buffers.iter().all(|buffer| buffer.is_empty())
+        && parts
+            .endpoint
+            .connection()
+            .is_some_and(|connection| connection.status().readable > 0)
+    {
         return Ok(Received::default());
     }
     nothing_to_read(&mut parts)?;
@@ -170,7 +195,11 @@ pub(crate) fn receive_message(
 }
 
 /// `recv(MSG_OOB)` (`tcp_recv_urg`)
-fn receive_urgent(host: &mut Host, id: SocketId, message: Incoming<'_, '_>) -> Result<Received, Errno> {
+fn receive_urgent(
+    host: &mut Host,
+    id: SocketId,
+    message: Incoming<'_, '_>,
+) -> Result<Received, Errno> {
     let (parts, _) = super::call(host, id)?;
     let Phase::Connected(connection) = &mut parts.endpoint.phase else {
         return Err(Errno::EINVAL);
@@ -178,7 +207,10 @@ fn receive_urgent(host: &mut Host, id: SocketId, message: Incoming<'_, '_>) -> R
     match connection.read_urgent(message.flags.contains(MessageFlags::PEEK)) {
         UrgentRead::Byte(byte) => {
             let mut flags = MessageFlags::OOB;
-            let room = message.buffers.iter_mut().find_map(|buffer| buffer.first_mut());
+            let room = message
+                .buffers
+                .iter_mut()
+                .find_map(|buffer| buffer.first_mut());
             let length = match room {
                 Some(slot) => {
                     *slot = byte;
@@ -189,17 +221,30 @@ fn receive_urgent(host: &mut Host, id: SocketId, message: Incoming<'_, '_>) -> R
                     0
                 }
             };
-            Ok(Received { length, flags, ..Received::default() })
+            Ok(Received {
+                length,
+                flags,
+                ..Received::default()
+            })
         }
         UrgentRead::None => Err(Errno::EINVAL),
         UrgentRead::Awaited => {
-            if connection.status().receive_shut { Ok(Received::default()) } else { Err(Errno::EAGAIN) }
+            if connection.status().receive_shut {
+                Ok(Received::default())
+            } else {
+                Err(Errno::EAGAIN)
+            }
         }
     }
 }
 
 /// Receives without copying.
-pub(crate) fn receive_payload(host: &mut Host, id: SocketId, max: usize, now: Instant) -> Result<Payload, Errno> {
+pub(crate) fn receive_payload(
+    host: &mut Host,
+    id: SocketId,
+    max: usize,
+    now: Instant,
+) -> Result<Payload, Errno> {
     if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
         return Err(Errno::ENOTCONN);
     }
@@ -223,7 +268,9 @@ pub(crate) fn queued(host: &Host, id: SocketId, what: Queued) -> Result<usize, E
     let Endpoint::Tcp(endpoint) = &host.get(id)?.endpoint else {
         return Err(Errno::EINVAL);
     };
-    let Some(connection) = endpoint.connection() else { return Ok(0) };
+    let Some(connection) = endpoint.connection() else {
+        return Ok(0);
+    };
     Ok(match what {
         Queued::Unread if connection.state() == State::SynSent => 0,
         Queued::Unread => connection.status().readable,

@@ -78,7 +78,7 @@ proptest! {
             let deadline = delay.map(|delay| now + Duration::from_nanos(delay));
             wheel.set(ids[token as usize], deadline);
             model[token as usize] = deadline;
-            now = now + Duration::from_nanos(step);
+            now += Duration::from_nanos(step);
             if let Some(next) = wheel.next_deadline() {
                 let earliest = model.iter().flatten().min();
                 prop_assert!(earliest.is_none_or(|earliest| next <= *earliest + Duration::from_nanos(TICK)));
