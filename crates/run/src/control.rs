@@ -159,9 +159,8 @@ impl Supervisor {
                 .conduit_of(summary.id)
                 .and_then(|id| self.conduits.get(id));
             let process = conduit.and_then(|conduit| {
-                let name = fs::read_to_string(format!("/proc/{}/comm", conduit.owner.pid)).ok()?;
                 Some(Process {
-                    name: name.trim_end().to_owned(),
+                    name: conduit.owner.program()?,
                     pid: conduit.owner.pid,
                     fd: conduit.owner.fd,
                 })

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use sockeye_core::{Instant, InterfaceId, Readiness, SocketId};
+use sockeye_core::{Frame, Instant, InterfaceId, Readiness, SocketId};
 
 use crate::launch::{FORWARDED, Options};
 use crate::slab::Id;
@@ -339,12 +339,28 @@ impl Supervisor {
 
     /// With a capture the loopback's packets come out of the host and go back in.
     fn pass_packets(&mut self) {
-        let Some(capture) = &mut self.capture else {
+        if self.capture.is_none() {
             return;
-        };
+        }
         while let Some(frame) = self.host.transmit(InterfaceId::LOOPBACK) {
-            capture.record(&frame, "", self.now);
+            let comment = self.comment(&frame);
+            if let Some(capture) = &mut self.capture {
+                capture.record(&frame, &comment, self.now);
+            }
             self.host.receive(InterfaceId::LOOPBACK, frame, self.now);
+        }
+    }
+
+    /// Who sent a packet; nothing for what the host sent of itself, or for a program that is gone.
+    fn comment(&self, frame: &Frame) -> String {
+        let sender = self.host.sender_of(frame);
+        let conduit = sender.and_then(|socket| self.conduits.get(self.conduit_of(socket)?));
+        let Some(owner) = conduit.map(|conduit| conduit.owner) else {
+            return String::new();
+        };
+        match owner.program() {
+            Some(program) => format!("pid {} fd {} {program}", owner.pid, owner.fd),
+            None => String::new(),
         }
     }
 }

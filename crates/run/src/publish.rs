@@ -1,7 +1,7 @@
 //! Published ports: connections and datagrams from outside, with their clients' addresses kept.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::str::FromStr;
 
@@ -19,8 +19,10 @@ use crate::sys::{self, Events, Name};
 /// `[IP:]HOSTPORT:PORT[/udp]`: a port of the machine that leads to a port of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publication {
-    /// Where the machine listens.
-    pub outside: SocketAddr,
+    /// The machine's address to listen at; all of IPv4 and IPv6 if none is named.
+    pub address: Option<IpAddr>,
+    /// The machine's port; 0 for a free one.
+    pub outside: u16,
     /// The port in the run.
     pub inside: u16,
     /// Datagrams instead of connections.
@@ -48,7 +50,7 @@ impl FromStr for Publication {
         let (rest, inside) = rest
             .rsplit_once(':')
             .ok_or_else(|| format!("a port is missing; {EXPECTED}"))?;
-        let (ip, outside) = match rest.rsplit_once(':') {
+        let (address, outside) = match rest.rsplit_once(':') {
             Some((ip, outside)) => {
                 let bare = ip
                     .strip_prefix('[')
@@ -57,16 +59,17 @@ impl FromStr for Publication {
                 let ip: IpAddr = bare
                     .parse()
                     .map_err(|_| format!("`{ip}` is no IP address; {EXPECTED}"))?;
-                (ip, outside)
+                (Some(ip), outside)
             }
-            None => (IpAddr::V4(Ipv4Addr::UNSPECIFIED), rest),
+            None => (None, rest),
         };
         let inside = port(inside)?;
         if inside == 0 {
             return Err(format!("port 0 of the run can't be reached; {EXPECTED}"));
         }
         Ok(Publication {
-            outside: SocketAddr::new(ip, port(outside)?),
+            address,
+            outside: port(outside)?,
             inside,
             udp,
         })
@@ -95,36 +98,68 @@ impl Supervisor {
     /// Opens the published ports, before the program runs.
     pub(crate) fn open_publications(&mut self, publications: &[Publication]) -> anyhow::Result<()> {
         for publication in publications {
-            let address = publication.outside;
-            let describe = || format!("cannot publish {address}");
-            let domain = if address.is_ipv4() {
-                libc::AF_INET
-            } else {
-                libc::AF_INET6
-            };
-            let kind = if publication.udp {
-                libc::SOCK_DGRAM
-            } else {
-                libc::SOCK_STREAM
-            };
-            let socket = sys::socket(domain, kind, true).with_context(describe)?;
-            if !publication.udp {
-                sys::set_int_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)
-                    .with_context(describe)?;
+            let ip = publication.address.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
+            let address = SocketAddr::new(ip, publication.outside);
+            let port = self
+                .open_publication(publication, address)
+                .with_context(|| format!("cannot publish {address}"))?;
+            if publication.address.is_some() {
+                continue;
             }
-            sys::bind(socket.as_fd(), &Name::internet(address)).with_context(describe)?;
-            if !publication.udp {
-                sys::listen(socket.as_fd(), 1024).with_context(describe)?;
+            let address = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port);
+            match self.open_publication(publication, address) {
+                // A machine without IPv6 publishes over IPv4 alone.
+                Err(error)
+                    if !matches!(
+                        error.raw_os_error(),
+                        Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
+                    ) =>
+                {
+                    return Err(error).with_context(|| format!("cannot publish {address}"));
+                }
+                _ => {}
             }
-            let index = u32::try_from(self.publisher.open.len()).unwrap_or(u32::MAX);
-            self.watch(socket.as_fd(), sys::IN, Source::Publisher(index))
-                .with_context(describe)?;
-            self.publisher.open.push(Open {
-                publication: *publication,
-                socket,
-            });
         }
         Ok(())
+    }
+
+    /// Opens one socket of the machine; answers its port.
+    fn open_publication(
+        &mut self,
+        publication: &Publication,
+        address: SocketAddr,
+    ) -> std::io::Result<u16> {
+        let domain = if address.is_ipv4() {
+            libc::AF_INET
+        } else {
+            libc::AF_INET6
+        };
+        let kind = if publication.udp {
+            libc::SOCK_DGRAM
+        } else {
+            libc::SOCK_STREAM
+        };
+        let socket = sys::socket(domain, kind, true)?;
+        if address.is_ipv6() {
+            sys::set_int_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1)?;
+        }
+        if !publication.udp {
+            sys::set_int_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)?;
+        }
+        sys::bind(socket.as_fd(), &Name::internet(address))?;
+        if !publication.udp {
+            sys::listen(socket.as_fd(), 1024)?;
+        }
+        let port = sys::own_name(socket.as_fd())?
+            .as_internet()
+            .map_or(address.port(), |name| name.port());
+        let index = u32::try_from(self.publisher.open.len()).unwrap_or(u32::MAX);
+        self.watch(socket.as_fd(), sys::IN, Source::Publisher(index))?;
+        self.publisher.open.push(Open {
+            publication: *publication,
+            socket,
+        });
+        Ok(port)
     }
 
     /// The machine's addresses of the published ports, which may have been asked for as port 0.
@@ -353,7 +388,8 @@ mod tests {
         assert_eq!(
             read("8080:80"),
             Publication {
-                outside: "0.0.0.0:8080".parse().unwrap(),
+                address: None,
+                outside: 8080,
                 inside: 80,
                 udp: false
             }
@@ -361,7 +397,8 @@ mod tests {
         assert_eq!(
             read("127.0.0.1:5353:53/udp"),
             Publication {
-                outside: "127.0.0.1:5353".parse().unwrap(),
+                address: Some("127.0.0.1".parse().unwrap()),
+                outside: 5353,
                 inside: 53,
                 udp: true
             }
@@ -369,7 +406,8 @@ mod tests {
         assert_eq!(
             read("[::1]:8080:80/tcp"),
             Publication {
-                outside: "[::1]:8080".parse().unwrap(),
+                address: Some("::1".parse().unwrap()),
+                outside: 8080,
                 inside: 80,
                 udp: false
             }

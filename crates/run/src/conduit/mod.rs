@@ -29,6 +29,14 @@ pub(crate) struct Owner {
     pub(crate) fd: i32,
 }
 
+impl Owner {
+    /// The program's name, as in `/proc/PID/comm`; `None` if the process is gone.
+    pub(crate) fn program(self) -> Option<String> {
+        let name = std::fs::read_to_string(format!("/proc/{}/comm", self.pid)).ok()?;
+        Some(name.trim_end().to_owned())
+    }
+}
+
 /// One socket of the program.
 #[derive(Debug)]
 pub(crate) struct Conduit {

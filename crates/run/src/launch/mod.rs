@@ -7,6 +7,7 @@
 
 mod guardian;
 mod program;
+mod streams;
 
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;

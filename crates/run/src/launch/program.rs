@@ -86,6 +86,7 @@ fn execute(
         // The supervisor is gone: without it the program would have no network.
         _ => return io::Error::from_raw_os_error(libc::ECHILD),
     }
+    super::streams::close_again();
     let mut pointers: Vec<*const libc::c_char> = words.iter().map(|word| word.as_ptr()).collect();
     pointers.push(std::ptr::null());
     let Some(path) = pointers.first() else {
