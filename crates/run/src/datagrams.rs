@@ -123,6 +123,7 @@ impl Supervisor {
     /// Puts what has arrived for a datagram socket into the program's file, as far as it takes it.
     pub(crate) fn deliver_datagrams(&mut self, id: Id) {
         let mut delivered = false;
+        let mut failed = None;
         // A bound for one turn; the host tells again of what is left.
         for _ in 0..4096 {
             let Some(conduit) = self.conduits.get_mut(id) else {
@@ -138,9 +139,10 @@ impl Supervisor {
                 {
                     Ok(datagram) => datagram,
                     Err(Errno::EAGAIN) => break,
-                    Err(_) => {
-                        // An error, not a datagram: those who wait are told.
+                    Err(errno) => {
+                        // An error, not a datagram: those who wait here are told.
                         delivered = true;
+                        failed = Some(errno);
                         break;
                     }
                 },
@@ -164,8 +166,45 @@ impl Supervisor {
                 Err(_) => self.note_close(),
             }
         }
+        if let Some(errno) = failed {
+            self.tell_error(id, errno);
+        }
         if delivered {
             self.resume(id);
+        }
+    }
+
+    /// A connected socket has an error pending (nobody listens at its peer). A native read or poll of the program can only
+    /// be told by the kernel, and the kernel has one way: our half of the pair goes elsewhere with a datagram unread,
+    /// which gives ECONNRESET where UDP gives ECONNREFUSED. `SO_ERROR` and the trapped calls give the true errno.
+    fn tell_error(&mut self, id: Id, errno: Errno) {
+        let Some(conduit) = self.conduits.get_mut(id) else {
+            return;
+        };
+        let State::Datagram(datagram) = &mut conduit.state else {
+            return;
+        };
+        let Some(peer) = datagram.peer else { return };
+        if datagram.end.is_none() {
+            return;
+        }
+        datagram.error = Some(errno);
+        let Some(file) = self.program_file(id) else {
+            return;
+        };
+        // The unread datagram, through the program's own file.
+        let _sent = sys::send(file.as_fd(), &[], libc::MSG_DONTWAIT);
+        if let Some(State::Datagram(datagram)) =
+            self.conduits.get_mut(id).map(|conduit| &mut conduit.state)
+        {
+            if let Some(end) = &datagram.end {
+                // Dissolving our side makes the kernel mark the program's.
+                let _told = sys::connect(end.as_fd(), &Name::from_bytes(&0_u16.to_ne_bytes()));
+            }
+            datagram.end = None;
+        }
+        if self.pair_up(id, file.as_fd(), peer.bytes()).is_err() {
+            tracing::debug!("a connected datagram socket lost its pair");
         }
     }
 

@@ -196,6 +196,12 @@ impl Supervisor {
 
     /// Takes the error that a socket of the host has pending.
     pub(crate) fn pending_error(&mut self, id: Id) -> Option<Errno> {
+        let conduit = self.conduits.get_mut(id)?;
+        if let State::Datagram(datagram) = &mut conduit.state {
+            if let Some(errno) = datagram.error.take() {
+                return Some(errno);
+            }
+        }
         let socket = self.conduits.get(id)?.socket;
         let value = self
             .host

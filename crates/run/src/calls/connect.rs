@@ -114,7 +114,10 @@ fn conclude(
     file: BorrowedFd<'_>,
     nonblocking: bool,
 ) -> Result<Outcome, Errno> {
-    let timeout = supervisor.conduits.get(id).and_then(|conduit| conduit.send_timeout);
+    let timeout = supervisor
+        .conduits
+        .get(id)
+        .and_then(|conduit| conduit.send_timeout);
     match supervisor.progress(id) {
         Progress::Established => {
             let end = supervisor.attach(file).map_err(|error| errno(&error))?;

@@ -22,6 +22,8 @@ pub(crate) struct Datagram {
     pub(crate) end: Option<OwnedFd>,
     /// The address that end's name stands for.
     pub(crate) peer: Option<Name>,
+    /// An error that the host has told and the program's own calls may still ask for.
+    pub(crate) error: Option<sockeye_core::Errno>,
     /// Didn't fit into the file's queue when last tried.
     pub(crate) pending: Option<PendingDatagram>,
     /// Tells when there is room again: an end connected to the file.
