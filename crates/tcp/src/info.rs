@@ -64,3 +64,62 @@ pub struct Info {
     /// Bytes received out of order.
     pub out_of_order: usize,
 }
+
+impl Info {
+    /// What is known of a connection whose data this stack does not carry: its state and its path.
+    pub fn of_path(state: State, mss: u32, pmtu: u32) -> Info {
+        let zero = Duration::ZERO;
+        Info {
+            state,
+            ca_state: 0,
+            retransmits: 0,
+            probes: 0,
+            backoff: 0,
+            timestamps: false,
+            sack: false,
+            window_scale: None,
+            rto: zero,
+            ato: zero,
+            snd_mss: mss,
+            rcv_mss: mss,
+            unacked: 0,
+            sacked: 0,
+            lost: 0,
+            retrans: 0,
+            last_data_sent: zero,
+            last_data_recv: zero,
+            last_ack_recv: zero,
+            pmtu,
+            rcv_ssthresh: 0,
+            rtt: zero,
+            rttvar: zero,
+            snd_ssthresh: u32::MAX,
+            snd_cwnd: 0,
+            advmss: mss,
+            reordering: 0,
+            rcv_rtt: zero,
+            rcv_space: 0,
+            total_retrans: 0,
+            bytes_acked: 0,
+            bytes_received: 0,
+            segs_out: 0,
+            segs_in: 0,
+            notsent_bytes: 0,
+            min_rtt: zero,
+            data_segs_in: 0,
+            data_segs_out: 0,
+            delivered: 0,
+            bytes_sent: 0,
+            bytes_retrans: 0,
+            dsack_dups: 0,
+            rcv_ooopack: 0,
+            snd_wnd: 0,
+            rcv_wnd: 0,
+            total_rto: 0,
+            congestion: "cubic",
+            send_queue: 0,
+            receive_queue: 0,
+            out_of_order: 0,
+        }
+    }
+}

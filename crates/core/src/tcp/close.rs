@@ -32,7 +32,10 @@ pub(crate) fn shutdown(
     let (parts, stack) = super::call(host, id)?;
     let endpoint = parts.endpoint;
     let connection = match &mut endpoint.phase {
-        Phase::Unconnected => return Err(Errno::ENOTCONN),
+        Phase::Unconnected => {
+            endpoint.is_read_shut |= how.reads();
+            return Err(Errno::ENOTCONN);
+        }
         Phase::Joined => return Ok(()),
         Phase::Connected(connection) => connection,
     };

@@ -230,14 +230,19 @@ fn disconnect(host: &mut Host, id: SocketId, now: Instant) -> Result<(), Errno> 
         return Ok(());
     }
     let (parts, stack) = super::call(host, id)?;
+    let mut error = None;
     if let Phase::Connected(connection) = &mut parts.endpoint.phase {
+        // tcp_disconnect: what is cut off leaves its error for the next call.
+        if connection.state() != State::Closed {
+            error = Some(Errno::ECONNRESET);
+        }
         connection.abort(now);
         make_ready(stack, parts.endpoint, id);
         super::transmit(host, id, now);
     }
     reset_to_unconnected(host, id, now);
     if let Ok(socket) = host.get_mut(id) {
-        socket.error = None;
+        socket.error = error;
     }
     host.wake(id);
     Ok(())
@@ -253,6 +258,7 @@ pub(super) fn reset_to_unconnected(host: &mut Host, id: SocketId, _now: Instant)
     close::unlist(stack, endpoint, id);
     endpoint.phase = Phase::Unconnected;
     endpoint.progress = Progress::Unconnected;
+    endpoint.is_read_shut = false;
     endpoint.path = CachedPath::NONE;
     bind::forget_peer(stack, parts.domain, &mut endpoint.names);
 }

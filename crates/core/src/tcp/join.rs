@@ -168,3 +168,18 @@ impl Host {
         Ok(server)
     }
 }
+
+/// `TCP_INFO` of a joined connection: that it stands, and the loopback it would take. What is sent nobody counts.
+pub(super) fn info(host: &Host, endpoint: &TcpEndpoint) -> sockeye_tcp::Info {
+    const TCP_HEADER: usize = 20;
+    let ip_header = if endpoint.names.local.is_ipv4() {
+        20
+    } else {
+        40
+    };
+    let loopback = host.stack.interface(InterfaceId::LOOPBACK);
+    let mtu = loopback.map_or(0, |interface| interface.mtu);
+    let mss = mtu.saturating_sub(ip_header + TCP_HEADER);
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    sockeye_tcp::Info::of_path(sockeye_tcp::State::Established, number(mss), number(mtu))
+}

@@ -53,6 +53,8 @@ pub(crate) struct TcpEndpoint {
     queue: Queue,
     timer: Option<TimerId>,
     path: CachedPath,
+    /// `shutdown` was called before there was a connection.
+    is_read_shut: bool,
     /// It is in `Stack::ready`.
     is_ready: bool,
     /// Its names are in `Stack::connections`.
@@ -101,6 +103,7 @@ impl TcpEndpoint {
             queue: Queue::None,
             timer: None,
             path: CachedPath::NONE,
+            is_read_shut: false,
             is_ready: false,
             is_listed: false,
         }
@@ -120,6 +123,9 @@ pub(crate) fn info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tc
     let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else {
         return None;
     };
+    if matches!(endpoint.phase, Phase::Joined) {
+        return Some(join::info(host, endpoint));
+    }
     let connection = endpoint.connection()?;
     (connection.state() != sockeye_tcp::State::Closed).then(|| connection.info(now))
 }

@@ -13,6 +13,7 @@ pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
         // CLOSE: hung up, and writable in the sense that a write does not block.
         Phase::Unconnected => {
             let mut ready = Readiness::OUT | Readiness::HUP;
+            ready.set(Readiness::IN | Readiness::RDHUP, endpoint.is_read_shut);
             ready.set(Readiness::ERR, socket.error.is_some());
             return ready;
         }

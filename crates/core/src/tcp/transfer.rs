@@ -108,7 +108,11 @@ pub(crate) fn send_bytes(
 /// What a read answers when there is no data.
 fn nothing_to_read(parts: &mut EndpointParts<'_>) -> Result<(), Errno> {
     let Phase::Connected(connection) = &parts.endpoint.phase else {
-        return Err(parts.error.take().unwrap_or(Errno::ENOTCONN));
+        return match parts.error.take() {
+            Some(errno) => Err(errno),
+            None if parts.endpoint.is_read_shut => Ok(()),
+            None => Err(Errno::ENOTCONN),
+        };
     };
     let status = connection.status();
     // SOCK_DONE: after the peer's FIN the end of the stream goes before an error.
@@ -273,6 +277,8 @@ pub(crate) fn queued(host: &Host, id: SocketId, what: Queued) -> Result<usize, E
     };
     Ok(match what {
         Queued::Unread if connection.state() == State::SynSent => 0,
+        // tcp_inq counts up to the urgent byte.
+        Queued::Unread if connection.at_mark() && !connection.options().oob_inline => 0,
         Queued::Unread => connection.status().readable,
         Queued::Unsent if connection.state() == State::SynSent => 0,
         Queued::Unsent => connection.unacknowledged().0,
