@@ -1,0 +1,106 @@
+//! The bodies, by subject.
+
+mod binding;
+mod datagram;
+mod extras;
+mod misuse;
+mod opening;
+pub(crate) mod option_table;
+pub(crate) mod options;
+mod raw;
+mod stream;
+mod unix;
+mod unix_names;
+mod unix_rights;
+mod urgent;
+
+use crate::runner::Case;
+use crate::{Flavor, World};
+
+pub use option_table::names as option_names;
+
+/// Where the cases register.
+#[derive(Default)]
+pub(crate) struct Registry {
+    cases: Vec<Case>,
+}
+
+impl Registry {
+    /// A body for IPv4, IPv6 and v4-mapped addresses.
+    pub(crate) fn inet(&mut self, kind: &str, behaviour: &str, body: fn(&mut World<'_>)) {
+        for flavor in Flavor::ALL {
+            self.add(flavor.name(), kind, behaviour, flavor, Box::new(body));
+        }
+    }
+
+    /// A body for one domain.
+    pub(crate) fn one(
+        &mut self,
+        domain: &str,
+        kind: &str,
+        behaviour: &str,
+        flavor: Flavor,
+        body: fn(&mut World<'_>),
+    ) {
+        self.add(domain, kind, behaviour, flavor, Box::new(body));
+    }
+
+    /// A body for `AF_UNIX`.
+    pub(crate) fn unix(&mut self, kind: &str, behaviour: &str, body: fn(&mut World<'_>)) {
+        self.one("unix", kind, behaviour, Flavor::V4, body);
+    }
+
+    /// A body for `AF_UNIX` that is the same for these socket types.
+    pub(crate) fn unix_kinds(
+        &mut self,
+        kinds: &[i32],
+        behaviour: &str,
+        body: fn(&mut World<'_>, i32),
+    ) {
+        for kind in kinds.iter().copied() {
+            let run = Box::new(move |w: &mut World<'_>| body(w, kind));
+            self.add(
+                "unix",
+                &crate::names::kind(kind),
+                behaviour,
+                Flavor::V4,
+                run,
+            );
+        }
+    }
+
+    /// Any case.
+    pub(crate) fn add(
+        &mut self,
+        domain: &str,
+        kind: &str,
+        behaviour: &str,
+        flavor: Flavor,
+        body: crate::runner::Body,
+    ) {
+        self.cases.push(Case {
+            name: format!("{domain}::{kind}::{behaviour}"),
+            flavor,
+            body,
+        });
+    }
+}
+
+/// Every case.
+#[must_use]
+pub fn all() -> Vec<Case> {
+    let mut registry = Registry::default();
+    binding::register(&mut registry);
+    datagram::register(&mut registry);
+    extras::register(&mut registry);
+    misuse::register(&mut registry);
+    opening::register(&mut registry);
+    options::register(&mut registry);
+    raw::register(&mut registry);
+    stream::register(&mut registry);
+    unix::register(&mut registry);
+    unix_names::register(&mut registry);
+    unix_rights::register(&mut registry);
+    urgent::register(&mut registry);
+    registry.cases
+}
