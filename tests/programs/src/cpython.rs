@@ -54,7 +54,7 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         .map(|loopback| {
             let (stage, natives) = (Arc::clone(stage), Arc::clone(&natives));
             trial(format!("cpython::user::{loopback}"), &needs, move || {
-                compare(&stage, &*natives, loopback)
+                compare(&stage, natives.as_slice(), loopback)
             })
         })
         .collect()
@@ -86,6 +86,7 @@ fn compare(
     let mut bad = false;
     for index in order {
         let module = MODULES[index];
+        let began = std::time::Instant::now();
         let ours = results(stage, Arm::Inside(loopback), module)?;
         let native = natives[index]
             .get_or_init(|| results(stage, Arm::Native, module))
@@ -117,7 +118,10 @@ fn compare(
                 );
             }
         }
-        eprintln!("cpython {loopback}: {module}: {module_passed} of {module_counted}");
+        let seconds = began.elapsed().as_secs();
+        eprintln!(
+            "cpython {loopback}: {module}: {module_passed} of {module_counted} in {seconds} s"
+        );
         counted += module_counted;
         passed += module_passed;
     }

@@ -11,7 +11,10 @@ timeout 20 $box wget -q -O - http://127.0.0.1:8080/large.bin | sum
 timeout 20 $box wget -q -O - 'http://[::1]:8080/large.bin' | sum
 code_of timeout 20 $box wget -q -O - http://127.0.0.1:8080/none 2> none.log
 echo "not found: $code"
-$box nc -l -p 7000 > received < /dev/null 2> nc.log &
+# A listener whose own input stays open, or it would end as soon as it has a client.
+mkfifo silence
+exec 9<> silence
+$box nc -l -p 7000 > received <&9 2> nc.log &
 listener=$!
 sent=no
 for _ in $(seq 100); do
