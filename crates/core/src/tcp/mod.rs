@@ -76,6 +76,13 @@ pub(crate) enum Phase {
     Joined,
 }
 
+impl Phase {
+    /// There was a connection, and it has ended.
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Connected(connection) if connection.state() == sockeye_tcp::State::Closed)
+    }
+}
+
 /// Linux's `sock->state`: what `connect` answers next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
@@ -224,10 +231,10 @@ pub(crate) fn bind(
     match &mut socket.endpoint {
         Endpoint::Tcp(endpoint) => {
             let names = &mut endpoint.names;
-            // A socket that is connected (or was) may not be bound; its address is checked before that is found.
-            let is_new = matches!(endpoint.phase, Phase::Unconnected);
-            if !is_new && names.local_port == 0 {
-                return Err(Errno::EINVAL);
+            // The port of a connection that is over is not the socket's any more, though its name still tells it.
+            let is_over = endpoint.phase.is_over() && names.binding.is_none();
+            if is_over {
+                names.local_port = 0;
             }
             bind::bind(stack, &owner, names, address, PortSpace::Tcp)
         }
