@@ -19,21 +19,24 @@ pub(crate) fn open_thread(tid: i32) -> io::Result<OwnedFd> {
 /// `pidfd_open(2)`.
 pub(crate) fn pidfd_open(pid: i32, flags: libc::c_uint) -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
-    let fd =
-        check_size(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) } as libc::ssize_t)?;
-    let fd = RawFd::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
-    // SAFETY: just created.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    let answer = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) };
+    new_file(answer)
 }
 
 /// A duplicate of another process's descriptor.
 pub(crate) fn pidfd_getfd(pidfd: BorrowedFd<'_>, fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
-    let fd = check_size(
-        unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0) } as libc::ssize_t,
-    )?;
-    let fd = RawFd::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
-    // SAFETY: just created.
+    let answer = unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), fd, 0) };
+    new_file(answer)
+}
+
+/// The descriptor that a system call without a wrapper has just made.
+fn new_file(answer: libc::c_long) -> io::Result<OwnedFd> {
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let fd = RawFd::try_from(answer).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    // SAFETY: just created, and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -48,7 +51,8 @@ fn remote(spans: &[Span]) -> Vec<libc::iovec> {
     spans
         .iter()
         .map(|span| libc::iovec {
-            iov_base: span.address as usize as *mut libc::c_void,
+            // An address that doesn't fit is nobody's memory: EFAULT.
+            iov_base: usize::try_from(span.address).unwrap_or(usize::MAX) as *mut libc::c_void,
             iov_len: span.length,
         })
         .collect()
@@ -227,7 +231,7 @@ pub(crate) fn kill_descendants(spare: Option<i32>) {
 /// Sleeps without a clock of its own.
 pub(crate) fn pause(time: std::time::Duration) {
     let time = libc::timespec {
-        tv_sec: time.as_secs() as libc::time_t,
+        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos().into(),
     };
     // SAFETY: `time` lives across the call.

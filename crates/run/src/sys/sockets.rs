@@ -4,6 +4,8 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use sockeye_linux::number;
+
 use super::{check, check_size, socklen};
 
 /// `struct sockaddr_storage` with its length: a name as the kernel wants it.
@@ -27,7 +29,7 @@ impl Name {
     /// An abstract AF_UNIX name.
     pub(crate) fn abstract_name(name: &[u8]) -> Name {
         let mut bytes = Vec::with_capacity(3 + name.len());
-        bytes.extend_from_slice(&(libc::AF_UNIX as u16).to_ne_bytes());
+        bytes.extend_from_slice(&number::AF_UNIX.to_ne_bytes());
         bytes.push(0);
         bytes.extend_from_slice(name);
         bytes.truncate(110);
@@ -37,7 +39,7 @@ impl Name {
     /// The bytes of an abstract AF_UNIX name, without the leading zero.
     pub(crate) fn as_abstract(&self) -> Option<&[u8]> {
         let bytes = self.bytes();
-        (bytes.len() > 3 && bytes[..2] == (libc::AF_UNIX as u16).to_ne_bytes() && bytes[2] == 0)
+        (bytes.len() > 3 && bytes[..2] == number::AF_UNIX.to_ne_bytes() && bytes[2] == 0)
             .then(|| &bytes[3..])
     }
 
@@ -50,13 +52,13 @@ impl Name {
         let mut bytes = Vec::with_capacity(28);
         match address.ip() {
             IpAddr::V4(ip) => {
-                bytes.extend_from_slice(&(libc::AF_INET as u16).to_ne_bytes());
+                bytes.extend_from_slice(&number::AF_INET.to_ne_bytes());
                 bytes.extend_from_slice(&address.port().to_be_bytes());
                 bytes.extend_from_slice(&ip.octets());
                 bytes.extend_from_slice(&[0; 8]);
             }
             IpAddr::V6(ip) => {
-                bytes.extend_from_slice(&(libc::AF_INET6 as u16).to_ne_bytes());
+                bytes.extend_from_slice(&number::AF_INET6.to_ne_bytes());
                 bytes.extend_from_slice(&address.port().to_be_bytes());
                 bytes.extend_from_slice(&[0; 4]);
                 bytes.extend_from_slice(&ip.octets());
