@@ -37,6 +37,7 @@ impl Capture {
         }
     }
 
+    /// Leaves nothing in memory: the file is readable up to here whatever becomes of the supervisor.
     pub(crate) fn flush(&mut self) {
         self.file.flush();
     }

@@ -211,6 +211,9 @@ impl Supervisor {
         self.pump_again();
         self.host.advance(self.now);
         self.settle();
+        if let Some(capture) = &mut self.capture {
+            capture.flush();
+        }
         self.expire();
         self.take_due_census();
         if self.kill_at.is_some_and(|at| at <= self.now) {

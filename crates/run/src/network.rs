@@ -19,8 +19,6 @@ pub(crate) struct Interface {
     pub(crate) hardware: u16,
     pub(crate) address: Ipv4Addr,
     pub(crate) prefix: u8,
-    pub(crate) address6: Ipv6Addr,
-    pub(crate) prefix6: u8,
 }
 
 /// The run's own IPv4 address.
@@ -43,8 +41,6 @@ pub(crate) const INTERFACES: [Interface; 2] = [
         hardware: 772,
         address: Ipv4Addr::LOCALHOST,
         prefix: 8,
-        address6: Ipv6Addr::LOCALHOST,
-        prefix6: 128,
     },
     Interface {
         index: 2,
@@ -54,8 +50,6 @@ pub(crate) const INTERFACES: [Interface; 2] = [
         hardware: 65534,
         address: ADDRESS,
         prefix: 24,
-        address6: ADDRESS6,
-        prefix6: 64,
     },
 ];
 
