@@ -41,7 +41,14 @@ pub(crate) fn report(
             offender: Some(as_seen_by(socket.domain, report.offender, 0, 0)),
         };
         let destination = as_seen_by(socket.domain, address, port, 0);
-        endpoint.queues.push_error(QueuedError { error, payload, destination }, &socket.options);
+        endpoint.queues.push_error(
+            QueuedError {
+                error,
+                payload,
+                destination,
+            },
+            &socket.options,
+        );
     } else if !report.is_fatal || !endpoint.is_connected {
         return;
     }
@@ -50,7 +57,13 @@ pub(crate) fn report(
 }
 
 /// An error that the host itself found, for sockets that asked for errors: `ip_local_error`.
-pub(crate) fn local_error(host: &mut Host, id: SocketId, errno: Errno, destination: (IpAddr, u16), info: u32) {
+pub(crate) fn local_error(
+    host: &mut Host,
+    id: SocketId,
+    errno: Errno,
+    destination: (IpAddr, u16),
+    info: u32,
+) {
     let Some(socket) = host.sockets.get_mut(id) else {
         return;
     };
@@ -71,8 +84,11 @@ pub(crate) fn local_error(host: &mut Host, id: SocketId, errno: Errno, destinati
         offender: None,
     };
     let destination = as_seen_by(socket.domain, address, port, 0);
-    let queued = QueuedError { error, payload: Payload::new(), destination };
+    let queued = QueuedError {
+        error,
+        payload: Payload::new(),
+        destination,
+    };
     endpoint.queues.push_error(queued, &socket.options);
     host.wake(id);
 }
-

@@ -94,7 +94,10 @@ pub(crate) fn socket(
         SocketType::Raw => raw::open(domain, protocol, credentials)?,
         _ => match IpProtocol(u8::try_from(protocol).map_err(|_| Errno::EPROTONOSUPPORT)?) {
             IpProtocol(0) | IpProtocol::UDP => (IpProtocol::UDP.0.into(), Protocol::Udp),
-            number => (number.0.into(), ping::open(&host.stack, domain, number, credentials)?),
+            number => (
+                number.0.into(),
+                ping::open(&host.stack, domain, number, credentials)?,
+            ),
         },
     };
     let mut names = Names::new(domain);
@@ -102,7 +105,10 @@ pub(crate) fn socket(
     if kind == SocketType::Raw {
         // A raw socket's "port" is its protocol (inet_create sets inet_num). IPPROTO_RAW only sends, and whole packets.
         names.local_port = number;
-        options.switches.set(Switches::HEADER_INCLUDED, number == raw::ANY_PROTOCOL && domain == Domain::Inet);
+        options.switches.set(
+            Switches::HEADER_INCLUDED,
+            number == raw::ANY_PROTOCOL && domain == Domain::Inet,
+        );
     }
     let endpoint = DatagramEndpoint {
         protocol,
@@ -114,7 +120,14 @@ pub(crate) fn socket(
         corked: None,
     };
     let endpoint = Endpoint::Datagram(Box::new(endpoint));
-    let id = host.insert_socket(Socket::new(domain, kind, number, credentials, options, endpoint))?;
+    let id = host.insert_socket(Socket::new(
+        domain,
+        kind,
+        number,
+        credentials,
+        options,
+        endpoint,
+    ))?;
     if kind == SocketType::Raw {
         host.stack.raw.add(domain, number, id);
     }
@@ -142,13 +155,22 @@ fn endpoint_of(host: &Host, id: SocketId) -> Result<(&Socket, &DatagramEndpoint)
 
 /// `shutdown(2)`. Without a peer it answers ENOTCONN, and yet the halves are shut, as in Linux; a raw socket
 /// (`inet_shutdown` with no shutdown method of its own) is the same.
-pub(crate) fn shutdown(host: &mut Host, id: SocketId, how: Shutdown, _now: Instant) -> Result<(), Errno> {
+pub(crate) fn shutdown(
+    host: &mut Host,
+    id: SocketId,
+    how: Shutdown,
+    _now: Instant,
+) -> Result<(), Errno> {
     let endpoint = endpoint!(host.get_mut(id)?);
     endpoint.is_read_shut |= how.reads();
     endpoint.is_write_shut |= how.writes();
     let is_connected = endpoint.is_connected;
     host.wake(id);
-    if is_connected { Ok(()) } else { Err(Errno::ENOTCONN) }
+    if is_connected {
+        Ok(())
+    } else {
+        Err(Errno::ENOTCONN)
+    }
 }
 
 /// `getsockname(2)`
@@ -195,9 +217,15 @@ pub(crate) fn readiness(socket: &Socket, endpoint: &DatagramEndpoint) -> Readine
 
 /// What `ss` shows.
 pub(crate) fn summarize(domain: Domain, endpoint: &DatagramEndpoint, summary: &mut SocketSummary) {
-    summary.state = if endpoint.is_connected { "ESTAB" } else { "UNCONN" };
+    summary.state = if endpoint.is_connected {
+        "ESTAB"
+    } else {
+        "UNCONN"
+    };
     summary.local = Some(endpoint.names.local_as_seen_by(domain));
-    summary.peer = endpoint.is_connected.then(|| endpoint.names.remote_as_seen_by(domain));
+    summary.peer = endpoint
+        .is_connected
+        .then(|| endpoint.names.remote_as_seen_by(domain));
     summary.recv_q = endpoint.queues.charged();
     summary.memory += size_of::<DatagramEndpoint>() + endpoint.queues.charged();
     summary.drops = endpoint.queues.dropped.into();

@@ -10,17 +10,24 @@ use crate::socket::{Endpoint, Socket};
 use crate::{Errno, Instant, SocketAddress, SocketId};
 
 /// `bind(2)`
-pub(crate) fn bind(host: &mut Host, id: SocketId, address: &SocketAddress, _now: Instant) -> Result<(), Errno> {
-    change_names(host, id, |stack, socket, endpoint, names| match endpoint.space(socket.domain) {
-        Some(space) => inet_bind::bind(stack, &owner(socket), names, address, space),
-        // A raw socket may be bound as often as it likes (raw_bind): it holds no port.
-        None => {
-            let named = inet_bind::named(socket.domain, address)?;
-            stack.check_bindable(&owner(socket), named.address)?;
-            names.local = named.address;
-            names.scope_id = named.scope_id;
-            names.is_address_bound = !named.address.is_unspecified();
-            Ok(())
+pub(crate) fn bind(
+    host: &mut Host,
+    id: SocketId,
+    address: &SocketAddress,
+    _now: Instant,
+) -> Result<(), Errno> {
+    change_names(host, id, |stack, socket, endpoint, names| {
+        match endpoint.space(socket.domain) {
+            Some(space) => inet_bind::bind(stack, &owner(socket), names, address, space),
+            // A raw socket may be bound as often as it likes (raw_bind): it holds no port.
+            None => {
+                let named = inet_bind::named(socket.domain, address)?;
+                stack.check_bindable(&owner(socket), named.address)?;
+                names.local = named.address;
+                names.scope_id = named.scope_id;
+                names.is_address_bound = !named.address.is_unspecified();
+                Ok(())
+            }
         }
     })
 }
@@ -31,14 +38,21 @@ pub(super) fn autobind(host: &mut Host, id: SocketId) -> Result<(), Errno> {
     if endpoint.names.local_port != 0 {
         return Ok(());
     }
-    change_names(host, id, |stack, socket, endpoint, names| match endpoint.space(socket.domain) {
-        Some(space) => inet_bind::autobind(stack, &owner(socket), names, space),
-        None => Ok(()),
+    change_names(host, id, |stack, socket, endpoint, names| {
+        match endpoint.space(socket.domain) {
+            Some(space) => inet_bind::autobind(stack, &owner(socket), names, space),
+            None => Ok(()),
+        }
     })
 }
 
 /// `connect(2)`: remembers the peer. Port zero is taken, as Linux does, and AF_UNSPEC ends it.
-pub(crate) fn connect(host: &mut Host, id: SocketId, address: &SocketAddress, _now: Instant) -> Result<(), Errno> {
+pub(crate) fn connect(
+    host: &mut Host,
+    id: SocketId,
+    address: &SocketAddress,
+    _now: Instant,
+) -> Result<(), Errno> {
     if *address == SocketAddress::Unspecified {
         set_connected(host, id, false)?;
         return change_names(host, id, |stack, socket, endpoint, names| {
@@ -142,7 +156,9 @@ fn place(socket: &Socket) -> Option<(PortSpace, &DatagramEndpoint)> {
 }
 
 fn publish(stack: &mut Stack, id: SocketId, socket: &Socket) {
-    let Some((space, endpoint)) = place(socket) else { return };
+    let Some((space, endpoint)) = place(socket) else {
+        return;
+    };
     let names = &endpoint.names;
     if is_found_by_peer(endpoint) {
         // A second socket with the very same names, by SO_REUSEADDR, hears nothing while the first is there.
@@ -155,20 +171,28 @@ fn publish(stack: &mut Stack, id: SocketId, socket: &Socket) {
         v6_only: socket.options.is_on(Switches::V6_ONLY),
         device: socket.options.device,
     };
-    stack.receivers.insert(space, names.local, names.local_port, receiver);
+    stack
+        .receivers
+        .insert(space, names.local, names.local_port, receiver);
 }
 
 fn withdraw(stack: &mut Stack, id: SocketId, socket: &Socket) {
-    let Some((space, endpoint)) = place(socket) else { return };
+    let Some((space, endpoint)) = place(socket) else {
+        return;
+    };
     let names = &endpoint.names;
     if is_found_by_peer(endpoint) {
         stack.connections.remove(&names.tuple(space), id);
     } else {
-        stack.receivers.remove(space, names.local, names.local_port, id);
+        stack
+            .receivers
+            .remove(space, names.local, names.local_port, id);
     }
 }
 
 /// Ping sockets are found by their identifier alone; a peer's port of zero names nobody.
 fn is_found_by_peer(endpoint: &DatagramEndpoint) -> bool {
-    matches!(endpoint.protocol, Protocol::Udp) && endpoint.is_connected && endpoint.names.remote_port != 0
+    matches!(endpoint.protocol, Protocol::Udp)
+        && endpoint.is_connected
+        && endpoint.names.remote_port != 0
 }

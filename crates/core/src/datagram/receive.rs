@@ -5,8 +5,8 @@ use crate::address::as_seen_by;
 use crate::host::Host;
 use crate::message::{Incoming, MessageFlags, Received};
 use crate::options::Switches;
-use crate::socket::datagrams::{Datagram, ancillary};
 use crate::socket::Endpoint;
+use crate::socket::datagrams::{Datagram, ancillary};
 use crate::{Domain, Errno, Instant, SocketAddress, SocketId};
 
 /// The next datagram, or with `MSG_ERRQUEUE` the next error.
@@ -38,11 +38,21 @@ pub(crate) fn receive_message(
     }
     let (mut received, datagram) = endpoint.queues.receive(&mut message)?;
     received.address = Some(source_address(domain, endpoint, &datagram));
-    received.ancillary = ancillary(domain, &socket.options, &datagram, endpoint.queues.dropped, epoch);
+    received.ancillary = ancillary(
+        domain,
+        &socket.options,
+        &datagram,
+        endpoint.queues.dropped,
+        epoch,
+    );
     Ok(received)
 }
 
-fn source_address(domain: Domain, endpoint: &DatagramEndpoint, datagram: &Datagram) -> SocketAddress {
+fn source_address(
+    domain: Domain,
+    endpoint: &DatagramEndpoint,
+    datagram: &Datagram,
+) -> SocketAddress {
     let envelope = &datagram.envelope;
     let port = match endpoint.protocol {
         Protocol::Udp => envelope.source_port,
@@ -54,5 +64,9 @@ fn source_address(domain: Domain, endpoint: &DatagramEndpoint, datagram: &Datagr
 
 /// Whether the socket asked for the errors of packets to this family (`IP_RECVERR`, `IPV6_RECVERR`).
 pub(super) fn wants_errors(options: &crate::options::SharedOptions, is_ipv4: bool) -> bool {
-    options.is_on(if is_ipv4 { Switches::RECEIVE_ERRORS } else { Switches::RECEIVE_ERRORS_V6 })
+    options.is_on(if is_ipv4 {
+        Switches::RECEIVE_ERRORS
+    } else {
+        Switches::RECEIVE_ERRORS_V6
+    })
 }

@@ -62,21 +62,35 @@ pub(crate) fn send_message(
     if is_oob && !is_udp_v6 {
         return Err(Errno::EOPNOTSUPP);
     }
-    let more = message.flags.contains(MessageFlags::MORE) && matches!(endpoint.protocol, Protocol::Udp);
+    let more =
+        message.flags.contains(MessageFlags::MORE) && matches!(endpoint.protocol, Protocol::Udp);
     if endpoint.corked.is_none() && !more {
         let data = gather(message.data);
         send(host, id, message.address, data, &message.ancillary, is_oob)?;
         return Ok(length);
     }
     let corked = endpoint.corked.get_or_insert_with(|| {
-        Box::new(Corked { address: message.address.cloned(), data: alloc::vec::Vec::new() })
+        Box::new(Corked {
+            address: message.address.cloned(),
+            data: alloc::vec::Vec::new(),
+        })
     });
     if corked.data.len() + length > 0xffff {
         return Err(Errno::EMSGSIZE);
     }
-    message.data.iter().for_each(|piece| corked.data.extend_from_slice(piece));
+    message
+        .data
+        .iter()
+        .for_each(|piece| corked.data.extend_from_slice(piece));
     if !more && let Some(corked) = endpoint.corked.take() {
-        send(host, id, corked.address.as_ref(), Bytes::from(corked.data), &message.ancillary, is_oob)?;
+        send(
+            host,
+            id,
+            corked.address.as_ref(),
+            Bytes::from(corked.data),
+            &message.ancillary,
+            is_oob,
+        )?;
     }
     Ok(length)
 }
@@ -94,13 +108,24 @@ fn send(
     let domain = socket.domain;
     let endpoint = endpoint!(socket);
     let names = &endpoint.names;
-    let (asked, port) = destination(domain, &socket.options, names, endpoint, address, data.len())?;
+    let (asked, port) = destination(
+        domain,
+        &socket.options,
+        names,
+        endpoint,
+        address,
+        data.len(),
+    )?;
     if is_oob && asked.is_ipv4() {
         return Err(Errno::EOPNOTSUPP);
     }
     let overrides = overrides(stack, domain, control)?;
     // INADDR_ANY as a destination is this host (RFC 1122 3.2.1.3 lets it; Linux does).
-    let destination = if asked.is_unspecified() { loopback_like(asked) } else { asked };
+    let destination = if asked.is_unspecified() {
+        loopback_like(asked)
+    } else {
+        asked
+    };
     let same_family = names.local.is_ipv4() == destination.is_ipv4();
     let bound = Some(names.local).filter(|local| same_family && !local.is_multicast());
     let device = overrides.device.or(socket.options.device);
@@ -139,7 +164,12 @@ fn send(
     let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
     let endpoint = endpoint!(socket);
     let source_port = endpoint.names.local_port;
-    let departure = |data| Departure { meta: meta.clone(), source_port, destination_port: port, data };
+    let departure = |data| Departure {
+        meta: meta.clone(),
+        source_port,
+        destination_port: port,
+        data,
+    };
     let result = match &endpoint.protocol {
         Protocol::Udp if segment > 0 && data.len() > segment => {
             if data.len().div_ceil(segment) > MAX_SEGMENTS {
@@ -184,12 +214,18 @@ fn destination(
     }
     let given = match (domain, address) {
         (_, None) => None,
-        (Domain::Inet, Some(SocketAddress::V4(address))) => Some(((*address.ip()).into(), address.port())),
+        (Domain::Inet, Some(SocketAddress::V4(address))) => {
+            Some(((*address.ip()).into(), address.port()))
+        }
         // Linux takes AF_UNSPEC for AF_INET here; such an address holds zeros.
         (Domain::Inet, Some(SocketAddress::Unspecified)) => Some((Ipv4Addr::UNSPECIFIED.into(), 0)),
         (Domain::Inet, Some(_)) => return Err(Errno::EAFNOSUPPORT),
-        (_, Some(SocketAddress::V6(address))) => Some((unmapped((*address.ip()).into()), address.port())),
-        (_, Some(SocketAddress::V4(address))) if !is_raw => Some(((*address.ip()).into(), address.port())),
+        (_, Some(SocketAddress::V6(address))) => {
+            Some((unmapped((*address.ip()).into()), address.port()))
+        }
+        (_, Some(SocketAddress::V4(address))) if !is_raw => {
+            Some(((*address.ip()).into(), address.port()))
+        }
         // As if there was no address, but that the peer's then is looked up as IPv6 even if it is a mapped one.
         (_, Some(SocketAddress::Unspecified)) if !is_raw => {
             if endpoint.is_connected && names.remote.is_ipv4() {
@@ -204,7 +240,8 @@ fn destination(
             return Err(Errno::EDESTADDRREQ);
         }
         // For a mapped peer udp_sendmsg is asked, with the address written out: its port must not be zero.
-        if domain == Domain::Inet6 && names.remote.is_ipv4() && names.remote_port == 0 && has_ports {
+        if domain == Domain::Inet6 && names.remote.is_ipv4() && names.remote_port == 0 && has_ports
+        {
             return Err(Errno::EINVAL);
         }
         return Ok((names.remote, names.remote_port));
@@ -219,7 +256,10 @@ fn destination(
             return Err(Errno::EINVAL);
         }
     }
-    if domain == Domain::Inet6 && address.is_ipv4() && (options.is_on(Switches::V6_ONLY) || !has_ports) {
+    if domain == Domain::Inet6
+        && address.is_ipv4()
+        && (options.is_on(Switches::V6_ONLY) || !has_ports)
+    {
         return Err(Errno::ENETUNREACH);
     }
     Ok((address, port))
@@ -229,19 +269,27 @@ fn overrides(stack: &Stack, domain: Domain, control: &[Ancillary]) -> Result<Ove
     let mut overrides = Overrides::default();
     let device = |index: u32| match index {
         0 => Ok(None),
-        _ => stack.interface_by_index(index).map(Some).ok_or(Errno::ENODEV),
+        _ => stack
+            .interface_by_index(index)
+            .map(Some)
+            .ok_or(Errno::ENODEV),
     };
     for message in control {
         match message {
-            Ancillary::PacketInfo { interface, local, .. } => {
+            Ancillary::PacketInfo {
+                interface, local, ..
+            } => {
                 overrides.device = device(*interface)?;
                 overrides.source = Some(IpAddr::V4(*local)).filter(|local| !local.is_unspecified());
             }
             Ancillary::PacketInfoV6 { interface, address } if domain == Domain::Inet6 => {
                 overrides.device = device(*interface)?;
-                overrides.source = Some(unmapped(IpAddr::V6(*address))).filter(|local| !local.is_unspecified());
+                overrides.source =
+                    Some(unmapped(IpAddr::V6(*address))).filter(|local| !local.is_unspecified());
             }
-            Ancillary::TimeToLive(hops) | Ancillary::HopLimit(hops) => overrides.hop_limit = Some(*hops),
+            Ancillary::TimeToLive(hops) | Ancillary::HopLimit(hops) => {
+                overrides.hop_limit = Some(*hops)
+            }
             Ancillary::TypeOfService(class) | Ancillary::TrafficClass(class) => {
                 overrides.traffic_class = Some(*class);
             }
@@ -259,7 +307,10 @@ fn overrides(stack: &Stack, domain: Domain, control: &[Ancillary]) -> Result<Ove
 fn fragmentation(options: &SharedOptions, destination: IpAddr) -> Fragmentation {
     let (discover, forbidden) = match destination {
         IpAddr::V4(_) => (options.mtu_discover, false),
-        IpAddr::V6(_) => (options.mtu_discover_v6, options.is_on(Switches::DONT_FRAGMENT_V6)),
+        IpAddr::V6(_) => (
+            options.mtu_discover_v6,
+            options.is_on(Switches::DONT_FRAGMENT_V6),
+        ),
     };
     match discover {
         2 | 3 => Fragmentation::Forbidden,

@@ -21,14 +21,24 @@ struct World {
 
 /// Runs a test over each family, and over IPv4 on an AF_INET6 socket.
 fn each_family(test: impl Fn(World)) {
-    for (domain, local) in [(Domain::Inet, "127.0.0.1"), (Domain::Inet6, "::1"), (Domain::Inet6, "::ffff:127.0.0.1")] {
-        test(World { host: Host::new(Config::default()), domain, local: local.parse().unwrap() });
+    for (domain, local) in [
+        (Domain::Inet, "127.0.0.1"),
+        (Domain::Inet6, "::1"),
+        (Domain::Inet6, "::ffff:127.0.0.1"),
+    ] {
+        test(World {
+            host: Host::new(Config::default()),
+            domain,
+            local: local.parse().unwrap(),
+        });
     }
 }
 
 impl World {
     fn socket(&mut self) -> SocketId {
-        self.host.socket(self.domain, SocketType::Datagram, 0, Credentials::ROOT).unwrap()
+        self.host
+            .socket(self.domain, SocketType::Datagram, 0, Credentials::ROOT)
+            .unwrap()
     }
 
     fn at(&self, port: u16) -> SocketAddress {
@@ -44,13 +54,26 @@ impl World {
 
     fn send(&mut self, id: SocketId, data: &[u8], to: Option<u16>) -> Result<usize, Errno> {
         let address = to.map(|port| self.at(port));
-        let message = Outgoing { data: &[data], address: address.as_ref(), ..Outgoing::default() };
+        let message = Outgoing {
+            data: &[data],
+            address: address.as_ref(),
+            ..Outgoing::default()
+        };
         self.host.send_message(id, message, NOW)
     }
 
-    fn receive(&mut self, id: SocketId, room: usize, flags: MessageFlags) -> Result<(Vec<u8>, Received), Errno> {
+    fn receive(
+        &mut self,
+        id: SocketId,
+        room: usize,
+        flags: MessageFlags,
+    ) -> Result<(Vec<u8>, Received), Errno> {
         let mut data = vec![0; room];
-        let message = Incoming { buffers: &mut [&mut data], flags, ancillary_room: 256 };
+        let message = Incoming {
+            buffers: &mut [&mut data],
+            flags,
+            ancillary_room: 256,
+        };
         let received = self.host.receive_message(id, message, NOW)?;
         data.truncate(received.length.min(room));
         Ok((data, received))
@@ -70,7 +93,10 @@ fn a_datagram_is_there_when_send_returns_and_tells_where_it_came_from() {
         assert_eq!(world.send(a, b"hello", Some(2000)), Ok(5));
         assert_eq!(world.host.readiness(b), Readiness::IN | Readiness::OUT);
         let (data, received) = world.receive(b, 100, MessageFlags::empty()).unwrap();
-        assert_eq!((data.as_slice(), received.address), (&b"hello"[..], Some(world.at(1000))));
+        assert_eq!(
+            (data.as_slice(), received.address),
+            (&b"hello"[..], Some(world.at(1000)))
+        );
         assert_eq!(world.text(b), Err(Errno::EAGAIN));
     });
 }
@@ -80,7 +106,9 @@ fn a_short_buffer_truncates_and_peeking_leaves_the_datagram() {
     each_family(|mut world| {
         let (a, b) = (world.bound(1000), world.bound(2000));
         world.send(a, b"hello", Some(2000)).unwrap();
-        let (data, received) = world.receive(b, 2, MessageFlags::PEEK | MessageFlags::TRUNC).unwrap();
+        let (data, received) = world
+            .receive(b, 2, MessageFlags::PEEK | MessageFlags::TRUNC)
+            .unwrap();
         assert_eq!((&data[..2], received.length), (&b"he"[..], 5));
         assert!(received.flags.contains(MessageFlags::TRUNC));
         assert_eq!(world.receive(b, 2, MessageFlags::empty()).unwrap().0, b"he");
@@ -114,7 +142,10 @@ fn a_connected_socket_hears_only_its_peer_until_it_disconnects() {
         world.send(c, b"stranger", Some(2000)).unwrap();
         world.send(a, b"friend", Some(2000)).unwrap();
         assert_eq!(world.text(b).unwrap(), "friend");
-        world.host.connect(b, &SocketAddress::Unspecified, NOW).unwrap();
+        world
+            .host
+            .connect(b, &SocketAddress::Unspecified, NOW)
+            .unwrap();
         assert_eq!(world.host.peer_address(b), Err(Errno::ENOTCONN));
         world.send(c, b"stranger", Some(2000)).unwrap();
         assert_eq!(world.text(b).unwrap(), "stranger");
@@ -126,7 +157,9 @@ fn the_port_that_sending_took_is_given_back_by_closing() {
     each_family(|mut world| {
         let (a, b) = (world.socket(), world.bound(2000));
         world.send(a, b"x", Some(2000)).unwrap();
-        let Some((_, port)) = world.host.local_address(a).unwrap().ip() else { panic!("no address") };
+        let Some((_, port)) = world.host.local_address(a).unwrap().ip() else {
+            panic!("no address")
+        };
         assert!(port >= 32_768);
         let again = world.socket();
         let taken = world.at(port);
@@ -151,9 +184,15 @@ fn misuse_is_answered_in_linuxs_order() {
             IpAddr::V4(_) => "192.0.2.1:9",
         };
         let elsewhere = SocketAddress::from(elsewhere.parse::<SocketAddr>().unwrap());
-        assert_eq!(world.host.connect(a, &elsewhere, NOW), Err(Errno::ENETUNREACH));
+        assert_eq!(
+            world.host.connect(a, &elsewhere, NOW),
+            Err(Errno::ENETUNREACH)
+        );
         assert_eq!(world.host.listen(a, 1, NOW), Err(Errno::EOPNOTSUPP));
-        assert_eq!(world.host.shutdown(a, Shutdown::Write, NOW), Err(Errno::ENOTCONN));
+        assert_eq!(
+            world.host.shutdown(a, Shutdown::Write, NOW),
+            Err(Errno::ENOTCONN)
+        );
         assert_eq!(world.send(a, b"x", Some(9)), Err(Errno::EPIPE));
     });
 }
@@ -164,7 +203,10 @@ fn the_largest_datagram_arrives_whole_through_fragments() {
         let (a, b) = (world.bound(1000), world.bound(2000));
         let data: Vec<u8> = (0..65_507u32).map(|index| (index % 251) as u8).collect();
         assert_eq!(world.send(a, &data, Some(2000)), Ok(65_507));
-        assert_eq!(world.receive(b, 70_000, MessageFlags::empty()).unwrap().0, data);
+        assert_eq!(
+            world.receive(b, 70_000, MessageFlags::empty()).unwrap().0,
+            data
+        );
     });
 }
 
@@ -186,43 +228,78 @@ fn a_full_queue_drops_and_counts_and_closing_leaves_nothing() {
 
 #[test]
 fn an_error_queue_tells_who_refused_and_what() {
-    let mut world = World { host: Host::new(Config::default()), domain: Domain::Inet, local: [127, 0, 0, 1].into() };
+    let mut world = World {
+        host: Host::new(Config::default()),
+        domain: Domain::Inet,
+        local: [127, 0, 0, 1].into(),
+    };
     let a = world.bound(1000);
     let socket = world.host.get_mut(a).unwrap();
     socket.options.switches |= crate::options::Switches::RECEIVE_ERRORS;
     world.send(a, b"anyone?", Some(9)).unwrap();
     assert_eq!(world.host.readiness(a), Readiness::OUT | Readiness::ERR);
     let (data, received) = world.receive(a, 100, MessageFlags::ERRQUEUE).unwrap();
-    assert_eq!((data.as_slice(), received.address), (&b"anyone?"[..], Some(world.at(9))));
+    assert_eq!(
+        (data.as_slice(), received.address),
+        (&b"anyone?"[..], Some(world.at(9)))
+    );
     let [Ancillary::ExtendedError(error)] = received.ancillary.as_slice() else {
-        panic!("expected one extended error, found {:?}", received.ancillary)
+        panic!(
+            "expected one extended error, found {:?}",
+            received.ancillary
+        )
     };
-    assert_eq!((error.errno, error.kind, error.code), (Errno::ECONNREFUSED, 3, 3));
+    assert_eq!(
+        (error.errno, error.kind, error.code),
+        (Errno::ECONNREFUSED, 3, 3)
+    );
     assert_eq!(world.host.readiness(a), Readiness::OUT);
 }
 
 #[test]
 fn a_raw_socket_sees_its_protocol_and_the_host_answers_pings() {
-    for (domain, local, protocol, request) in
-        [(Domain::Inet, "127.0.0.1:0", 1, [8, 0, 0, 0, 1, 2, 0, 1]), (Domain::Inet6, "[::1]:0", 58, [128, 0, 0, 0, 1, 2, 0, 1])]
-    {
+    for (domain, local, protocol, request) in [
+        (Domain::Inet, "127.0.0.1:0", 1, [8, 0, 0, 0, 1, 2, 0, 1]),
+        (Domain::Inet6, "[::1]:0", 58, [128, 0, 0, 0, 1, 2, 0, 1]),
+    ] {
         let mut host = Host::new(Config::default());
-        let ping = host.socket(domain, SocketType::Datagram, protocol, Credentials::ROOT).unwrap();
-        let raw = host.socket(domain, SocketType::Raw, protocol, Credentials::ROOT).unwrap();
+        let ping = host
+            .socket(domain, SocketType::Datagram, protocol, Credentials::ROOT)
+            .unwrap();
+        let raw = host
+            .socket(domain, SocketType::Raw, protocol, Credentials::ROOT)
+            .unwrap();
         let to = SocketAddress::from(local.parse::<SocketAddr>().unwrap());
-        let message = Outgoing { data: &[&request], address: Some(&to), ..Outgoing::default() };
+        let message = Outgoing {
+            data: &[&request],
+            address: Some(&to),
+            ..Outgoing::default()
+        };
         assert_eq!(host.send_message(ping, message, NOW), Ok(8));
         let mut kinds = Vec::new();
         let mut data = [0; 100];
-        while let Ok(received) =
-            host.receive_message(raw, Incoming { buffers: &mut [&mut data], ..Incoming::default() }, NOW)
-        {
+        while let Ok(received) = host.receive_message(
+            raw,
+            Incoming {
+                buffers: &mut [&mut data],
+                ..Incoming::default()
+            },
+            NOW,
+        ) {
             kinds.push(data[received.length - 8]);
         }
         let reply = if domain == Domain::Inet { 0 } else { 129 };
         assert_eq!(kinds, [request[0], reply]);
-        let received =
-            host.receive_message(ping, Incoming { buffers: &mut [&mut data], ..Incoming::default() }, NOW).unwrap();
+        let received = host
+            .receive_message(
+                ping,
+                Incoming {
+                    buffers: &mut [&mut data],
+                    ..Incoming::default()
+                },
+                NOW,
+            )
+            .unwrap();
         assert_eq!((received.length, data[0]), (8, reply));
     }
 }
@@ -230,8 +307,21 @@ fn a_raw_socket_sees_its_protocol_and_the_host_answers_pings() {
 #[test]
 fn only_root_may_have_raw_sockets() {
     let mut host = Host::new(Config::default());
-    let nobody = Credentials { pid: 1, uid: 65_534, gid: 65_534 };
-    assert_eq!(host.socket(Domain::Inet, SocketType::Raw, 1, nobody), Err(Errno::EPERM));
-    assert_eq!(host.socket(Domain::Inet, SocketType::Raw, 0, Credentials::ROOT), Err(Errno::EPROTONOSUPPORT));
-    assert!(host.socket(Domain::Inet, SocketType::Datagram, 1, nobody).is_ok());
+    let nobody = Credentials {
+        pid: 1,
+        uid: 65_534,
+        gid: 65_534,
+    };
+    assert_eq!(
+        host.socket(Domain::Inet, SocketType::Raw, 1, nobody),
+        Err(Errno::EPERM)
+    );
+    assert_eq!(
+        host.socket(Domain::Inet, SocketType::Raw, 0, Credentials::ROOT),
+        Err(Errno::EPROTONOSUPPORT)
+    );
+    assert!(
+        host.socket(Domain::Inet, SocketType::Datagram, 1, nobody)
+            .is_ok()
+    );
 }

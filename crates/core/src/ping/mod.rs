@@ -29,17 +29,30 @@ pub(crate) fn open(
     protocol: IpProtocol,
     credentials: Credentials,
 ) -> Result<Protocol, Errno> {
-    let expected = if domain == Domain::Inet { IpProtocol::ICMPV4 } else { IpProtocol::ICMPV6 };
+    let expected = if domain == Domain::Inet {
+        IpProtocol::ICMPV4
+    } else {
+        IpProtocol::ICMPV6
+    };
     if protocol != expected {
         return Err(Errno::EPROTONOSUPPORT);
     }
     let (low, high) = stack.config.sysctl.ping_group_range;
-    if (low..=high).contains(&credentials.gid) { Ok(Protocol::Ping) } else { Err(Errno::EACCES) }
+    if (low..=high).contains(&credentials.gid) {
+        Ok(Protocol::Ping)
+    } else {
+        Err(Errno::EACCES)
+    }
 }
 
 /// Sends an echo request. Anything else is EINVAL (`ping_supported`); too short a message too (`ping_common_sendmsg`).
 pub(crate) fn send(stack: &mut Stack, departure: Departure, path: &Path) -> Result<(), Errno> {
-    let Departure { meta, source_port, data, .. } = departure;
+    let Departure {
+        meta,
+        source_port,
+        data,
+        ..
+    } = departure;
     let request = if meta.destination.is_ipv4() { 8 } else { 128 };
     let mut message = data.to_vec();
     let Some(header) = message.first_chunk_mut::<HEADER_LEN>() else {
@@ -70,29 +83,49 @@ pub(crate) fn send(stack: &mut Stack, departure: Departure, path: &Path) -> Resu
 }
 
 fn tuple(local: IpAddr, identifier: u16, remote: IpAddr) -> FourTuple {
-    let space = if local.is_ipv4() { PortSpace::Ping } else { PortSpace::PingV6 };
-    FourTuple { space, local, local_port: identifier, remote, remote_port: 0 }
+    let space = if local.is_ipv4() {
+        PortSpace::Ping
+    } else {
+        PortSpace::PingV6
+    };
+    FourTuple {
+        space,
+        local,
+        local_port: identifier,
+        remote,
+        remote_port: 0,
+    }
 }
 
 /// The socket with this identifier that `remote` may speak to.
 fn find(host: &Host, tuple: &FourTuple, inbound: crate::InterfaceId) -> Option<SocketId> {
     let id = host.stack.receivers.find(tuple, inbound)?;
     let socket = host.sockets.get(id)?;
-    let Endpoint::Datagram(endpoint) = &socket.endpoint else { return None };
+    let Endpoint::Datagram(endpoint) = &socket.endpoint else {
+        return None;
+    };
     let hears = !endpoint.is_connected || endpoint.names.remote == tuple.remote;
     hears.then_some(id)
 }
 
 /// Takes an echo reply to the socket whose identifier it carries.
 pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
-    let Some(&[_, _, _, _, high, low, _, _]) = inbound.transport_header().first_chunk::<HEADER_LEN>() else {
+    let Some(&[_, _, _, _, high, low, _, _]) =
+        inbound.transport_header().first_chunk::<HEADER_LEN>()
+    else {
         return;
     };
     let identifier = u16::from_be_bytes([high, low]);
     let tuple = tuple(inbound.destination, identifier, inbound.source);
-    let Some(id) = find(host, &tuple, inbound.interface) else { return };
-    let Some(socket) = host.sockets.get_mut(id) else { return };
-    let Endpoint::Datagram(endpoint) = &mut socket.endpoint else { return };
+    let Some(id) = find(host, &tuple, inbound.interface) else {
+        return;
+    };
+    let Some(socket) = host.sockets.get_mut(id) else {
+        return;
+    };
+    let Endpoint::Datagram(endpoint) = &mut socket.endpoint else {
+        return;
+    };
     let datagram = Datagram {
         envelope: Envelope {
             source: inbound.source,

@@ -46,7 +46,9 @@ pub(crate) struct RawTable {
 impl RawTable {
     /// No sockets yet.
     pub(crate) fn new(keyed: Keyed) -> Self {
-        Self { sockets: HashMap::with_hasher(keyed) }
+        Self {
+            sockets: HashMap::with_hasher(keyed),
+        }
     }
 
     /// Whether there is any.
@@ -70,8 +72,15 @@ impl RawTable {
     }
 
     fn of(&self, address: IpAddr, protocol: IpProtocol) -> Vec<SocketId> {
-        let domain = if address.is_ipv4() { Domain::Inet } else { Domain::Inet6 };
-        self.sockets.get(&(domain, protocol.0.into())).cloned().unwrap_or_default()
+        let domain = if address.is_ipv4() {
+            Domain::Inet
+        } else {
+            Domain::Inet6
+        };
+        self.sockets
+            .get(&(domain, protocol.0.into()))
+            .cloned()
+            .unwrap_or_default()
     }
 }
 
@@ -82,12 +91,18 @@ pub(crate) fn open(
     credentials: Credentials,
 ) -> Result<(u16, Protocol), Errno> {
     // Numbers beyond a byte are taken, as Linux does: such a socket sends the low byte and hears nothing.
-    let number = u16::try_from(protocol).ok().filter(|number| *number != 0).ok_or(Errno::EPROTONOSUPPORT)?;
+    let number = u16::try_from(protocol)
+        .ok()
+        .filter(|number| *number != 0)
+        .ok_or(Errno::EPROTONOSUPPORT)?;
     if credentials.uid != 0 {
         return Err(Errno::EPERM);
     }
     let is_icmpv6 = domain == Domain::Inet6 && number == IpProtocol::ICMPV6.0.into();
-    let options = RawOptions { checksum_offset: is_icmpv6.then_some(2), filter: IcmpFilter::default() };
+    let options = RawOptions {
+        checksum_offset: is_icmpv6.then_some(2),
+        filter: IcmpFilter::default(),
+    };
     Ok((number, Protocol::Raw(Box::new(options))))
 }
 
@@ -105,7 +120,13 @@ pub(crate) fn send(
         whole_packet(stack, meta.source, meta.destination, data, path)?
     } else {
         let mut data = data.to_vec();
-        fill_checksum(state, meta.source, meta.destination, meta.protocol, &mut data)?;
+        fill_checksum(
+            state,
+            meta.source,
+            meta.destination,
+            meta.protocol,
+            &mut data,
+        )?;
         let headers = stack.ip_header(&meta, path, data.len());
         let mut bytes = headers.to_vec();
         bytes.append(&mut data);
@@ -114,7 +135,11 @@ pub(crate) fn send(
     // The headers of what may be any protocol are found as for a packet that came from a device.
     let mut frame = Frame::from_bytes(bytes.clone());
     if frame.headers.is_empty() {
-        let split = if meta.destination.is_ipv4() { IPV4_HEADER_LEN } else { 40 };
+        let split = if meta.destination.is_ipv4() {
+            IPV4_HEADER_LEN
+        } else {
+            40
+        };
         let (headers, data) = bytes.split_at(split.min(bytes.len()));
         frame = Frame::new(headers.into(), Payload::from(Bytes::copy_from_slice(data)));
     }
@@ -135,12 +160,18 @@ fn whole_packet(
     }
     let IpAddr::V4(source) = source else {
         // rawv6_send_hdrinc sends what it is given.
-        return if data.len() < 40 { Err(Errno::EINVAL) } else { Ok(data) };
+        return if data.len() < 40 {
+            Err(Errno::EINVAL)
+        } else {
+            Ok(data)
+        };
     };
     debug_assert!(destination.is_ipv4());
     let mut packet = data.to_vec();
     let length = u16::try_from(packet.len()).map_err(|_| Errno::EMSGSIZE)?;
-    let header_len = packet.first().map_or(0, |first| usize::from(first & 0xf) * 4);
+    let header_len = packet
+        .first()
+        .map_or(0, |first| usize::from(first & 0xf) * 4);
     if header_len < IPV4_HEADER_LEN || header_len > packet.len() {
         return Err(Errno::EINVAL);
     }
@@ -167,7 +198,8 @@ fn fill_checksum(
     protocol: IpProtocol,
     data: &mut [u8],
 ) -> Result<(), Errno> {
-    let (Some(offset), IpAddr::V6(source), IpAddr::V6(destination)) = (state.checksum_offset, source, destination)
+    let (Some(offset), IpAddr::V6(source), IpAddr::V6(destination)) =
+        (state.checksum_offset, source, destination)
     else {
         return Ok(());
     };
@@ -188,27 +220,48 @@ pub(crate) fn receive(host: &mut Host, inbound: &Inbound, now: Instant) -> bool 
     let sockets = host.stack.raw.of(inbound.destination, inbound.protocol);
     let mut is_taken = false;
     for id in sockets {
-        let Some(socket) = host.sockets.get_mut(id) else { continue };
-        let Endpoint::Datagram(endpoint) = &mut socket.endpoint else { continue };
-        let Protocol::Raw(state) = &endpoint.protocol else { continue };
+        let Some(socket) = host.sockets.get_mut(id) else {
+            continue;
+        };
+        let Endpoint::Datagram(endpoint) = &mut socket.endpoint else {
+            continue;
+        };
+        let Protocol::Raw(state) = &endpoint.protocol else {
+            continue;
+        };
         let names = &endpoint.names;
         let is_for_it = (names.local.is_unspecified() || names.local == inbound.destination)
             && (!endpoint.is_connected || names.remote == inbound.source)
-            && socket.options.device.is_none_or(|device| device == inbound.interface);
+            && socket
+                .options
+                .device
+                .is_none_or(|device| device == inbound.interface);
         if !is_for_it {
             continue;
         }
         is_taken = true;
         let upper = inbound.frame.ip_payload(inbound.transport);
-        if is_icmp(inbound) && state.filter.blocks(inbound.destination.is_ipv4(), inbound.transport_header()) {
+        if is_icmp(inbound)
+            && state
+                .filter
+                .blocks(inbound.destination.is_ipv4(), inbound.transport_header())
+        {
             continue;
         }
         if !checksum_is_right(state, inbound, &upper) {
             continue;
         }
         // IPv4 gives the IP header too, IPv6 what follows its headers (RFC 3542 3).
-        let payload = if inbound.destination.is_ipv4() { inbound.frame.ip_payload(0) } else { upper };
-        let datagram = Datagram { envelope: envelope(inbound), received: now, payload };
+        let payload = if inbound.destination.is_ipv4() {
+            inbound.frame.ip_payload(0)
+        } else {
+            upper
+        };
+        let datagram = Datagram {
+            envelope: envelope(inbound),
+            received: now,
+            payload,
+        };
         if endpoint.queues.push(datagram, &socket.options) {
             host.wake(id);
         }
@@ -217,7 +270,11 @@ pub(crate) fn receive(host: &mut Host, inbound: &Inbound, now: Instant) -> bool 
 }
 
 fn is_icmp(inbound: &Inbound) -> bool {
-    let expected = if inbound.destination.is_ipv4() { IpProtocol::ICMPV4 } else { IpProtocol::ICMPV6 };
+    let expected = if inbound.destination.is_ipv4() {
+        IpProtocol::ICMPV4
+    } else {
+        IpProtocol::ICMPV6
+    };
     inbound.protocol == expected
 }
 
@@ -251,8 +308,12 @@ fn envelope(inbound: &Inbound) -> Envelope {
 /// Tells the raw sockets of a quoted packet's protocol of an ICMP error.
 pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, _now: Instant) {
     for id in host.stack.raw.of(quote.source, quote.protocol) {
-        let Some(socket) = host.sockets.get(id) else { continue };
-        let Endpoint::Datagram(endpoint) = &socket.endpoint else { continue };
+        let Some(socket) = host.sockets.get(id) else {
+            continue;
+        };
+        let Endpoint::Datagram(endpoint) = &socket.endpoint else {
+            continue;
+        };
         let names = &endpoint.names;
         let is_its_own = (names.local.is_unspecified() || names.local == quote.source)
             && (!endpoint.is_connected || names.remote == quote.destination);

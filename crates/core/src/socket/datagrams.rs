@@ -110,23 +110,33 @@ impl DatagramQueues {
 
     /// Whether there is a datagram to read.
     pub(crate) fn has_datagram(&self) -> bool {
-        self.queues.as_ref().is_some_and(|queues| !queues.datagrams.is_empty())
+        self.queues
+            .as_ref()
+            .is_some_and(|queues| !queues.datagrams.is_empty())
     }
 
     /// Whether there is an error to read with `MSG_ERRQUEUE`.
     pub(crate) fn has_error(&self) -> bool {
-        self.queues.as_ref().is_some_and(|queues| !queues.errors.is_empty())
+        self.queues
+            .as_ref()
+            .is_some_and(|queues| !queues.errors.is_empty())
     }
 
     /// The error that `MSG_ERRQUEUE` reads next.
     pub(crate) fn next_error(&self) -> Option<Errno> {
-        let first = self.queues.as_ref().and_then(|queues| queues.errors.front());
+        let first = self
+            .queues
+            .as_ref()
+            .and_then(|queues| queues.errors.front());
         first.map(|queued| queued.error.errno)
     }
 
     /// The length of the first datagram: `FIONREAD`.
     pub(crate) fn first_length(&self) -> usize {
-        let first = self.queues.as_ref().and_then(|queues| queues.datagrams.front());
+        let first = self
+            .queues
+            .as_ref()
+            .and_then(|queues| queues.datagrams.front());
         first.map_or(0, |datagram| datagram.payload.len())
     }
 
@@ -136,7 +146,10 @@ impl DatagramQueues {
     }
 
     /// `recvmsg`: the first datagram, cut to the caller's buffers. The caller adds the source's address.
-    pub(crate) fn receive(&mut self, message: &mut Incoming<'_, '_>) -> Result<(Received, Datagram), Errno> {
+    pub(crate) fn receive(
+        &mut self,
+        message: &mut Incoming<'_, '_>,
+    ) -> Result<(Received, Datagram), Errno> {
         let queues = self.queues.as_mut().ok_or(Errno::EAGAIN)?;
         let datagram = if message.flags.contains(MessageFlags::PEEK) {
             queues.datagrams.front().cloned().ok_or(Errno::EAGAIN)?
@@ -150,7 +163,10 @@ impl DatagramQueues {
     }
 
     /// `recvmsg` with `MSG_ERRQUEUE`.
-    pub(crate) fn receive_error(&mut self, message: &mut Incoming<'_, '_>) -> Result<Received, Errno> {
+    pub(crate) fn receive_error(
+        &mut self,
+        message: &mut Incoming<'_, '_>,
+    ) -> Result<Received, Errno> {
         let queues = self.queues.as_mut().ok_or(Errno::EAGAIN)?;
         let queued = queues.errors.pop_front().ok_or(Errno::EAGAIN)?;
         queues.errors_charged -= queued.charge();
@@ -158,7 +174,9 @@ impl DatagramQueues {
         let mut received = copy_out(&queued.payload, message);
         received.flags |= MessageFlags::ERRQUEUE;
         received.address = Some(queued.destination);
-        received.ancillary.push(Ancillary::ExtendedError(Box::new(queued.error)));
+        received
+            .ancillary
+            .push(Ancillary::ExtendedError(Box::new(queued.error)));
         Ok(received)
     }
 
@@ -175,7 +193,10 @@ fn copy_out(payload: &Payload, message: &mut Incoming<'_, '_>) -> Received {
     for buffer in message.buffers.iter_mut() {
         copied += payload.copy_to_slice(copied, buffer);
     }
-    let mut received = Received { length: copied, ..Received::default() };
+    let mut received = Received {
+        length: copied,
+        ..Received::default()
+    };
     if copied < payload.len() {
         received.flags |= MessageFlags::TRUNC;
         if message.flags.contains(MessageFlags::TRUNC) {
@@ -213,7 +234,11 @@ pub(crate) fn ancillary(
                 told.push(Ancillary::PacketInfoV6 { interface, address });
             }
             if options.is_on(Switches::PACKET_INFO) {
-                told.push(Ancillary::PacketInfo { interface, local: destination, destination });
+                told.push(Ancillary::PacketInfo {
+                    interface,
+                    local: destination,
+                    destination,
+                });
             }
             if options.is_on(Switches::RECEIVE_TTL) {
                 told.push(Ancillary::TimeToLive(envelope.hop_limit));

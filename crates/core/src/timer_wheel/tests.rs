@@ -20,7 +20,10 @@ fn a_timer_fires_once_and_not_before_its_deadline() {
     let deadline = Instant::from_millis(40);
     wheel.set(id, Some(deadline));
     assert_eq!(fired(&mut wheel, Instant::from_millis(39)), []);
-    assert_eq!(fired(&mut wheel, deadline + Duration::from_nanos(TICK)), [7]);
+    assert_eq!(
+        fired(&mut wheel, deadline + Duration::from_nanos(TICK)),
+        [7]
+    );
     assert_eq!(fired(&mut wheel, Instant::from_millis(4000)), []);
     assert_eq!(wheel.next_deadline(), None);
 }

@@ -23,17 +23,31 @@ pub(crate) fn send(
     path: &Path,
     options: &SharedOptions,
 ) -> Result<(), Errno> {
-    let Departure { meta, source_port, destination_port, data } = departure;
+    let Departure {
+        meta,
+        source_port,
+        destination_port,
+        data,
+    } = departure;
     let is_ipv4 = meta.destination.is_ipv4();
     let mut headers = stack.ip_header(&meta, path, HEADER_LEN + data.len());
-    UdpHeader { source_port, destination_port, payload_length: data.len() }.emit(&mut headers);
+    UdpHeader {
+        source_port,
+        destination_port,
+        payload_length: data.len(),
+    }
+    .emit(&mut headers);
     let mut frame = Frame::new(headers, Payload::from(data));
     if !(is_ipv4 && options.is_on(Switches::NO_CHECKSUM)) {
         frame.offload.checksum = ChecksumState::Partial;
     }
     stack.output(frame, path, meta.fragmentation)?;
     let counters = &mut stack.counters;
-    *pick(is_ipv4, &mut counters.udp_out_datagrams, &mut counters.udp6_out_datagrams) += 1;
+    *pick(
+        is_ipv4,
+        &mut counters.udp_out_datagrams,
+        &mut counters.udp6_out_datagrams,
+    ) += 1;
     Ok(())
 }
 
@@ -41,12 +55,25 @@ pub(crate) fn send(
 pub(crate) fn receive(host: &mut Host, mut inbound: Inbound, now: Instant) -> Delivery {
     let is_ipv4 = inbound.destination.is_ipv4();
     let header = UdpView::parse(inbound.transport_header()).ok();
-    let header = header.map(|view| (view.source_port(), view.destination_port(), usize::from(view.length())));
+    let header = header.map(|view| {
+        (
+            view.source_port(),
+            view.destination_port(),
+            usize::from(view.length()),
+        )
+    });
     // IP may carry padding behind the datagram; more than there is, it can't.
-    let fits = |length: &usize| (HEADER_LEN..=HEADER_LEN + inbound.frame.payload.len()).contains(length);
-    let Some((source_port, destination_port, length)) = header.filter(|(_, _, length)| fits(length)) else {
+    let fits =
+        |length: &usize| (HEADER_LEN..=HEADER_LEN + inbound.frame.payload.len()).contains(length);
+    let Some((source_port, destination_port, length)) =
+        header.filter(|(_, _, length)| fits(length))
+    else {
         let counters = &mut host.stack.counters;
-        *pick(is_ipv4, &mut counters.udp_in_errors, &mut counters.udp6_in_errors) += 1;
+        *pick(
+            is_ipv4,
+            &mut counters.udp_in_errors,
+            &mut counters.udp6_in_errors,
+        ) += 1;
         return Delivery::Done;
     };
     inbound.frame.payload.truncate(length - HEADER_LEN);
@@ -83,7 +110,11 @@ pub(crate) fn receive(host: &mut Host, mut inbound: Inbound, now: Instant) -> De
         }
         None => {
             let counters = &mut host.stack.counters;
-            *pick(is_ipv4, &mut counters.udp_no_ports, &mut counters.udp6_no_ports) += 1;
+            *pick(
+                is_ipv4,
+                &mut counters.udp_no_ports,
+                &mut counters.udp6_no_ports,
+            ) += 1;
             Delivery::NoPort
         }
     }
@@ -91,37 +122,64 @@ pub(crate) fn receive(host: &mut Host, mut inbound: Inbound, now: Instant) -> De
 
 fn deliver(host: &mut Host, id: SocketId, datagram: Datagram) {
     let Host { sockets, stack } = host;
-    let Some(socket) = sockets.get_mut(id) else { return };
-    let Endpoint::Datagram(endpoint) = &mut socket.endpoint else { return };
+    let Some(socket) = sockets.get_mut(id) else {
+        return;
+    };
+    let Endpoint::Datagram(endpoint) = &mut socket.endpoint else {
+        return;
+    };
     let is_ipv4 = datagram.envelope.destination.is_ipv4();
     let counters = &mut stack.counters;
     if endpoint.queues.push(datagram, &socket.options) {
-        *pick(is_ipv4, &mut counters.udp_in_datagrams, &mut counters.udp6_in_datagrams) += 1;
+        *pick(
+            is_ipv4,
+            &mut counters.udp_in_datagrams,
+            &mut counters.udp6_in_datagrams,
+        ) += 1;
         host.wake(id);
     } else {
-        *pick(is_ipv4, &mut counters.udp_rcvbuf_errors, &mut counters.udp6_rcvbuf_errors) += 1;
-        *pick(is_ipv4, &mut counters.udp_in_errors, &mut counters.udp6_in_errors) += 1;
+        *pick(
+            is_ipv4,
+            &mut counters.udp_rcvbuf_errors,
+            &mut counters.udp6_rcvbuf_errors,
+        ) += 1;
+        *pick(
+            is_ipv4,
+            &mut counters.udp_in_errors,
+            &mut counters.udp6_in_errors,
+        ) += 1;
     }
 }
 
 /// The socket of a datagram with these names: the connected one, else who receives there.
 fn find(host: &Host, tuple: &FourTuple, interface: InterfaceId) -> Option<SocketId> {
-    let connected = host.stack.connections.find(tuple).filter(|id| is_connected_as(host, *id, tuple));
+    let connected = host
+        .stack
+        .connections
+        .find(tuple)
+        .filter(|id| is_connected_as(host, *id, tuple));
     connected.or_else(|| host.stack.receivers.find(tuple, interface))
 }
 
 fn is_connected_as(host: &Host, id: SocketId, tuple: &FourTuple) -> bool {
-    host.sockets.get(id).is_some_and(|socket| match &socket.endpoint {
-        Endpoint::Datagram(endpoint) => {
-            matches!(endpoint.protocol, Protocol::Udp) && endpoint.names.tuple(PortSpace::Udp) == *tuple
-        }
-        _ => false,
-    })
+    host.sockets
+        .get(id)
+        .is_some_and(|socket| match &socket.endpoint {
+            Endpoint::Datagram(endpoint) => {
+                matches!(endpoint.protocol, Protocol::Udp)
+                    && endpoint.names.tuple(PortSpace::Udp) == *tuple
+            }
+            _ => false,
+        })
 }
 
 /// Takes an ICMP error to the socket that sent the quoted datagram.
 pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, _now: Instant) {
-    let QuotedTransport::Udp { source_port, destination_port } = quote.transport else {
+    let QuotedTransport::Udp {
+        source_port,
+        destination_port,
+    } = quote.transport
+    else {
         return;
     };
     let tuple = FourTuple {
@@ -133,7 +191,13 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, _n
     };
     if let Some(id) = find(host, &tuple, InterfaceId::LOOPBACK) {
         let data = quoted_data(quote, report, HEADER_LEN);
-        errors::report(host, id, report, (quote.destination, destination_port), data);
+        errors::report(
+            host,
+            id,
+            report,
+            (quote.destination, destination_port),
+            data,
+        );
     }
 }
 

@@ -46,7 +46,10 @@ fn a_wildcard_conflicts_with_each_address_of_its_families() {
 
 #[test]
 fn v6only_keeps_the_ipv6_wildcard_apart_from_ipv4() {
-    let only = Binding { address: BindAddress::new("::".parse().unwrap(), true), ..binding("::") };
+    let only = Binding {
+        address: BindAddress::new("::".parse().unwrap(), true),
+        ..binding("::")
+    };
     assert!(!conflict(only, binding("0.0.0.0")));
     assert!(!conflict(binding("127.0.0.1"), only));
     assert!(conflict(only, binding("::1")));
@@ -55,26 +58,66 @@ fn v6only_keeps_the_ipv6_wildcard_apart_from_ipv4() {
 
 #[test]
 fn reuse_address_is_shared_unless_the_other_listens() {
-    let reuse = Binding { reuse_address: true, ..binding("0.0.0.0") };
+    let reuse = Binding {
+        reuse_address: true,
+        ..binding("0.0.0.0")
+    };
     assert!(!conflict(reuse, reuse));
     assert!(conflict(binding("0.0.0.0"), reuse));
-    assert!(conflict(Binding { holder: Holder::Listening, ..reuse }, reuse));
-    assert!(!conflict(Binding { holder: Holder::TimeWait, ..reuse }, reuse));
+    assert!(conflict(
+        Binding {
+            holder: Holder::Listening,
+            ..reuse
+        },
+        reuse
+    ));
+    assert!(!conflict(
+        Binding {
+            holder: Holder::TimeWait,
+            ..reuse
+        },
+        reuse
+    ));
 }
 
 #[test]
 fn reuse_port_is_shared_within_one_user() {
-    let reuse = Binding { reuse_port: true, holder: Holder::Listening, ..binding("0.0.0.0") };
+    let reuse = Binding {
+        reuse_port: true,
+        holder: Holder::Listening,
+        ..binding("0.0.0.0")
+    };
     assert!(!conflict(reuse, reuse));
     assert!(conflict(reuse, Binding { uid: 1, ..reuse }));
-    assert!(!conflict(Binding { holder: Holder::TimeWait, ..reuse }, Binding { uid: 1, ..reuse }));
+    assert!(!conflict(
+        Binding {
+            holder: Holder::TimeWait,
+            ..reuse
+        },
+        Binding { uid: 1, ..reuse }
+    ));
 }
 
 #[test]
 fn other_protocols_ports_and_devices_do_not_conflict() {
-    let on = |bits| Binding { device: Some(InterfaceId::from_bits(bits)), ..binding("0.0.0.0") };
-    assert!(!conflict(binding("::"), Binding { space: PortSpace::Udp, ..binding("::") }));
-    assert!(!conflict(binding("::"), Binding { port: 81, ..binding("::") }));
+    let on = |bits| Binding {
+        device: Some(InterfaceId::from_bits(bits)),
+        ..binding("0.0.0.0")
+    };
+    assert!(!conflict(
+        binding("::"),
+        Binding {
+            space: PortSpace::Udp,
+            ..binding("::")
+        }
+    ));
+    assert!(!conflict(
+        binding("::"),
+        Binding {
+            port: 81,
+            ..binding("::")
+        }
+    ));
     assert!(!conflict(on(1), on(2)));
     assert!(conflict(on(1), binding("0.0.0.0")));
 }
@@ -84,7 +127,10 @@ fn a_socket_does_not_conflict_with_itself() {
     let mut table = table();
     let own = binding("0.0.0.0");
     table.insert(own);
-    let listening = Binding { holder: Holder::Listening, ..own };
+    let listening = Binding {
+        holder: Holder::Listening,
+        ..own
+    };
     assert!(!table.conflicts_without(&own, &listening));
     table.insert(own);
     assert!(table.conflicts_without(&own, &listening));
@@ -93,7 +139,10 @@ fn a_socket_does_not_conflict_with_itself() {
 #[test]
 fn ports_of_connections_are_shared_by_connections_only() {
     let mut table = table();
-    let connected = Binding { holder: Holder::Connected, ..binding("127.0.0.1") };
+    let connected = Binding {
+        holder: Holder::Connected,
+        ..binding("127.0.0.1")
+    };
     table.insert(connected);
     assert!(table.is_free_for_connect(&connected));
     assert!(table.conflicts(&binding("0.0.0.0")));

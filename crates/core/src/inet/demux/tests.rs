@@ -3,17 +3,34 @@ use crate::ids::{Slab, SocketKind};
 
 fn ids(count: usize) -> alloc::vec::Vec<SocketId> {
     let mut slab: Slab<(), SocketKind> = Slab::new();
-    (0..count).map(|_| slab.insert_with(|_| ()).unwrap()).collect()
+    (0..count)
+        .map(|_| slab.insert_with(|_| ()).unwrap())
+        .collect()
 }
 
 fn tuple(local: &str, remote_port: u16) -> FourTuple {
     let local: IpAddr = local.parse().unwrap();
-    let remote = if local.is_ipv4() { "10.9.9.9" } else { "fd00::9" };
-    FourTuple { space: PortSpace::Tcp, local, local_port: 80, remote: remote.parse().unwrap(), remote_port }
+    let remote = if local.is_ipv4() {
+        "10.9.9.9"
+    } else {
+        "fd00::9"
+    };
+    FourTuple {
+        space: PortSpace::Tcp,
+        local,
+        local_port: 80,
+        remote: remote.parse().unwrap(),
+        remote_port,
+    }
 }
 
 fn receiver(id: SocketId) -> Receiver {
-    Receiver { id, reuse_port: false, v6_only: false, device: None }
+    Receiver {
+        id,
+        reuse_port: false,
+        v6_only: false,
+        device: None,
+    }
 }
 
 #[test]
@@ -26,15 +43,33 @@ fn the_most_specific_receiver_gets_the_packet() {
     table.insert(PortSpace::Tcp, "::".parse().unwrap(), 80, receiver(id[0]));
     assert_eq!(table.find(&v4, lo), Some(id[0]));
     assert_eq!(table.find(&v6, lo), Some(id[0]));
-    table.insert(PortSpace::Tcp, "0.0.0.0".parse().unwrap(), 80, receiver(id[1]));
+    table.insert(
+        PortSpace::Tcp,
+        "0.0.0.0".parse().unwrap(),
+        80,
+        receiver(id[1]),
+    );
     assert_eq!(table.find(&v4, lo), Some(id[1]));
     assert_eq!(table.find(&v6, lo), Some(id[0]));
-    table.insert(PortSpace::Tcp, "10.0.0.1".parse().unwrap(), 80, receiver(id[2]));
+    table.insert(
+        PortSpace::Tcp,
+        "10.0.0.1".parse().unwrap(),
+        80,
+        receiver(id[2]),
+    );
     assert_eq!(table.find(&v4, lo), Some(id[2]));
     table.remove(PortSpace::Tcp, "10.0.0.1".parse().unwrap(), 80, id[2]);
     table.remove(PortSpace::Tcp, "0.0.0.0".parse().unwrap(), 80, id[1]);
     table.remove(PortSpace::Tcp, "::".parse().unwrap(), 80, id[0]);
-    table.insert(PortSpace::Tcp, "::".parse().unwrap(), 80, Receiver { v6_only: true, ..receiver(id[3]) });
+    table.insert(
+        PortSpace::Tcp,
+        "::".parse().unwrap(),
+        80,
+        Receiver {
+            v6_only: true,
+            ..receiver(id[3])
+        },
+    );
     assert_eq!(table.find(&v4, lo), None);
     assert_eq!(table.find(&v6, lo), Some(id[3]));
 }
@@ -44,16 +79,27 @@ fn a_reuseport_group_shares_evenly_and_a_peer_stays_with_its_socket() {
     let id = ids(4);
     let mut table = Receivers::new(Keyed::new(1, 2));
     for id in &id {
-        let shared = Receiver { reuse_port: true, ..receiver(*id) };
+        let shared = Receiver {
+            reuse_port: true,
+            ..receiver(*id)
+        };
         table.insert(PortSpace::Tcp, "0.0.0.0".parse().unwrap(), 80, shared);
     }
     let mut counts = [0; 4];
     for port in 1..=4000 {
-        let found = table.find(&tuple("10.0.0.1", port), InterfaceId::LOOPBACK).unwrap();
-        assert_eq!(table.find(&tuple("10.0.0.1", port), InterfaceId::LOOPBACK), Some(found));
+        let found = table
+            .find(&tuple("10.0.0.1", port), InterfaceId::LOOPBACK)
+            .unwrap();
+        assert_eq!(
+            table.find(&tuple("10.0.0.1", port), InterfaceId::LOOPBACK),
+            Some(found)
+        );
         counts[id.iter().position(|id| *id == found).unwrap()] += 1;
     }
-    assert!(counts.iter().all(|count| (800..1200).contains(count)), "{counts:?}");
+    assert!(
+        counts.iter().all(|count| (800..1200).contains(count)),
+        "{counts:?}"
+    );
 }
 
 #[test]
@@ -65,7 +111,13 @@ fn a_connection_is_found_by_its_names_only() {
     assert!(!table.insert(&names, id[0]));
     assert_eq!(table.find(&names), Some(id[0]));
     assert_eq!(table.find(&names.reversed()), None);
-    assert_eq!(table.find(&FourTuple { space: PortSpace::Udp, ..names }), None);
+    assert_eq!(
+        table.find(&FourTuple {
+            space: PortSpace::Udp,
+            ..names
+        }),
+        None
+    );
     table.remove(&names, id[0]);
     assert_eq!((table.find(&names), table.len()), (None, 0));
 }

@@ -31,10 +31,20 @@ fn received(frame: &Frame) -> Fragment {
     let layout = frame.layout().unwrap();
     let payload = frame.ip_payload(layout.transport);
     match frame.ip().unwrap() {
-        IpView::V4(view) => Fragment { offset: view.fragment_offset(), more: view.more_fragments(), payload },
+        IpView::V4(view) => Fragment {
+            offset: view.fragment_offset(),
+            more: view.more_fragments(),
+            payload,
+        },
         IpView::V6(_) => {
-            let header = FragmentHeader::parse(&frame.headers[layout.transport - FragmentHeader::LEN..]).unwrap();
-            Fragment { offset: header.offset, more: header.more_fragments, payload }
+            let header =
+                FragmentHeader::parse(&frame.headers[layout.transport - FragmentHeader::LEN..])
+                    .unwrap();
+            Fragment {
+                offset: header.offset,
+                more: header.more_fragments,
+                payload,
+            }
         }
     }
 }

@@ -32,7 +32,8 @@ fn table() -> Reassembly<&'static str> {
 fn an_exact_duplicate_is_dropped_and_an_overlap_discards_the_datagram() {
     let data = [1; 48];
     let mut table = table();
-    let mut insert = |offset, length| table.insert(key(1), piece(&data, offset, length), || "h", Instant::ZERO);
+    let mut insert =
+        |offset, length| table.insert(key(1), piece(&data, offset, length), || "h", Instant::ZERO);
     assert_eq!(insert(0, 16), Reassembled::Incomplete);
     assert_eq!(insert(0, 16), Reassembled::Incomplete);
     assert_eq!(insert(8, 16), Reassembled::Failed);
@@ -44,20 +45,49 @@ fn an_exact_duplicate_is_dropped_and_an_overlap_discards_the_datagram() {
 #[test]
 fn a_ragged_or_overlong_fragment_discards_the_datagram() {
     let mut table = table();
-    let fragment = |offset, more, length| Fragment { offset, more, payload: Bytes::from(alloc::vec![0; length]).into() };
-    assert_eq!(table.insert(key(1), fragment(0, true, 12), || "h", Instant::ZERO), Reassembled::Failed);
-    assert_eq!(table.insert(key(1), fragment(65_528, false, 8), || "h", Instant::ZERO), Reassembled::Failed);
-    assert_eq!(table.insert(key(1), fragment(0, false, 8), || "h", Instant::ZERO), Reassembled::Complete("h", Bytes::from_static(&[0; 8]).into()));
+    let fragment = |offset, more, length| Fragment {
+        offset,
+        more,
+        payload: Bytes::from(alloc::vec![0; length]).into(),
+    };
+    assert_eq!(
+        table.insert(key(1), fragment(0, true, 12), || "h", Instant::ZERO),
+        Reassembled::Failed
+    );
+    assert_eq!(
+        table.insert(key(1), fragment(65_528, false, 8), || "h", Instant::ZERO),
+        Reassembled::Failed
+    );
+    assert_eq!(
+        table.insert(key(1), fragment(0, false, 8), || "h", Instant::ZERO),
+        Reassembled::Complete("h", Bytes::from_static(&[0; 8]).into())
+    );
 }
 
 #[test]
 fn fragments_that_disagree_on_the_end_discard_the_datagram() {
     let mut table = table();
-    let fragment = |offset, more, length| Fragment { offset, more, payload: Bytes::from(alloc::vec![0; length]).into() };
-    assert_eq!(table.insert(key(1), fragment(8, false, 8), || "h", Instant::ZERO), Reassembled::Incomplete);
-    assert_eq!(table.insert(key(1), fragment(16, true, 8), || "h", Instant::ZERO), Reassembled::Failed);
-    assert_eq!(table.insert(key(2), fragment(16, true, 8), || "h", Instant::ZERO), Reassembled::Incomplete);
-    assert_eq!(table.insert(key(2), fragment(8, false, 8), || "h", Instant::ZERO), Reassembled::Failed);
+    let fragment = |offset, more, length| Fragment {
+        offset,
+        more,
+        payload: Bytes::from(alloc::vec![0; length]).into(),
+    };
+    assert_eq!(
+        table.insert(key(1), fragment(8, false, 8), || "h", Instant::ZERO),
+        Reassembled::Incomplete
+    );
+    assert_eq!(
+        table.insert(key(1), fragment(16, true, 8), || "h", Instant::ZERO),
+        Reassembled::Failed
+    );
+    assert_eq!(
+        table.insert(key(2), fragment(16, true, 8), || "h", Instant::ZERO),
+        Reassembled::Incomplete
+    );
+    assert_eq!(
+        table.insert(key(2), fragment(8, false, 8), || "h", Instant::ZERO),
+        Reassembled::Failed
+    );
 }
 
 #[test]
@@ -65,13 +95,29 @@ fn an_unfinished_datagram_expires_and_tells_whether_its_first_fragment_came() {
     let data = [1; 48];
     let mut table = table();
     let _ = table.insert(key(1), piece(&data, 0, 16), || "first", Instant::ZERO);
-    let _ = table.insert(key(2), piece(&data, 16, 16), || "never", Instant::from_millis(5));
+    let _ = table.insert(
+        key(2),
+        piece(&data, 16, 16),
+        || "never",
+        Instant::from_millis(5),
+    );
     assert_eq!(table.next_deadline(), Some(Instant::ZERO + TIMEOUT));
     assert_eq!(table.expire(Instant::from_millis(29_999)), None);
-    let expired = table.expire(Instant::from_millis(40_000)).and_then(|datagram| datagram.first);
-    assert_eq!(expired.map(|(head, payload)| (head, payload.len())), Some(("first", 16)));
-    assert_eq!(table.expire(Instant::from_millis(40_000)), Some(TimedOut { first: None }));
-    assert_eq!((table.expire(Instant::from_millis(40_000)), table.memory()), (None, 0));
+    let expired = table
+        .expire(Instant::from_millis(40_000))
+        .and_then(|datagram| datagram.first);
+    assert_eq!(
+        expired.map(|(head, payload)| (head, payload.len())),
+        Some(("first", 16))
+    );
+    assert_eq!(
+        table.expire(Instant::from_millis(40_000)),
+        Some(TimedOut { first: None })
+    );
+    assert_eq!(
+        (table.expire(Instant::from_millis(40_000)), table.memory()),
+        (None, 0)
+    );
 }
 
 #[test]
@@ -79,7 +125,12 @@ fn a_flood_of_first_fragments_stays_within_the_threshold() {
     let data = [1; 2000];
     let mut table = Reassembly::new(TIMEOUT, 64 * 1024);
     for identification in 0..10_000 {
-        let _ = table.insert(key(identification), piece(&data, 0, 1480), || "h", Instant::ZERO);
+        let _ = table.insert(
+            key(identification),
+            piece(&data, 0, 1480),
+            || "h",
+            Instant::ZERO,
+        );
         assert!(table.memory() <= 64 * 1024);
         assert!(table.ages.len() <= 200);
     }

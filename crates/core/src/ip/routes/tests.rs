@@ -19,13 +19,19 @@ fn route(destination: &str, prefix_len: u8, index: u32, metric: u32) -> Route {
 }
 
 fn lookup(table: &RoutingTable, destination: &str) -> Option<u64> {
-    table.lookup(destination.parse().unwrap(), None).map(|route| route.interface.to_bits())
+    table
+        .lookup(destination.parse().unwrap(), None)
+        .map(|route| route.interface.to_bits())
 }
 
 #[test]
 fn the_longest_prefix_wins_whatever_the_order_and_metric() {
     let mut table = RoutingTable::default();
-    for route in [route("0.0.0.0", 0, 1, 0), route("10.1.2.0", 24, 3, 900), route("10.0.0.0", 8, 2, 0)] {
+    for route in [
+        route("0.0.0.0", 0, 1, 0),
+        route("10.1.2.0", 24, 3, 900),
+        route("10.0.0.0", 8, 2, 0),
+    ] {
         table.add(route);
     }
     table.add(route("::", 0, 4, 0));
