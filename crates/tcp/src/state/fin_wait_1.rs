@@ -5,7 +5,7 @@ use super::{Closing, FinWait2, Next, TimeWait};
 use crate::block::Block;
 use crate::segment::reset_for;
 use crate::send::ack::Verdict;
-use crate::{Instant, Segment, State};
+use crate::{Error, Instant, Segment, State};
 
 #[derive(Debug)]
 pub(crate) struct FinWait1;
@@ -29,7 +29,7 @@ impl FinWait1 {
             let reset = reset_for(&segment);
             return Next {
                 reset,
-                ..Next::closed(block, None)
+                ..Next::closed(block, Some(Error::Reset))
             };
         }
         match (acknowledged, block.take_data(segment, now)) {

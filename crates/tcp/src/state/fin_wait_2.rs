@@ -8,7 +8,7 @@ use crate::segment::reset_for;
 use crate::send::ack::Verdict;
 use crate::settings::Linger2;
 use crate::timers::Timer;
-use crate::{Instant, Segment, State};
+use crate::{Error, Instant, Segment, State};
 
 #[derive(Debug)]
 pub(crate) struct FinWait2;
@@ -55,7 +55,7 @@ impl FinWait2 {
             let reset = reset_for(&segment);
             return Next {
                 reset,
-                ..Next::closed(block, None)
+                ..Next::closed(block, Some(Error::Reset))
             };
         }
         if block.take_data(segment, now) {
