@@ -243,7 +243,11 @@ impl Supervisor {
 
     /// A connected program has sent, or there is room for what it receives.
     pub(crate) fn datagram_end_event(&mut self, id: Id) {
-        let mut buffer = vec![0; LARGEST];
+        let paired = match self.conduits.get(id).map(|conduit| &conduit.state) {
+            Some(State::Datagram(datagram)) => datagram.end.is_some(),
+            _ => return,
+        };
+        let mut buffer = vec![0; if paired { LARGEST } else { 0 }];
         for _ in 0..4096 {
             let Some(conduit) = self.conduits.get(id) else {
                 return;

@@ -213,6 +213,13 @@ impl Supervisor {
 
     /// The program has closed a socket: the host closes it too.
     pub(crate) fn retire(&mut self, id: Id) {
+        // Datagrams that a connected socket sent before it was closed still go.
+        if matches!(
+            self.conduits.get(id).map(|conduit| &conduit.state),
+            Some(State::Datagram(_))
+        ) {
+            self.datagram_end_event(id);
+        }
         let Some(conduit) = self.conduits.remove(id) else {
             return;
         };
