@@ -54,10 +54,10 @@ pub(crate) fn print_row(row: &Row, outcome: &Outcome) {
                 short(figures.ratio),
                 short(figures.spread.0),
                 short(figures.spread.1),
-                match row.goal.met(figures.ratio) {
-                    Some(true) => "yes",
-                    Some(false) => "no",
-                    None => "-",
+                if row.goal.met(figures.ratio) {
+                    "yes"
+                } else {
+                    "no"
                 }
             );
         }
@@ -94,7 +94,6 @@ fn describe_goal(row: &Row) -> String {
     match row.goal {
         Goal::AtLeast(value) => format!("at least {} {unit}", short(value)),
         Goal::AtMost(value) => format!("at most {} {unit}", short(value)),
-        Goal::None => "-".to_owned(),
     }
     .trim_end()
     .to_owned()
@@ -135,8 +134,8 @@ impl<'a> JsonRow<'a> {
             ours: figures.map(|figures| figures.ours),
             theirs: figures.and_then(|figures| figures.theirs),
             ratio: figures.map(|figures| figures.ratio),
-            goal: row.goal.value(),
-            met: figures.and_then(|figures| row.goal.met(figures.ratio)),
+            goal: Some(row.goal.value()),
+            met: figures.map(|figures| row.goal.met(figures.ratio)),
             skipped: match outcome {
                 Outcome::Skipped(reason) => Some(reason),
                 Outcome::Measured(_) | Outcome::Failed(_) => None,

@@ -53,25 +53,21 @@ pub(crate) enum Goal {
     AtLeast(f64),
     /// This or less.
     AtMost(f64),
-    /// Told for comparison only.
-    None,
 }
 
 impl Goal {
     /// The number itself.
-    pub(crate) fn value(self) -> Option<f64> {
+    pub(crate) fn value(self) -> f64 {
         match self {
-            Self::AtLeast(value) | Self::AtMost(value) => Some(value),
-            Self::None => None,
+            Self::AtLeast(value) | Self::AtMost(value) => value,
         }
     }
 
     /// Whether `value` satisfies it.
-    pub(crate) fn met(self, value: f64) -> Option<bool> {
+    pub(crate) fn met(self, value: f64) -> bool {
         match self {
-            Self::AtLeast(goal) => Some(value >= goal),
-            Self::AtMost(goal) => Some(value <= goal),
-            Self::None => None,
+            Self::AtLeast(goal) => value >= goal,
+            Self::AtMost(goal) => value <= goal,
         }
     }
 }
@@ -255,10 +251,9 @@ mod tests {
 
     #[test]
     fn a_goal_is_met_at_its_own_value() {
-        assert_eq!(Goal::AtLeast(1.2).met(1.2), Some(true));
-        assert_eq!(Goal::AtLeast(1.2).met(1.1), Some(false));
-        assert_eq!(Goal::AtMost(0.2).met(0.2), Some(true));
-        assert_eq!(Goal::AtMost(0.2).met(0.3), Some(false));
-        assert_eq!(Goal::None.met(0.3), None);
+        assert!(Goal::AtLeast(1.2).met(1.2));
+        assert!(!Goal::AtLeast(1.2).met(1.1));
+        assert!(Goal::AtMost(0.2).met(0.2));
+        assert!(!Goal::AtMost(0.2).met(0.3));
     }
 }

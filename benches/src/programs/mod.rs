@@ -12,6 +12,7 @@ pub(crate) mod startup;
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -127,8 +128,18 @@ fn find(program: &str) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// The `sockeye` command, built beside this program if it is not there or not current.
+/// The `sockeye` command, built beside this program if it is not there or not current: once, so that every row measures
+/// the same one.
 fn sockeye_command() -> Result<PathBuf> {
+    static COMMAND: OnceLock<PathBuf> = OnceLock::new();
+    if let Some(command) = COMMAND.get() {
+        return Ok(command.clone());
+    }
+    let command = build_sockeye()?;
+    Ok(COMMAND.get_or_init(|| command).clone())
+}
+
+fn build_sockeye() -> Result<PathBuf> {
     // target/<profile>/sockeye-bench: the command is always measured in its release build.
     let own = std::env::current_exe().context("our own path")?;
     let target = own
