@@ -27,7 +27,7 @@ impl Stage {
     pub fn new() -> Result<Stage> {
         // Short, because socket paths in it must fit 108 bytes.
         let folder = tempfile::Builder::new()
-            .prefix("sockeye-")
+            .prefix("sockeye-test-")
             .tempdir_in("/tmp")?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
         for name in ["scenarios", "fixtures"] {
