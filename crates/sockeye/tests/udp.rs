@@ -1,4 +1,5 @@
 //! UDP behaves as `std`'s: over IPv4 and IPv6 from one body each.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

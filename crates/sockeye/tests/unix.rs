@@ -1,4 +1,5 @@
 //! `AF_UNIX` sockets behave as `std`'s.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;

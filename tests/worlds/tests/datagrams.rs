@@ -1,4 +1,5 @@
 //! Datagrams over hostile wires: they may be lost, but none is torn, mixed up or, on a wire that does not duplicate, doubled.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
