@@ -82,10 +82,11 @@ fn every_option_has_a_case() -> Result<(), Failed> {
 }
 
 /// The options that ask for a capability outside any user namespace.
-const WITH_WHOLE_PRIVILEGE: [&str; 3] = [
+const WITH_WHOLE_PRIVILEGE: [&str; 4] = [
     "option_SO_DEBUG",
     "option_SO_SNDBUFFORCE",
     "option_SO_RCVBUFFORCE",
+    "option_SO_PREFER_BUSY_POLL",
 ];
 
 /// A case that can't run: ignored with the reason, or failed if everything is required.
