@@ -49,10 +49,10 @@ impl Sources {
             return Ok(());
         }
         if !self.ends.contains_key(&datagram.source) {
-            if self.ends.len() >= MOST_SOURCES {
-                if let Some(oldest) = self.order.pop_front() {
-                    self.ends.remove(&oldest);
-                }
+            if self.ends.len() >= MOST_SOURCES
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.ends.remove(&oldest);
             }
             let end = sys::socket(libc::AF_UNIX, libc::SOCK_DGRAM, true)?;
             sys::bind(end.as_fd(), &names.address_name(0, &datagram.source))?;

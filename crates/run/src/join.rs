@@ -57,14 +57,13 @@ impl Supervisor {
             }
         };
         if let Err(errno) = self.connect_briefly(id, file, &listener_name) {
-            if errno == Errno::EAGAIN {
-                if let Some(Conduit {
+            if errno == Errno::EAGAIN
+                && let Some(Conduit {
                     state: State::Listening(listening),
                     ..
                 }) = self.conduits.get_mut(listener)
-                {
-                    listening.full = true;
-                }
+            {
+                listening.full = true;
             }
             return Ok(Join::No);
         }

@@ -261,10 +261,10 @@ impl Supervisor {
             if !ours {
                 continue;
             }
-            if let Some(parked) = self.waiting.take(tid) {
-                if self.listener.is_waiting(parked.call.notification.id) {
-                    self.carry_out(parked.call);
-                }
+            if let Some(parked) = self.waiting.take(tid)
+                && self.listener.is_waiting(parked.call.notification.id)
+            {
+                self.carry_out(parked.call);
             }
         }
     }

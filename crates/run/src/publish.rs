@@ -263,11 +263,10 @@ impl Supervisor {
             state: State::Relay(relay),
             ..
         }) = self.conduits.get(connection)
+            && let Far::Published(file) = &relay.far
         {
-            if let Far::Published(file) = &relay.far {
-                let events = sys::IN | sys::OUT | sys::RDHUP | sys::EDGE;
-                let _watched = self.watch(file.as_fd(), events, Source::Published(connection));
-            }
+            let events = sys::IN | sys::OUT | sys::RDHUP | sys::EDGE;
+            let _watched = self.watch(file.as_fd(), events, Source::Published(connection));
         }
         self.watch_relay(connection);
         self.resume(listener_id);

@@ -197,10 +197,10 @@ impl Supervisor {
     /// Takes the error that a socket of the host has pending.
     pub(crate) fn pending_error(&mut self, id: Id) -> Option<Errno> {
         let conduit = self.conduits.get_mut(id)?;
-        if let State::Datagram(datagram) = &mut conduit.state {
-            if let Some(errno) = datagram.error.take() {
-                return Some(errno);
-            }
+        if let State::Datagram(datagram) = &mut conduit.state
+            && let Some(errno) = datagram.error.take()
+        {
+            return Some(errno);
         }
         let socket = self.conduits.get(id)?.socket;
         let value = self
@@ -257,10 +257,10 @@ impl Supervisor {
         if cookie == 0 {
             return None;
         }
-        if let Ok(file) = self.callers.file(owner.pid, owner.fd) {
-            if sys::socket_cookie(file.as_fd()).is_ok_and(|found| found == cookie) {
-                return Some(file);
-            }
+        if let Ok(file) = self.callers.file(owner.pid, owner.fd)
+            && sys::socket_cookie(file.as_fd()).is_ok_and(|found| found == cookie)
+        {
+            return Some(file);
         }
         let file = sys::find_socket(cookie)?;
         Some(file)

@@ -36,10 +36,10 @@ pub(super) fn carry_out(
         }
     }
     sys::listen(file, backlog).map_err(|error| errno(&error))?;
-    if let Some(conduit) = supervisor.conduits.get_mut(id) {
-        if !matches!(conduit.state, State::Listening(_)) {
-            conduit.state = State::Listening(Listening::default());
-        }
+    if let Some(conduit) = supervisor.conduits.get_mut(id)
+        && !matches!(conduit.state, State::Listening(_))
+    {
+        conduit.state = State::Listening(Listening::default());
     }
     Ok(Outcome::Value(0))
 }

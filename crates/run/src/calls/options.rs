@@ -35,20 +35,21 @@ pub(super) fn get(
     let (level, name) = (call.int(1), call.int(2));
     let room = memory::read_u32(call.tid(), call.argument(4))?.cast_signed();
     let room = usize::try_from(room).map_err(|_| Errno::EINVAL)?;
-    if level == SOL_SOCKET && name == SO_ERROR {
-        if let State::Datagram(_) = conduit.state {
-            // Takes the kernel's stand-in too.
-            let _stand_in = sys::int_option(file, SO_ERROR);
-            let pending = supervisor
-                .pending_error(id)
-                .map_or(0, |errno| errno.number());
-            let value = pending.to_ne_bytes();
-            let length = room.min(value.len());
-            memory::write(call.tid(), call.argument(3), &value[..length])?;
-            let length = u32::try_from(length).unwrap_or(u32::MAX);
-            memory::write(call.tid(), call.argument(4), &length.to_ne_bytes())?;
-            return Ok(Outcome::Value(0));
-        }
+    if level == SOL_SOCKET
+        && name == SO_ERROR
+        && let State::Datagram(_) = conduit.state
+    {
+        // Takes the kernel's stand-in too.
+        let _stand_in = sys::int_option(file, SO_ERROR);
+        let pending = supervisor
+            .pending_error(id)
+            .map_or(0, |errno| errno.number());
+        let value = pending.to_ne_bytes();
+        let length = room.min(value.len());
+        memory::write(call.tid(), call.argument(3), &value[..length])?;
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        memory::write(call.tid(), call.argument(4), &length.to_ne_bytes())?;
+        return Ok(Outcome::Value(0));
     }
     let joined = matches!(
         conduit.state,

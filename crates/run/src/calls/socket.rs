@@ -8,7 +8,7 @@ use sockeye_linux::number::{
 };
 
 use super::errno;
-use crate::conduit::{Conduit, Datagram, Owner, State};
+use crate::conduit::{Conduit, Owner, State};
 use crate::notify::{Call, Outcome, Undo};
 use crate::supervisor::Supervisor;
 use crate::sys;
@@ -67,7 +67,7 @@ pub(super) fn carry_out(supervisor: &mut Supervisor, call: &Call) -> Result<Outc
         state: if stream {
             State::Fresh
         } else {
-            State::Datagram(Box::new(Datagram::default()))
+            State::Datagram(Box::default())
         },
         waiting: Vec::new(),
         receive_timeout: None,

@@ -62,17 +62,15 @@ impl Supervisor {
     pub(crate) fn watch_connecting(&mut self, id: Id) {
         if let Some(State::Connecting(connecting)) =
             self.conduits.get(id).map(|conduit| &conduit.state)
-        {
-            if self
+            && self
                 .watch(
                     connecting.end.as_fd(),
                     sys::RDHUP | sys::EDGE,
                     Source::End(id),
                 )
                 .is_err()
-            {
-                self.retire(id);
-            }
+        {
+            self.retire(id);
         }
     }
 
