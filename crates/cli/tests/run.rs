@@ -1,7 +1,9 @@
 //! What `sockeye run` does with a program's beginning and end, with nothing but a shell.
-#![allow(clippy::disallowed_methods, reason = "real processes run by the machine's clock")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real processes run by the machine's clock"
+)]
 
-#![allow(clippy::disallowed_methods, reason = "a test that waits for processes needs a clock and patience")]
 use std::io::Read;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
