@@ -16,6 +16,7 @@ use core::net::IpAddr;
 use hashbrown::HashMap;
 use sockeye_wire::{Frame, Headers};
 
+use crate::chunks::Chunks;
 use crate::config::{Config, InterfaceConfig, Medium, OffloadCapabilities};
 use crate::counters::Counters;
 use crate::ids::{InterfaceId, InterfaceKind, Slab, SocketKind};
@@ -92,6 +93,8 @@ pub(crate) struct Stack {
     /// Moves on with each joined connection.
     pub(crate) join_step: u16,
     pub(crate) raw: RawTable,
+    /// Memory for large writes.
+    pub(crate) chunks: Chunks,
     pub(crate) unix: UnixState,
 
     pub(crate) timers: TimerWheel<SocketId>,
@@ -130,6 +133,7 @@ impl Host {
             join_step: 0,
             keyed,
             raw: RawTable::new(keyed),
+            chunks: Chunks::default(),
             unix: UnixState::default(),
             timers: TimerWheel::new(),
             ready: VecDeque::new(),

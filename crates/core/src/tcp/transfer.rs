@@ -5,6 +5,7 @@ use sockeye_tcp::{Connection, State, UrgentRead};
 
 use super::output::make_ready;
 use super::{EndpointParts, Phase, Progress};
+use crate::chunks;
 use crate::host::Host;
 use crate::ids::SocketId;
 use crate::socket::Endpoint;
@@ -47,7 +48,7 @@ pub(crate) fn send_message(
     if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
         return Err(Errno::EPIPE);
     }
-    let (mut parts, _) = super::call(host, id)?;
+    let (mut parts, stack) = super::call(host, id)?;
     let connection = sendable(&mut parts)?;
     let length = message.length();
     if length == 0 {
@@ -66,6 +67,8 @@ pub(crate) fn send_message(
         let is_last = left == 0;
         let count = if is_last && is_urgent {
             connection.send_urgent(piece, now)
+        } else if piece.len() >= chunks::LEAST {
+            connection.send(stack.chunks.copy(piece), more || !is_last, now)
         } else {
             connection.send_slice(piece, more || !is_last, now)
         };
