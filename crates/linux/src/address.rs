@@ -50,7 +50,9 @@ pub fn decode(domain: u16, bytes: &[u8], purpose: Purpose) -> Result<SocketAddre
     let least = match domain {
         AF_INET => IN_SIZE,
         // An IPv6 socket may send to, and connect to, an IPv4 address of its own length.
-        AF_INET6 if family == AF_INET && purpose == Purpose::Send => IN_SIZE,
+        AF_INET6 if family == AF_INET && purpose != Purpose::Bind => IN_SIZE,
+        // udpv6_sendmsg takes AF_UNSPEC for no address at all.
+        AF_INET6 if family == AF_UNSPEC && purpose == Purpose::Send => 2,
         AF_INET6 => IN6_SIZE_RFC2133,
         _ => 2,
     };
@@ -58,6 +60,7 @@ pub fn decode(domain: u16, bytes: &[u8], purpose: Purpose) -> Result<SocketAddre
         return Err(Errno::EINVAL);
     }
     match family {
+        AF_INET if domain == AF_INET6 && purpose == Purpose::Bind => Err(Errno::EAFNOSUPPORT),
         AF_INET => internet(bytes).ok_or(Errno::EINVAL),
         // A shorter one can't get here on an IPv6 socket, and any other answers EAFNOSUPPORT whatever is in it.
         AF_INET6 if bytes.len() < IN6_SIZE_RFC2133 => Err(Errno::EAFNOSUPPORT),
@@ -74,7 +77,9 @@ pub fn decode(domain: u16, bytes: &[u8], purpose: Purpose) -> Result<SocketAddre
         AF_UNSPEC if domain == AF_INET && purpose == Purpose::Send => {
             internet(bytes).ok_or(Errno::EINVAL)
         }
+        AF_UNSPEC if domain == AF_INET6 && purpose == Purpose::Bind => Err(Errno::EAFNOSUPPORT),
         AF_UNSPEC => Ok(SocketAddress::Unspecified),
+        _ if domain == AF_INET6 && purpose == Purpose::Send => Err(Errno::EINVAL),
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }

@@ -49,6 +49,8 @@ pub(crate) fn send_message(
     message: Outgoing<'_>,
     _now: Instant,
 ) -> Result<usize, Errno> {
+    // inet_send_prepare: the port is taken before anything is looked at.
+    naming::autobind(host, id)?;
     let length = message.length();
     let socket = host.get_mut(id)?;
     let domain = socket.domain;
@@ -159,10 +161,6 @@ fn send(
         fragmentation,
     };
     let segment = usize::from(overrides.segment_size.unwrap_or(socket.options.udp_segment));
-    naming::autobind(host, id)?;
-    let Host { sockets, stack } = host;
-    let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
-    let endpoint = endpoint!(socket);
     let source_port = endpoint.names.local_port;
     let departure = |data| Departure {
         meta: meta.clone(),

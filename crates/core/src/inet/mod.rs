@@ -20,6 +20,8 @@ pub(crate) struct Names {
     pub(crate) local: IpAddr,
     /// The local port, 0 as long as none is held.
     pub(crate) local_port: u16,
+    /// The port that `getsockname` still tells when none is held: TCP tells the last one after a disconnect, as Linux.
+    pub(crate) stale_port: u16,
     /// The peer's address; unspecified if there is none.
     pub(crate) remote: IpAddr,
     /// The peer's port.
@@ -41,6 +43,7 @@ impl Names {
         Self {
             local: any,
             local_port: 0,
+            stale_port: 0,
             remote: any,
             remote_port: 0,
             scope_id: 0,
@@ -57,7 +60,11 @@ impl Names {
         } else {
             self.local
         };
-        as_seen_by(domain, address, self.local_port, self.scope_id)
+        let port = match self.local_port {
+            0 => self.stale_port,
+            port => port,
+        };
+        as_seen_by(domain, address, port, self.scope_id)
     }
 
     /// `getpeername` of a socket of this domain.

@@ -260,7 +260,9 @@ pub(super) fn reset_to_unconnected(host: &mut Host, id: SocketId, _now: Instant)
     endpoint.progress = Progress::Unconnected;
     endpoint.is_read_shut = false;
     endpoint.path = CachedPath::NONE;
+    let port = endpoint.names.local_port;
     bind::forget_peer(stack, parts.domain, &mut endpoint.names);
+    endpoint.names.stale_port = port;
 }
 
 /// The pending error of a connection becomes the socket's.

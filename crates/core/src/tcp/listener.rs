@@ -84,7 +84,6 @@ pub(crate) fn listen(
     let names = &mut endpoint.names;
     if names.local_port == 0 {
         bind::autobind(stack, &owner, names, PortSpace::Tcp).map_err(|_| Errno::EADDRINUSE)?;
-        names.is_port_bound = true;
     }
     // The claim was made when the socket did not listen yet; as a listener it tolerates less.
     if let Some(own) = &mut names.binding {
@@ -316,7 +315,9 @@ pub(super) fn stop(host: &mut Host, id: SocketId, now: Instant) {
         };
         stack.ports.replace(binding, bound);
     }
+    let port = names.local_port;
     bind::forget_peer(stack, socket.domain, &mut names);
+    names.stale_port = port;
     let requests = core::mem::take(&mut listener.requests);
     let queue = core::mem::take(&mut listener.queue);
     socket.endpoint = Endpoint::Tcp(Box::new(TcpEndpoint::new(names, Phase::Unconnected)));
