@@ -41,6 +41,9 @@ pub(crate) fn shutdown(
     };
     match connection.state() {
         State::Closed => {
+            if endpoint.progress == Progress::Connecting {
+                endpoint.progress = Progress::Disconnecting;
+            }
             if how.reads() {
                 connection.shutdown_receive();
             }

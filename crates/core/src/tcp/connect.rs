@@ -32,6 +32,7 @@ pub(crate) fn connect(
     };
     match endpoint.progress {
         Progress::Connected => return Err(Errno::EISCONN),
+        Progress::Disconnecting => return Err(Errno::EINVAL),
         Progress::Connecting => {
             let state = endpoint
                 .connection()
@@ -230,9 +231,10 @@ fn disconnect(host: &mut Host, id: SocketId, now: Instant) -> Result<(), Errno> 
         return Ok(());
     }
     let (parts, stack) = super::call(host, id)?;
-    let mut error = None;
+    // tcp_disconnect: what is cut off leaves its error for the next call, and an error that waits stays.
+    let mut error = *parts.error;
     if let Phase::Connected(connection) = &mut parts.endpoint.phase {
-        // tcp_disconnect: what is cut off leaves its error for the next call.
+        take_error(connection, &mut error);
         if connection.state() != State::Closed {
             error = Some(Errno::ECONNRESET);
         }

@@ -69,6 +69,7 @@ impl Host {
         match (endpoint.progress, &endpoint.phase) {
             (Progress::Unconnected, Phase::Unconnected) => {}
             (Progress::Connecting, _) => return Err(Errno::EALREADY),
+            (Progress::Disconnecting, _) => return Err(Errno::EINVAL),
             _ => return Err(Errno::EISCONN),
         }
         let Some(listener) = self.listener_for(client, destination) else {

@@ -89,6 +89,9 @@ enum Progress {
     Unconnected,
     Connecting,
     Connected,
+    /// Linux's SS_DISCONNECTING: shut after a connect that failed and before anybody asked for its result. Only
+    /// `connect(AF_UNSPEC)` leads out.
+    Disconnecting,
 }
 
 /// Where a listener keeps a connection that nobody has accepted.
