@@ -77,7 +77,8 @@ const SCENARIOS: &[Scenario] = &[
     inside("bash-dev-tcp", &[]),
     inside("python-http", &[PYTHON, Program("curl"), Program("wget")]),
     inside("python-asyncio", &[PYTHON]),
-    inside("python-dual-stack", &[PYTHON]),
+    inside("python-dual-stack", &[PYTHON])
+        .pending("ECONNREFUSED on a connected UDP socket, urgent data through a conduit"),
     inside(
         "nginx",
         &[
@@ -132,14 +133,16 @@ const SCENARIOS: &[Scenario] = &[
     outside("streams", &[PYTHON]),
     outside("container-end", &[PYTHON]),
     outside("signals", &[PYTHON]),
-    outside("isolation", &[PYTHON, Program("curl")]),
+    outside("isolation", &[PYTHON, Program("curl")])
+        .pending("ECONNREFUSED on a connected UDP socket"),
     outside("same-port-twice", &[PYTHON, Program("curl")]),
     outside("publish-tcp", &[PYTHON, Program("curl")]),
     outside("publish-udp", &[PYTHON]),
     outside("publish-taken", &[PYTHON]),
     outside("kill-supervisor", &[PYTHON, Program("curl")]),
     outside("ten-thousand-connections", &[PYTHON]).within(150),
-    outside("look-inside", &[PYTHON, Program("ss")]),
+    outside("look-inside", &[PYTHON, Program("ss")])
+        .pending("queue lengths and half-closed states of conduits in ss"),
     outside("pcap", &[PYTHON, Program("curl"), Program("tshark")]),
     outside("doctor", &[]),
 ];

@@ -194,7 +194,9 @@ pub(super) fn settings(
     let is_locked = |switch| shared.is_on(switch);
     let receive_buffer = bytes(shared.receive_buffer);
     let send_buffer = bytes(shared.send_buffer);
-    let is_internal = path.interface == InterfaceId::LOOPBACK;
+    // What leaves the host stays within what Linux sends by default: readers of captures sum larger segments wrongly.
+    let is_internal = path.interface == InterfaceId::LOOPBACK
+        && stack.config.loopback == crate::Loopback::Internal;
     // RFC 6528 3: a clock of 4 microseconds or faster plus a keyed hash of the names; Linux's clock has 64 ns.
     let hash = tuple.hash_with(stack.keyed);
     let clock = now.as_nanos() >> 6;
