@@ -65,12 +65,6 @@ pub(crate) struct DatagramEndpoint {
 }
 
 impl DatagramEndpoint {
-    /// The protocol in the IP header, of which the socket's number is the low byte.
-    fn ip_protocol(&self, number: u16) -> IpProtocol {
-        let [_, low] = number.to_be_bytes();
-        IpProtocol(low)
-    }
-
     /// Where the socket's port numbers live; `None` for raw sockets, which have none.
     pub(crate) fn space(&self, domain: Domain) -> Option<PortSpace> {
         match (&self.protocol, domain) {
@@ -229,6 +223,12 @@ pub(crate) fn summarize(domain: Domain, endpoint: &DatagramEndpoint, summary: &m
     summary.recv_q = endpoint.queues.charged();
     summary.memory += size_of::<DatagramEndpoint>() + endpoint.queues.charged();
     summary.drops = endpoint.queues.dropped.into();
+}
+
+/// The protocol in the IP header: the low byte of the socket's number.
+fn ip_protocol(number: u16) -> IpProtocol {
+    let [_, low] = number.to_be_bytes();
+    IpProtocol(low)
 }
 
 /// Who asks the port table.

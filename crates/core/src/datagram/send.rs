@@ -8,7 +8,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 
-use super::{Corked, DatagramEndpoint, Protocol, endpoint, errors, gather, naming};
+use super::{Corked, DatagramEndpoint, Protocol, endpoint, errors, gather, ip_protocol, naming};
 use crate::address::unmapped;
 use crate::host::{Host, Stack};
 use crate::ids::InterfaceId;
@@ -149,7 +149,7 @@ fn send(
     let meta = IpMeta {
         source: path.source,
         destination,
-        protocol: endpoint.ip_protocol(socket.protocol),
+        protocol: ip_protocol(socket.protocol),
         hop_limit: overrides
             .hop_limit
             .unwrap_or_else(|| hop_limit(&socket.options, &stack.config.sysctl, destination)),
