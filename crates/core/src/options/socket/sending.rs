@@ -1,0 +1,117 @@
+//! How packets go out: by which way, with what mark, priority and pace.
+
+use super::{ALL, Entry, L, int, refused, switch};
+use crate::Errno;
+use crate::options::table::{Access, SOL_SOCKET, Target, bytes};
+use crate::options::{OptionValue, Switches};
+
+pub(super) const DONT_ROUTE: Entry =
+    switch(5, "SO_DONTROUTE", Switches::DONT_ROUTE).why("every destination is routed as usual");
+pub(super) const BROADCAST: Entry = switch(6, "SO_BROADCAST", Switches::BROADCAST);
+pub(super) const NO_CHECKSUM: Entry = switch(11, "SO_NO_CHECK", Switches::NO_CHECKSUM)
+    .why("checksums cost nothing on the way that has no wire");
+pub(super) const PRIORITY: Entry = int(
+    12,
+    "SO_PRIORITY",
+    |t| Ok(t.socket()?.options.priority.cast_signed()),
+    set_priority,
+)
+.why("an interface has one queue")
+.own();
+pub(super) const MARK: Entry = int(
+    36,
+    "SO_MARK",
+    |t| Ok(t.socket()?.options.mark.cast_signed()),
+    set_mark,
+)
+.why("there are no routing rules that look at it");
+pub(super) const MAX_PACING_RATE: Entry = Entry::new(
+    L,
+    47,
+    "SO_MAX_PACING_RATE",
+    ALL,
+    Access::Bytes(pacing_rate, set_pacing_rate),
+)
+.why("packets are not paced yet");
+pub(super) const CONNECTION_ADVICE: Entry = refused(
+    53,
+    "SO_CNX_ADVICE",
+    Errno::ENOPROTOOPT,
+    "there is no choice of paths to advise on",
+);
+pub(super) const ZERO_COPY: Entry = refused(
+    60,
+    "SO_ZEROCOPY",
+    Errno::EOPNOTSUPP,
+    "MSG_ZEROCOPY is not there",
+);
+pub(super) const SEND_TIME: Entry =
+    refused(61, "SO_TXTIME", Errno::EINVAL, "packets are not timed");
+pub(super) const REHASH: Entry = refused(
+    74,
+    "SO_TXREHASH",
+    Errno::EOPNOTSUPP,
+    "there is no choice of paths to hash over",
+);
+pub(super) const RECEIVE_MARK: Entry = refused(
+    75,
+    "SO_RCVMARK",
+    Errno::ENOPROTOOPT,
+    "packets bear no marks",
+);
+pub(super) const RECEIVE_PRIORITY: Entry = refused(
+    82,
+    "SO_RCVPRIORITY",
+    Errno::ENOPROTOOPT,
+    "packets bear no priorities",
+);
+
+fn set_priority(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    if !(0..=6).contains(&value) && !t.is_privileged() {
+        return Err(Errno::EPERM);
+    }
+    t.socket_mut()?.options.priority = value.cast_unsigned();
+    Ok(())
+}
+
+fn set_mark(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    if !t.is_privileged() {
+        return Err(Errno::EPERM);
+    }
+    t.socket_mut()?.options.mark = value.cast_unsigned();
+    Ok(())
+}
+
+const PACING: (i32, i32) = (SOL_SOCKET, 47);
+
+fn pacing_rate(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
+    let rate = t
+        .socket()?
+        .options
+        .recorded
+        .get(&PACING)
+        .copied()
+        .unwrap_or(-1);
+    if length >= 8 {
+        let rate = if rate == -1 {
+            u64::MAX
+        } else {
+            u64::from(rate.cast_unsigned())
+        };
+        return Ok(OptionValue::from_slice(&rate.to_ne_bytes()));
+    }
+    Ok(bytes(&rate.to_ne_bytes(), length))
+}
+
+fn set_pacing_rate(t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
+    let rate = match (value.first_chunk::<8>(), value.first_chunk::<4>()) {
+        // More than 32 bits hold is as good as no limit for what is only recorded.
+        (Some(eight), _) => u32::try_from(u64::from_ne_bytes(*eight))
+            .unwrap_or(u32::MAX)
+            .cast_signed(),
+        (None, Some(four)) => i32::from_ne_bytes(*four),
+        (None, None) => return Err(Errno::EINVAL),
+    };
+    t.socket_mut()?.options.recorded.insert(PACING, rate);
+    Ok(())
+}
