@@ -265,7 +265,7 @@ impl Supervisor {
         }) = self.conduits.get(connection)
             && let Far::Published(file) = &relay.far
         {
-            let events = sys::IN | sys::OUT | sys::RDHUP | sys::EDGE;
+            let events = crate::pump::RELAYED;
             let _watched = self.watch(file.as_fd(), events, Source::Published(connection));
         }
         self.watch_relay(connection);
@@ -280,7 +280,8 @@ impl Supervisor {
             ..
         }) = self.conduits.get_mut(id)
         {
-            relay.far_readable |= events & (sys::IN | sys::RDHUP | sys::HUP | sys::ERR) != 0;
+            relay.far_readable |=
+                events & (sys::IN | sys::PRI | sys::RDHUP | sys::HUP | sys::ERR) != 0;
             relay.far_writable |= events & (sys::OUT | sys::HUP | sys::ERR) != 0;
             self.pump(id);
         }

@@ -32,6 +32,11 @@ pub(crate) struct Relay {
     pub(crate) end_writable: bool,
     pub(crate) far_readable: bool,
     pub(crate) far_writable: bool,
+    /// The next read of the program's file may begin at an urgent byte.
+    pub(crate) end_marked: bool,
+    /// The byte in `outbound` or `inbound` is urgent.
+    pub(crate) outbound_urgent: bool,
+    pub(crate) inbound_urgent: bool,
     /// Epoll said HUP: closed, or both directions shut.
     pub(crate) hung_up: bool,
     /// Epoll said RDHUP: an end of file is behind the data.
@@ -55,6 +60,9 @@ impl Relay {
             end_writable: true,
             far_readable: true,
             far_writable: true,
+            end_marked: false,
+            outbound_urgent: false,
+            inbound_urgent: false,
             hung_up: false,
             ending: false,
             outbound_ended: false,

@@ -5,12 +5,13 @@
 //! is felt by the writer as TCP would let it feel it.
 
 mod buffers;
+mod urgent;
 
 use std::io;
 use std::os::fd::AsFd;
 
 use bytes::{Buf, Bytes};
-use sockeye_core::{Errno, Readiness, Shutdown};
+use sockeye_core::{Errno, MessageFlags, Outgoing, Readiness, Shutdown};
 use sockeye_linux::number::{SO_LINGER, SOL_SOCKET};
 use sockeye_wire::Payload;
 
@@ -24,6 +25,9 @@ use crate::sys::{self, Events};
 
 /// The most one turn moves for one connection in one direction, so that none starves another.
 const TURN: usize = 1 << 20;
+
+/// What is watched at an end that bytes go through.
+pub(crate) const RELAYED: Events = sys::IN | sys::OUT | sys::PRI | sys::RDHUP | sys::EDGE;
 
 /// How a direction came out of its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +50,7 @@ impl Supervisor {
     /// Watches our end of a connection that bytes go through.
     pub(crate) fn watch_relay(&mut self, id: Id) {
         if let Some(State::Relay(relay)) = self.conduits.get(id).map(|conduit| &conduit.state) {
-            let events = sys::IN | sys::OUT | sys::RDHUP | sys::EDGE;
+            let events = RELAYED;
             if self
                 .watch(relay.end.as_fd(), events, Source::End(id))
                 .is_err()
@@ -82,6 +86,7 @@ impl Supervisor {
         match &mut conduit.state {
             State::Relay(relay) => {
                 relay.end_readable |= events & (sys::IN | sys::RDHUP | sys::HUP | sys::ERR) != 0;
+                relay.end_marked |= events & sys::PRI != 0;
                 relay.hung_up |= events & sys::HUP != 0;
                 relay.ending |= events & (sys::RDHUP | sys::HUP | sys::ERR) != 0;
                 relay.end_writable |= events & (sys::OUT | sys::HUP | sys::ERR) != 0;
@@ -149,7 +154,7 @@ impl Supervisor {
                 }
             };
             conduit.state = State::Relay(Box::new(Relay::new(end, Far::Host)));
-            let events = sys::IN | sys::OUT | sys::RDHUP | sys::EDGE;
+            let events = RELAYED;
             if let Some(State::Relay(relay)) = self.conduits.get(id).map(|conduit| &conduit.state) {
                 // The same open file may be registered under the number it had before.
                 let token = Source::End(id).token();
@@ -235,11 +240,31 @@ struct FarSide<'a> {
 }
 
 impl FarSide<'_> {
-    fn send(&mut self, far: &Far, data: Bytes) -> Result<usize, Errno> {
+    fn send(&mut self, far: &Far, data: Bytes, urgent: bool) -> Result<usize, Errno> {
         match far {
+            Far::Host if urgent => {
+                let outgoing = Outgoing {
+                    data: &[&data],
+                    flags: MessageFlags::OOB,
+                    ..Outgoing::default()
+                };
+                self.host.send_message(self.socket, outgoing, self.now)
+            }
             Far::Host => self.host.send_bytes(self.socket, data, self.now),
-            Far::Published(file) => sys::send(file.as_fd(), &data, libc::MSG_DONTWAIT)
-                .map_err(|error| crate::calls::errno(&error)),
+            Far::Published(file) => sys::send(
+                file.as_fd(),
+                &data,
+                libc::MSG_DONTWAIT | out_of_band(urgent),
+            )
+            .map_err(|error| crate::calls::errno(&error)),
+        }
+    }
+
+    /// The urgent byte, if it is the next one.
+    fn take_urgent(&mut self, far: &Far) -> Option<u8> {
+        match far {
+            Far::Host => urgent::take_from_host(self.host, self.socket, self.now),
+            Far::Published(file) => urgent::take_from_file(file.as_fd()),
         }
     }
 
@@ -253,6 +278,10 @@ impl FarSide<'_> {
             }
         }
     }
+}
+
+fn out_of_band(urgent: bool) -> i32 {
+    if urgent { libc::MSG_OOB } else { 0 }
 }
 
 /// From the program to the far side.
@@ -269,7 +298,7 @@ fn move_out(
                 // The program may go away while the far side doesn't read: nothing to see until it does.
                 return Turn::Idle;
             }
-            match far.send(&relay.far, relay.outbound.clone()) {
+            match far.send(&relay.far, relay.outbound.clone(), relay.outbound_urgent) {
                 Ok(sent) => {
                     moved += sent;
                     relay.outbound.advance(sent.min(relay.outbound.len()));
@@ -288,11 +317,21 @@ fn move_out(
         if moved >= TURN {
             return Turn::More;
         }
+        relay.outbound_urgent = false;
+        if relay.end_marked
+            && let Some(byte) = urgent::take_from_file(relay.end.as_fd())
+        {
+            relay.outbound = Bytes::copy_from_slice(&[byte]);
+            relay.outbound_urgent = true;
+            continue;
+        }
         match buffers.read(relay.end.as_fd()) {
             Ok((data, more)) if !data.is_empty() => {
                 relay.outbound = data;
                 // Behind a short read there may still be the end of file.
-                relay.end_readable = more || relay.ending;
+                relay.end_readable = more || relay.ending || relay.end_marked;
+                // What has come since epoll looked may be urgent.
+                relay.end_marked = relay.end_readable;
             }
             Ok(_) => {
                 // End of file: closed, or only the sending side. Once the other direction has ended too, the kernel
@@ -306,7 +345,10 @@ fn move_out(
                 far.end_sending(&relay.far);
             }
             Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => relay.end_readable = false,
+                io::ErrorKind::WouldBlock => {
+                    relay.end_readable = false;
+                    relay.end_marked = false;
+                }
                 _ => return Turn::ProgramReset,
             },
         }
@@ -327,7 +369,8 @@ fn move_in(relay: &mut Relay, far: &mut FarSide<'_>) -> Turn {
                 .take(64)
                 .map(|chunk| io::IoSlice::new(chunk))
                 .collect();
-            match sys::send_slices(relay.end.as_fd(), &slices, 0) {
+            let flags = out_of_band(relay.inbound_urgent);
+            match sys::send_slices(relay.end.as_fd(), &slices, flags) {
                 Ok(sent) => {
                     drop(slices);
                     moved += sent;
@@ -355,6 +398,12 @@ fn move_in(relay: &mut Relay, far: &mut FarSide<'_>) -> Turn {
         }
         if moved >= TURN {
             return Turn::More;
+        }
+        relay.inbound_urgent = false;
+        if let Some(byte) = far.take_urgent(&relay.far) {
+            relay.inbound = Bytes::copy_from_slice(&[byte]).into();
+            relay.inbound_urgent = true;
+            continue;
         }
         let received = match &relay.far {
             Far::Host => far.host.receive_payload(far.socket, READ, far.now),

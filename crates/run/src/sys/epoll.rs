@@ -10,6 +10,7 @@ use super::check;
 pub(crate) type Events = u32;
 
 pub(crate) const IN: Events = 0x001;
+pub(crate) const PRI: Events = 0x002;
 pub(crate) const OUT: Events = 0x004;
 pub(crate) const ERR: Events = 0x008;
 pub(crate) const HUP: Events = 0x010;

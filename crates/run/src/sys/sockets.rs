@@ -370,12 +370,22 @@ pub(crate) fn receive_message(
     })
 }
 
+const SIOCATMARK: libc::c_ulong = 0x8905;
+
 /// `FIONREAD`.
 pub(crate) fn unread(fd: BorrowedFd<'_>) -> io::Result<i32> {
     let mut value: libc::c_int = 0;
     // SAFETY: one int that lives across the call.
     check(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &mut value) })?;
     Ok(value)
+}
+
+/// `SIOCATMARK`.
+pub(crate) fn at_mark(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut value: libc::c_int = 0;
+    // SAFETY: one int that lives across the call.
+    check(unsafe { libc::ioctl(fd.as_raw_fd(), SIOCATMARK, &mut value) })?;
+    Ok(value != 0)
 }
 
 /// `SIOCOUTQ`.
