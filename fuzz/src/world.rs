@@ -68,13 +68,15 @@ impl World {
             IpCidr::new(OWN_V4.into(), 24),
             IpCidr::new(OWN_V6.into(), 64),
         ];
-        let outside = host.add_interface(InterfaceConfig {
-            name: "eth0".into(),
-            mtu: MTU,
-            addresses: addresses.into_iter().flatten().collect(),
-            medium: Medium::Ip,
-            offload: OffloadCapabilities::default(),
-        });
+        let outside = host
+            .add_interface(InterfaceConfig {
+                name: "eth0".into(),
+                mtu: MTU,
+                addresses: addresses.into_iter().flatten().collect(),
+                medium: Medium::Ip,
+                offload: OffloadCapabilities::default(),
+            })
+            .expect("a new host has `lo` alone");
         World {
             host,
             outside,

@@ -10,7 +10,8 @@
 //! - what a call answers that got a part of its way when time ran out, an error came, or a signal ended the wait
 //!   ([`Pending::interrupt`]): the part, if there is one.
 //!
-//! The caller's buffers are handed in with each resumption: they may be in another process's memory.
+//! The caller's buffers are handed in with each resumption: they may be in another process's memory. A stream's data can
+//! go without a copy in the host, too: [`Pending::send_bytes`] and [`Pending::receive_payload`].
 
 use alloc::vec::Vec;
 
@@ -20,6 +21,8 @@ use crate::{
     Accepted, Ancillary, Errno, Host, Incoming, Instant, MessageFlags, Outgoing, Readiness,
     Received, SocketAddress, SocketId, SocketType,
 };
+
+mod zero_copy;
 
 /// What came of resuming.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +54,7 @@ enum Direction {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
     socket: SocketId,
+    direction: Direction,
     patience: Patience,
     /// Bytes sent or received so far.
     progress: usize,
@@ -88,15 +92,39 @@ impl Pending {
         };
         Self {
             socket,
+            direction,
             patience,
             progress: 0,
             is_connecting: false,
         }
     }
 
+    /// The same call with a deadline of the caller's own instead of the socket's timeout, as a `poll` before it has.
+    pub fn until(mut self, deadline: Instant) -> Self {
+        self.patience = Patience::Until(deadline);
+        self
+    }
+
+    /// The next part of a call whose data does not come in one piece: nothing of it is done yet, and it waits no longer
+    /// than the call as a whole does.
+    pub fn next_part(&self) -> Self {
+        Self {
+            progress: 0,
+            ..self.clone()
+        }
+    }
+
     /// The socket whose readiness it waits for.
     pub fn socket(&self) -> SocketId {
         self.socket
+    }
+
+    /// What it waits for. Errors and hang-ups, which `poll(2)` tells whether asked for or not, end every wait.
+    pub fn interest(&self) -> Readiness {
+        match self.direction {
+            Direction::Receive => Readiness::IN,
+            Direction::Send => Readiness::OUT,
+        }
     }
 
     /// When to resume it at the latest; `None` if it waits without end.

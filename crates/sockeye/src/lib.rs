@@ -35,7 +35,7 @@ pub use address::ToSocketAddrs;
 pub use net::Net;
 pub use port::BoxedLink;
 pub use sockeye_link::Wire;
-pub use tcp_listener::{Incoming, TcpListener};
+pub use tcp_listener::{Incoming, IntoIncoming, TcpListener};
 pub use tcp_stream::TcpStream;
 pub use udp::UdpSocket;
 pub use unix::{UnixDatagram, UnixIncoming, UnixListener, UnixSocketAddr, UnixStream};

@@ -4,15 +4,13 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
-use sockeye_core::{
-    Config, Errno, Host, Instant, InterfaceConfig, Loopback, Readiness, Snapshot, SocketId,
-};
+use sockeye_core::pending::{Pending, Step};
+use sockeye_core::{Config, Errno, Host, Instant, InterfaceConfig, Loopback, Snapshot};
 
 use crate::clock;
 use crate::driver;
-use crate::error::io_error;
+use crate::error::{io_error, io_result};
 use crate::port::{BoxedLink, Port, SharedWire};
 use crate::waiters::{Ticket, Waiters};
 
@@ -119,7 +117,8 @@ impl Net {
         })
     }
 
-    /// Joins two hosts by a wire; each gets an interface at its end. `wire.from_a` carries what `a` sends.
+    /// Joins two hosts by a wire; each gets an interface at its end. `wire.from_a` carries what `a` sends. A host that
+    /// has an interface of the name already is left as it is: `AlreadyExists`.
     ///
     /// ```
     /// use sockeye::{Net, TcpListener, TcpStream, Wire};
@@ -132,7 +131,7 @@ impl Net {
     ///     (&a, Net::interface("eth0", "10.0.0.1/24")?),
     ///     (&b, Net::interface("eth0", "10.0.0.2/24")?),
     ///     Wire { from_a: Box::new(wire.from_a), from_b: Box::new(wire.from_b) },
-    /// );
+    /// )?;
     /// let listener = TcpListener::bind(&b, "10.0.0.2:80")?;
     /// let client = TcpStream::connect(&a, "10.0.0.2:80")?;
     /// assert_eq!(listener.accept()?.1, client.local_addr()?);
@@ -142,19 +141,24 @@ impl Net {
         a: (&Net, InterfaceConfig),
         b: (&Net, InterfaceConfig),
         wire: sockeye_link::Wire<BoxedLink>,
-    ) {
+    ) -> io::Result<()> {
         let wire: SharedWire = Arc::new(Mutex::new(wire));
-        let ends = [sockeye_link::End::A, sockeye_link::End::B];
-        for ((net, interface), (peer, end)) in [a.clone(), b.clone()]
-            .into_iter()
-            .zip([(b.0, ends[0]), (a.0, ends[1])])
-        {
+        let attach = |net: &Net, interface, end, peer: &Net| {
             let mut state = net.shared().lock();
-            let id = state.host.add_interface(interface);
+            let id = io_result(state.host.add_interface(interface))?;
             state
                 .ports
                 .push(Port::wire(id, Arc::clone(&wire), end, peer.shared()));
+            Ok(())
+        };
+        // Before either is changed.
+        for (net, interface) in [&a, &b] {
+            if net.with_host(|host, _| host.interface_by_name(&interface.name).is_some()) {
+                return Err(io_error(Errno::EEXIST));
+            }
         }
+        attach(a.0, a.1, sockeye_link::End::A, b.0)?;
+        attach(b.0, b.1, sockeye_link::End::B, a.0)
     }
 
     /// An interface with one address, given as `address/prefix`, and an MTU of 1500, for [`join`](Self::join).
@@ -219,26 +223,21 @@ impl Shared {
         answer
     }
 
-    /// Repeats `attempt` until it answers something else than `EAGAIN`, or the time is over.
-    ///
-    /// The thread sleeps until the socket is ready for `interest`; the lock is free meanwhile.
-    pub(crate) fn block_on<T>(
+    /// Makes a call that may wait, and resumes it until it is done. What it waits for and how long is the call's to say;
+    /// the thread sleeps meanwhile, and the lock is free.
+    pub(crate) fn wait<T>(
         &self,
-        socket: SocketId,
-        interest: Readiness,
-        timeout: Option<Duration>,
-        mut attempt: impl FnMut(&mut Host, Instant) -> Result<T, Errno>,
+        begin: impl FnOnce(&Host, Instant) -> Pending,
+        mut resume: impl FnMut(&mut Pending, &mut Host, Instant) -> Step<T>,
     ) -> io::Result<T> {
         let mut state = self.lock();
         let mut now = clock::now();
-        let deadline = timeout.map(|timeout| now + timeout);
+        let mut call = begin(&state.host, now);
         let mut place: Option<(Ticket, Arc<Condvar>)> = None;
         loop {
-            let answer = attempt(&mut state.host, now);
-            let is_over = deadline.is_some_and(|deadline| deadline <= now);
-            if !matches!(answer, Err(Errno::EAGAIN)) || is_over {
+            if let Step::Done(answer) = resume(&mut call, &mut state.host, now) {
                 if let Some((ticket, _)) = place {
-                    let readiness = state.host.readiness(socket);
+                    let readiness = state.host.readiness(call.socket());
                     state.waiters.leave(ticket, readiness);
                 }
                 let reached = self.settle(&mut state, now);
@@ -248,7 +247,7 @@ impl Shared {
             }
             // The place is taken before anything else can happen to the socket, so that no event is missed.
             let (ticket, wake) = place
-                .get_or_insert_with(|| state.waiters.enter(socket, interest))
+                .get_or_insert_with(|| state.waiters.enter(call.socket(), call.interest()))
                 .clone();
             let reached = self.settle(&mut state, now);
             if !reached.is_empty() {
@@ -258,7 +257,7 @@ impl Shared {
             }
             while !state.waiters.take_woken(ticket) {
                 now = clock::now();
-                state = match deadline {
+                state = match call.deadline() {
                     None => wake.wait(state).unwrap_or_else(PoisonError::into_inner),
                     Some(deadline) if deadline <= now => break,
                     Some(deadline) => {

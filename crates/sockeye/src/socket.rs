@@ -1,14 +1,16 @@
 //! What the socket types share: an open socket of a host, and the calls on it that may wait.
 
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use sockeye_core::pending::{Pending, Step};
 use sockeye_core::{
     Accepted, Credentials, Domain, Errno, Host, Incoming, Instant, MessageFlags, Outgoing, Payload,
-    Readiness, Received, Shutdown, SocketAddress, SocketId, SocketType,
+    Received, Shutdown, SocketAddress, SocketId, SocketType,
 };
 
 use crate::Net;
@@ -23,23 +25,16 @@ const CHUNK: usize = 64 * 1024;
 
 /// A socket, shared by the handles that `try_clone` makes as duplicates of a descriptor share an open file. Closed when the
 /// last one is gone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Socket {
     open: Arc<Open>,
 }
 
-#[derive(Debug)]
 struct Open {
     net: Net,
     id: SocketId,
+    /// `O_NONBLOCK`: of the open file, not of the socket.
     is_nonblocking: AtomicBool,
-    timeouts: Mutex<Timeouts>,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Timeouts {
-    read: Option<Duration>,
-    write: Option<Duration>,
 }
 
 impl Drop for Open {
@@ -71,7 +66,6 @@ impl Socket {
                 net: net.clone(),
                 id,
                 is_nonblocking: AtomicBool::new(false),
-                timeouts: Mutex::default(),
             }),
         }
     }
@@ -90,21 +84,24 @@ impl Socket {
         )
     }
 
-    /// A call that waits for `interest`, unless the socket or the call says not to.
-    fn wait_for<T>(
+    /// A call that takes data and waits for it, unless the socket or the call says not to.
+    fn receiving<T>(
         &self,
-        interest: Readiness,
-        timeout: Option<Duration>,
-        mut action: impl FnMut(&mut Host, SocketId, Instant) -> Result<T, Errno>,
+        resume: impl FnMut(&mut Pending, &mut Host, Instant) -> Step<T>,
     ) -> io::Result<T> {
-        if self.is_nonblocking() {
-            return self.call(action);
-        }
-        let id = self.open.id;
-        self.open
-            .net
-            .shared()
-            .block_on(id, interest, timeout, |host, now| action(host, id, now))
+        let begin =
+            |host: &Host, now| Pending::receiving(host, self.open.id, self.is_nonblocking(), now);
+        self.open.net.shared().wait(begin, resume)
+    }
+
+    /// A call that gives data and waits for room, unless the socket or the call says not to.
+    fn sending<T>(
+        &self,
+        resume: impl FnMut(&mut Pending, &mut Host, Instant) -> Step<T>,
+    ) -> io::Result<T> {
+        let begin =
+            |host: &Host, now| Pending::sending(host, self.open.id, self.is_nonblocking(), now);
+        self.open.net.shared().wait(begin, resume)
     }
 
     fn is_nonblocking(&self) -> bool {
@@ -117,46 +114,19 @@ impl Socket {
             .store(is_nonblocking, Ordering::Relaxed);
     }
 
-    fn timeouts(&self) -> Timeouts {
-        *self
-            .open
-            .timeouts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change_timeouts(
+    pub(crate) fn set_timeout(
         &self,
-        value: Option<Duration>,
-        change: impl FnOnce(&mut Timeouts),
+        name: options::Name,
+        timeout: Option<Duration>,
     ) -> io::Result<()> {
-        if value == Some(Duration::ZERO) {
-            return Err(invalid("cannot set a 0 duration timeout".to_owned()));
+        if timeout == Some(Duration::ZERO) {
+            return Err(no_time());
         }
-        change(
-            &mut self
-                .open
-                .timeouts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        Ok(())
+        self.call(|host, id, now| options::set_timeout(host, id, name, timeout, now))
     }
 
-    pub(crate) fn set_read_timeout(&self, value: Option<Duration>) -> io::Result<()> {
-        self.change_timeouts(value, |timeouts| timeouts.read = value)
-    }
-
-    pub(crate) fn set_write_timeout(&self, value: Option<Duration>) -> io::Result<()> {
-        self.change_timeouts(value, |timeouts| timeouts.write = value)
-    }
-
-    pub(crate) fn read_timeout(&self) -> Option<Duration> {
-        self.timeouts().read
-    }
-
-    pub(crate) fn write_timeout(&self) -> Option<Duration> {
-        self.timeouts().write
+    pub(crate) fn timeout(&self, name: options::Name) -> io::Result<Option<Duration>> {
+        self.call(|host, id, now| options::timeout(host, id, name, now))
     }
 
     pub(crate) fn bind(&self, address: &SocketAddress) -> io::Result<()> {
@@ -168,56 +138,38 @@ impl Socket {
     }
 
     pub(crate) fn accept(&self) -> io::Result<(Self, SocketAddress)> {
-        let Accepted { socket, peer } =
-            self.wait_for(Readiness::IN, self.timeouts().read, |host, id, now| {
-                host.accept(id, now)
-            })?;
+        let Accepted { socket, peer } = self.receiving(|call, host, now| call.accept(host, now))?;
         Ok((Self::adopt(&self.open.net, socket), peer))
     }
 
     /// Connects, and waits until that is decided.
-    pub(crate) fn connect(
-        &self,
-        address: &SocketAddress,
-        timeout: Option<Duration>,
-    ) -> io::Result<()> {
-        if timeout == Some(Duration::ZERO) {
-            return Err(invalid("cannot set a 0 duration timeout".to_owned()));
-        }
-        let mut has_begun = false;
-        let outcome = self.wait_for(Readiness::OUT, timeout, |host, id, now| {
-            if !has_begun {
-                has_begun = true;
-                return match host.connect(id, address, now) {
-                    Err(Errno::EINPROGRESS) => Err(Errno::EAGAIN),
-                    other => other,
-                };
-            }
-            if !host
-                .readiness(id)
-                .intersects(Readiness::OUT | Readiness::ERR | Readiness::HUP)
-            {
-                return Err(Errno::EAGAIN);
-            }
-            // As connect(2) resumed: 0 when established, the error that ended it otherwise.
-            match options::take_error(host, id, now)? {
-                None => Ok(()),
-                Some(errno) => Err(errno),
-            }
-        });
-        outcome.map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => {
-                io::Error::new(io::ErrorKind::TimedOut, "connection timed out")
-            }
-            _ => error,
-        })
+    pub(crate) fn connect(&self, address: &SocketAddress) -> io::Result<()> {
+        self.sending(|call, host, now| call.connect(host, address, now))
     }
 
-    /// Connects within `AF_UNIX`, where it is decided at once, or waits while the listener's queue is full: each attempt is
-    /// a `connect` of its own then.
-    pub(crate) fn connect_local(&self, address: &SocketAddress) -> io::Result<()> {
-        self.wait_for(Readiness::OUT, self.timeouts().write, |host, id, now| {
-            host.connect(id, address, now)
+    /// Connects, and waits for it no longer than this. The attempt goes on if the socket is kept.
+    pub(crate) fn connect_timeout(
+        &self,
+        address: &SocketAddress,
+        timeout: Duration,
+    ) -> io::Result<()> {
+        if timeout.is_zero() {
+            return Err(no_time());
+        }
+        let begin = |host: &Host, now| {
+            Pending::sending(host, self.open.id, false, now).until(now + timeout)
+        };
+        let outcome = self
+            .open
+            .net
+            .shared()
+            .wait(begin, |call, host, now| call.connect(host, address, now));
+        outcome.map_err(|error| {
+            if error.raw_os_error() == Some(Errno::EINPROGRESS as i32) {
+                io::Error::new(io::ErrorKind::TimedOut, "connection timed out")
+            } else {
+                error
+            }
         })
     }
 
@@ -227,6 +179,23 @@ impl Socket {
 
     pub(crate) fn peer_address(&self) -> io::Result<SocketAddress> {
         self.call(|host, id, _| host.peer_address(id))
+    }
+
+    /// A type's `Debug`: its name and the socket's addresses, as far as it has them.
+    pub(crate) fn describe<A: fmt::Debug>(
+        &self,
+        name: &str,
+        address: impl Fn(SocketAddress) -> io::Result<A>,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        let mut description = f.debug_struct(name);
+        if let Ok(local) = self.local_address().and_then(&address) {
+            description.field("addr", &local);
+        }
+        if let Ok(peer) = self.peer_address().and_then(&address) {
+            description.field("peer", &peer);
+        }
+        description.finish()
     }
 
     pub(crate) fn shutdown(&self, how: std::net::Shutdown) -> io::Result<()> {
@@ -270,9 +239,9 @@ impl Socket {
     }
 
     fn receive_payload(&self, max: usize) -> io::Result<Payload> {
-        self.wait_for(Readiness::IN, self.timeouts().read, |host, id, now| {
-            host.receive_payload(id, max, now)
-        })
+        let mut payload = Payload::default();
+        self.receiving(|call, host, now| call.receive_payload(host, &mut payload, max, now))?;
+        Ok(payload)
     }
 
     /// Receives a message, or looks at it with `PEEK`.
@@ -281,63 +250,75 @@ impl Socket {
         buffers: &mut [&mut [u8]],
         flags: MessageFlags,
     ) -> io::Result<Received> {
-        self.wait_for(Readiness::IN, self.timeouts().read, |host, id, now| {
+        self.receiving(|call, host, now| {
             let message = Incoming {
                 buffers: &mut *buffers,
                 flags,
                 ancillary_room: 0,
             };
-            host.receive_message(id, message, now)
+            call.receive(host, message, now)
         })
     }
 
-    /// Writes to a stream: all of it, unless it must not wait or an error comes between. The copy is made outside the lock.
+    /// Writes to a stream: all of it, unless it must not wait or an error comes between.
     pub(crate) fn write(&self, data: &[u8]) -> io::Result<usize> {
-        let mut sent = 0;
-        while sent < data.len() || sent == 0 {
-            let piece = &data[sent..data.len().min(sent + CHUNK)];
-            match self.write_piece(piece) {
-                Ok(count) => sent += count,
-                Err(_) if sent > 0 => return Ok(sent),
-                Err(error) => return Err(error),
-            }
-            if piece.is_empty() || self.is_nonblocking() {
-                break;
-            }
+        if data.len() <= SMALL {
+            return self.send(data, None);
         }
-        Ok(sent)
+        self.write_pieces(data.chunks(CHUNK).map(Bytes::copy_from_slice))
     }
 
     /// Writes several buffers to a stream, as one write.
     pub(crate) fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
         let total: usize = buffers.iter().map(|buffer| buffer.len()).sum();
-        let mut joined = Vec::with_capacity(total.min(CHUNK));
-        for buffer in buffers {
-            let room = CHUNK - joined.len();
-            joined.extend_from_slice(&buffer[..buffer.len().min(room)]);
+        if total <= SMALL {
+            let mut joined = Vec::with_capacity(total);
+            for buffer in buffers {
+                joined.extend_from_slice(buffer);
+            }
+            return self.send(&joined, None);
         }
-        self.write(&joined)
+        let pieces = buffers.iter().flat_map(|buffer| buffer.chunks(CHUNK));
+        self.write_pieces(pieces.map(Bytes::copy_from_slice))
     }
 
-    fn write_piece(&self, piece: &[u8]) -> io::Result<usize> {
-        if piece.len() <= SMALL {
-            return self.send(piece, None);
+    /// Sends pieces that are copied, one after the other, outside the lock.
+    fn write_pieces(&self, pieces: impl Iterator<Item = Bytes>) -> io::Result<usize> {
+        let mut sent = 0;
+        // One call, with one timeout for all pieces.
+        let mut whole: Option<Pending> = None;
+        for piece in pieces {
+            let begin = |host: &Host, now| {
+                let (id, is_nonblocking) = (self.open.id, self.is_nonblocking());
+                whole
+                    .get_or_insert_with(|| Pending::sending(host, id, is_nonblocking, now))
+                    .next_part()
+            };
+            let resume =
+                |call: &mut Pending, host: &mut Host, now| call.send_bytes(host, &piece, now);
+            match self.open.net.shared().wait(begin, resume) {
+                Ok(count) => {
+                    sent += count;
+                    if count < piece.len() {
+                        break;
+                    }
+                }
+                Err(_) if sent > 0 => break,
+                Err(error) => return Err(error),
+            }
         }
-        let data = Bytes::copy_from_slice(piece);
-        self.wait_for(Readiness::OUT, self.timeouts().write, |host, id, now| {
-            host.send_bytes(id, data.clone(), now)
-        })
+        Ok(sent)
     }
 
-    /// Sends a message.
+    /// Sends a message, or writes a little to a stream.
     pub(crate) fn send(&self, data: &[u8], address: Option<&SocketAddress>) -> io::Result<usize> {
-        self.wait_for(Readiness::OUT, self.timeouts().write, |host, id, now| {
+        self.sending(|call, host, now| {
             let message = Outgoing {
                 data: &[data],
                 address,
                 ..Outgoing::default()
             };
-            host.send_message(id, message, now)
+            call.send(host, message, now)
         })
     }
 
@@ -360,6 +341,10 @@ impl Socket {
     pub(crate) fn linger(&self) -> io::Result<Option<Duration>> {
         self.call(options::linger)
     }
+}
+
+fn no_time() -> io::Error {
+    invalid("cannot set a 0 duration timeout".to_owned())
 }
 
 /// Who the threads of this process are to the host.

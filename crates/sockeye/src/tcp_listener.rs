@@ -1,5 +1,6 @@
 //! TCP listeners.
 
+use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
 use std::net::SocketAddr;
@@ -14,7 +15,6 @@ use crate::{Net, TcpStream, options};
 const BACKLOG: i32 = 128;
 
 /// A listening TCP socket of a [`Net`], as `std::net::TcpListener`.
-#[derive(Debug)]
 pub struct TcpListener {
     socket: Socket,
 }
@@ -52,6 +52,11 @@ impl TcpListener {
     /// The connections as they come; it never ends.
     pub fn incoming(&self) -> Incoming<'_> {
         Incoming { listener: self }
+    }
+
+    /// The connections as they come; it never ends, and keeps the listener.
+    pub fn into_incoming(self) -> IntoIncoming {
+        IntoIncoming { listener: self }
     }
 
     /// `IP_TTL`, which accepted connections inherit.
@@ -92,3 +97,25 @@ impl Iterator for Incoming<'_> {
 }
 
 impl FusedIterator for Incoming<'_> {}
+
+/// The connections of a [`TcpListener`], by [`TcpListener::into_incoming`].
+#[derive(Debug)]
+pub struct IntoIncoming {
+    listener: TcpListener,
+}
+
+impl Iterator for IntoIncoming {
+    type Item = io::Result<TcpStream>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.listener.accept().map(|(stream, _)| stream))
+    }
+}
+
+impl FusedIterator for IntoIncoming {}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.describe("TcpListener", to_std, f)
+    }
+}

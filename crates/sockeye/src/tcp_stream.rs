@@ -1,5 +1,6 @@
 //! TCP connections.
 
+use std::fmt;
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
@@ -11,7 +12,6 @@ use crate::socket::Socket;
 use crate::{Net, options};
 
 /// A TCP connection of a [`Net`], as `std::net::TcpStream`.
-#[derive(Debug)]
 pub struct TcpStream {
     socket: Socket,
 }
@@ -19,17 +19,22 @@ pub struct TcpStream {
 impl TcpStream {
     /// Connects to the first of the addresses that answers.
     pub fn connect(net: &Net, addresses: impl ToSocketAddrs) -> io::Result<Self> {
-        each_address(addresses, |address| Self::open(net, address, None))
+        each_address(addresses, |address| {
+            let stream = Self::open(net, address)?;
+            stream.socket.connect(&(*address).into())?;
+            Ok(stream)
+        })
     }
 
     /// Connects to one address, and gives up with `TimedOut` after this time.
     pub fn connect_timeout(net: &Net, address: &SocketAddr, timeout: Duration) -> io::Result<Self> {
-        Self::open(net, address, Some(timeout))
+        let stream = Self::open(net, address)?;
+        stream.socket.connect_timeout(&(*address).into(), timeout)?;
+        Ok(stream)
     }
 
-    fn open(net: &Net, address: &SocketAddr, timeout: Option<Duration>) -> io::Result<Self> {
+    fn open(net: &Net, address: &SocketAddr) -> io::Result<Self> {
         let socket = Socket::new(net, domain(address), SocketType::Stream)?;
-        socket.connect(&(*address).into(), timeout)?;
         Ok(Self { socket })
     }
 
@@ -61,22 +66,22 @@ impl TcpStream {
 
     /// How long a read waits; it answers `WouldBlock` then. `None` is for ever, zero is refused.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_read_timeout(timeout)
+        self.socket.set_timeout(options::READ_TIMEOUT, timeout)
     }
 
     /// How long a write waits; it answers `WouldBlock` then. `None` is for ever, zero is refused.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_write_timeout(timeout)
+        self.socket.set_timeout(options::WRITE_TIMEOUT, timeout)
     }
 
     /// How long a read waits.
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.read_timeout())
+        self.socket.timeout(options::READ_TIMEOUT)
     }
 
     /// How long a write waits.
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.write_timeout())
+        self.socket.timeout(options::WRITE_TIMEOUT)
     }
 
     /// Reads without taking: the next read gives the same again.
@@ -129,3 +134,9 @@ impl TcpStream {
 }
 
 crate::stream::implement_read_and_write!(TcpStream);
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.describe("TcpStream", to_std, f)
+    }
+}

@@ -1,5 +1,6 @@
 //! UDP sockets.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -25,7 +26,6 @@ use crate::{Net, options};
 /// assert_eq!((&buffer[..length], peer), (&b"who?"[..], client.local_addr()?));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct UdpSocket {
     socket: Socket,
 }
@@ -69,9 +69,7 @@ impl UdpSocket {
 
     /// Sets the peer: the one that `send` sends to and datagrams are received from.
     pub fn connect(&self, addresses: impl ToSocketAddrs) -> io::Result<()> {
-        each_address(addresses, |address| {
-            self.socket.connect(&(*address).into(), None)
-        })
+        each_address(addresses, |address| self.socket.connect(&(*address).into()))
     }
 
     /// Sends a datagram to the peer.
@@ -114,22 +112,22 @@ impl UdpSocket {
 
     /// How long receiving waits; it answers `WouldBlock` then. `None` is for ever, zero is refused.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_read_timeout(timeout)
+        self.socket.set_timeout(options::READ_TIMEOUT, timeout)
     }
 
     /// How long sending waits; it answers `WouldBlock` then. `None` is for ever, zero is refused.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_write_timeout(timeout)
+        self.socket.set_timeout(options::WRITE_TIMEOUT, timeout)
     }
 
     /// How long receiving waits.
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.read_timeout())
+        self.socket.timeout(options::READ_TIMEOUT)
     }
 
     /// How long sending waits.
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.write_timeout())
+        self.socket.timeout(options::WRITE_TIMEOUT)
     }
 
     /// `SO_BROADCAST`: whether it may send to broadcast addresses.
@@ -162,5 +160,11 @@ impl UdpSocket {
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.socket.set_nonblocking(nonblocking);
         Ok(())
+    }
+}
+
+impl fmt::Debug for UdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket.describe("UdpSocket", to_std, f)
     }
 }

@@ -24,7 +24,8 @@ fn joined(make: impl Fn(u64) -> BoxedLink) -> (Net, Net) {
         (&a, interface(1)),
         (&b, interface(2)),
         Wire::new(make(1), make(2)),
-    );
+    )
+    .unwrap();
     (a, b)
 }
 

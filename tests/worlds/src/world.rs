@@ -125,13 +125,16 @@ impl World {
                 IpCidr::new(side.address(true), 64),
             ];
             let addresses = own.into_iter().flatten().collect();
-            hosts[side.index()].add_interface(InterfaceConfig {
+            let interface = InterfaceConfig {
                 name: "eth0".to_owned(),
                 mtu,
                 addresses,
                 medium: Medium::Ip,
                 offload: OffloadCapabilities::default(),
-            })
+            };
+            hosts[side.index()]
+                .add_interface(interface)
+                .expect("a new host has `lo` alone")
         };
         let interfaces = [add(Side::Client), add(Side::Server)];
         let wire = Wire::new(

@@ -3,6 +3,7 @@
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Host, Stack};
+use crate::Errno;
 use crate::config::{InterfaceConfig, Medium, OffloadCapabilities};
 use crate::ids::InterfaceId;
 use crate::interface::{Interface, LOOPBACK_MTU};
@@ -11,15 +12,18 @@ use crate::ip::routes::{IpCidr, Route};
 impl Host {
     /// Adds an interface: its addresses are this host's, and their networks are reached by it.
     ///
-    pub fn add_interface(&mut self, config: InterfaceConfig) -> InterfaceId {
+    /// # Errors
+    /// `EEXIST` if there is one of this name, `ENFILE` if there are as many as there are numbers for.
+    pub fn add_interface(&mut self, config: InterfaceConfig) -> Result<InterfaceId, Errno> {
+        if self.interface_by_name(&config.name).is_some() {
+            return Err(Errno::EEXIST);
+        }
         let addresses = config.addresses.clone();
         let id = self
             .stack
             .interfaces
-            .insert_with(|_| Interface::new(config));
-        let Some(id) = id else {
-            return InterfaceId::LOOPBACK;
-        };
+            .insert_with(|_| Interface::new(config))
+            .ok_or(Errno::ENFILE)?;
         for address in addresses {
             self.stack.local_addresses.insert(address.address(), id);
             self.stack.add_route(Route {
@@ -30,7 +34,7 @@ impl Host {
                 metric: 0,
             });
         }
-        id
+        Ok(id)
     }
 
     /// Adds a route.
@@ -81,7 +85,7 @@ impl Host {
                 segmentation: usize::MAX,
             },
         });
-        debug_assert_eq!(id, InterfaceId::LOOPBACK);
+        debug_assert_eq!(id, Ok(InterfaceId::LOOPBACK));
     }
 }
 

@@ -148,13 +148,14 @@ impl Host {
         };
         host.add_loopback();
         if !addresses.is_empty() {
-            host.add_interface(InterfaceConfig {
+            let eth0 = host.add_interface(InterfaceConfig {
                 name: "eth0".into(),
                 mtu: 1500,
                 addresses,
                 medium: Medium::Ip,
                 offload: OffloadCapabilities::default(),
             });
+            debug_assert!(eth0.is_ok(), "a new host has `lo` alone");
         }
         host
     }

@@ -4,7 +4,10 @@ use std::vec::Vec;
 
 use sockeye_wire::{Frame, Headers, Icmpv4Header, IpProtocol, Ipv4Header};
 
-use crate::{Config, Host, Instant, InterfaceId, IpCidr, Loopback};
+use crate::{
+    Config, Errno, Host, Instant, InterfaceConfig, InterfaceId, IpCidr, Loopback, Medium,
+    OffloadCapabilities,
+};
 
 const NOW: Instant = Instant::from_secs(5);
 
@@ -182,4 +185,19 @@ proptest::proptest! {
         }
         host.advance(NOW + core::time::Duration::from_secs(100));
     }
+}
+
+#[test]
+fn an_interface_needs_a_name_of_its_own() {
+    let mut host = Host::new(Config::default());
+    let interface = || InterfaceConfig {
+        name: "eth0".into(),
+        mtu: 1500,
+        addresses: Vec::new(),
+        medium: Medium::Ip,
+        offload: OffloadCapabilities::default(),
+    };
+    let id = host.add_interface(interface()).unwrap();
+    assert_eq!(host.interface_by_name("eth0"), Some(id));
+    assert_eq!(host.add_interface(interface()), Err(Errno::EEXIST));
 }

@@ -352,3 +352,52 @@ fn a_datagram_socket_that_is_shut_ends_a_wait_with_nothing() {
         Step::Done(Err(Errno::EAGAIN))
     );
 }
+
+#[test]
+fn shared_slices_are_sent_whole_and_gathered_up_to_the_low_water_mark() {
+    let mut host = host();
+    let (a, b) = pair(&mut host, SocketType::Stream);
+    host.set_option(b, 1, 18, &4i32.to_ne_bytes(), NOW).unwrap();
+    let mut reading = Pending::receiving(&host, b, false, NOW);
+    let mut gathered = crate::Payload::default();
+    let mut resume = |host: &mut Host| reading.receive_payload(host, &mut gathered, 100, NOW);
+    assert_eq!(resume(&mut host), Step::Blocked);
+    put(&mut host, a, b"abc");
+    assert_eq!(resume(&mut host), Step::Blocked);
+    let mut writing = Pending::sending(&host, a, false, NOW);
+    let data = bytes::Bytes::from_static(b"de");
+    assert_eq!(writing.send_bytes(&mut host, &data, NOW), Step::Done(Ok(2)));
+    assert_eq!(resume(&mut host), Step::Done(Ok(5)));
+    assert_eq!(gathered.to_vec(), b"abcde");
+    // What does not fit is sent when there is room.
+    let data = bytes::Bytes::from(vec![9; 2 << 20]);
+    let mut writing = Pending::sending(&host, a, false, NOW);
+    let mut received = 0;
+    while writing.send_bytes(&mut host, &data, NOW) == Step::Blocked {
+        let mut payload = crate::Payload::default();
+        let mut reading = Pending::receiving(&host, b, true, NOW);
+        let step = reading.receive_payload(&mut host, &mut payload, usize::MAX, NOW);
+        assert_eq!(step, Step::Done(Ok(payload.len())));
+        received += payload.len();
+    }
+    assert!(received > 0 && writing.progress() == data.len());
+}
+
+#[test]
+fn a_deadline_of_the_callers_own_takes_the_place_of_the_timeout() {
+    let mut host = host();
+    let (_a, b) = pair(&mut host, SocketType::Stream);
+    set_timeout(&mut host, b, 20, 5000);
+    let soon = NOW + Duration::from_millis(10);
+    let mut call = Pending::receiving(&host, b, false, NOW).until(soon);
+    assert_eq!(call.deadline(), Some(soon));
+    let flags = MessageFlags::empty();
+    assert_eq!(
+        receive(&mut host, &mut call, &mut [0; 9], flags, NOW),
+        Step::Blocked
+    );
+    assert_eq!(
+        receive(&mut host, &mut call, &mut [0; 9], flags, soon),
+        Step::Done(Err(Errno::EAGAIN))
+    );
+}

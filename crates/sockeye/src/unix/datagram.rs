@@ -1,5 +1,6 @@
 //! `AF_UNIX` datagram sockets.
 
+use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::path::Path;
@@ -8,11 +9,10 @@ use std::time::Duration;
 use sockeye_core::{Domain, MessageFlags, SocketAddress, SocketType, UnixAddress};
 
 use super::UnixSocketAddr;
-use crate::Net;
 use crate::socket::Socket;
+use crate::{Net, options};
 
 /// An `AF_UNIX` datagram socket of a [`Net`], as `std::os::unix::net::UnixDatagram`.
-#[derive(Debug)]
 pub struct UnixDatagram {
     socket: Socket,
 }
@@ -50,7 +50,7 @@ impl UnixDatagram {
 
     /// Sets the peer to the socket of this name.
     pub fn connect_addr(&self, address: &UnixSocketAddr) -> io::Result<()> {
-        self.socket.connect_local(&address.to_core())
+        self.socket.connect(&address.to_core())
     }
 
     /// The socket's name.
@@ -65,7 +65,20 @@ impl UnixDatagram {
 
     /// Receives a datagram, cut to the buffer, and the name of its sender.
     pub fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, UnixSocketAddr)> {
-        let received = self.socket.receive(&mut [buffer], MessageFlags::empty())?;
+        self.receive_from(buffer, MessageFlags::empty())
+    }
+
+    /// Looks at the next datagram and the name of its sender.
+    pub fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, UnixSocketAddr)> {
+        self.receive_from(buffer, MessageFlags::PEEK)
+    }
+
+    fn receive_from(
+        &self,
+        buffer: &mut [u8],
+        flags: MessageFlags,
+    ) -> io::Result<(usize, UnixSocketAddr)> {
+        let received = self.socket.receive(&mut [buffer], flags)?;
         // A sender without a name has an empty one.
         let address = received
             .address
@@ -118,22 +131,22 @@ impl UnixDatagram {
 
     /// How long receiving waits; it answers `WouldBlock` then. `None` is for ever, zero is refused.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_read_timeout(timeout)
+        self.socket.set_timeout(options::READ_TIMEOUT, timeout)
     }
 
     /// How long sending waits; it answers `WouldBlock` then. `None` is for ever, zero is refused.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_write_timeout(timeout)
+        self.socket.set_timeout(options::WRITE_TIMEOUT, timeout)
     }
 
     /// How long receiving waits.
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.read_timeout())
+        self.socket.timeout(options::READ_TIMEOUT)
     }
 
     /// How long sending waits.
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.write_timeout())
+        self.socket.timeout(options::WRITE_TIMEOUT)
     }
 
     /// Whether calls answer `WouldBlock` instead of waiting.
@@ -145,5 +158,12 @@ impl UnixDatagram {
     /// Takes the error that is pending (`SO_ERROR`).
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.socket.take_error()
+    }
+}
+
+impl fmt::Debug for UnixDatagram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket
+            .describe("UnixDatagram", UnixSocketAddr::from_core, f)
     }
 }

@@ -1,5 +1,6 @@
 //! `AF_UNIX` listeners.
 
+use std::fmt;
 use std::io;
 use std::iter::FusedIterator;
 use std::path::Path;
@@ -14,7 +15,6 @@ use crate::socket::Socket;
 const BACKLOG: i32 = 128;
 
 /// A listening `AF_UNIX` socket of a [`Net`], as `std::os::unix::net::UnixListener`.
-#[derive(Debug)]
 pub struct UnixListener {
     socket: Socket,
 }
@@ -86,3 +86,19 @@ impl Iterator for UnixIncoming<'_> {
 }
 
 impl FusedIterator for UnixIncoming<'_> {}
+
+impl fmt::Debug for UnixListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket
+            .describe("UnixListener", UnixSocketAddr::from_core, f)
+    }
+}
+
+impl<'a> IntoIterator for &'a UnixListener {
+    type Item = io::Result<UnixStream>;
+    type IntoIter = UnixIncoming<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.incoming()
+    }
+}

@@ -1,5 +1,6 @@
 //! `AF_UNIX` streams.
 
+use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::path::Path;
@@ -8,8 +9,8 @@ use std::time::Duration;
 use sockeye_core::{Domain, MessageFlags, SocketType};
 
 use super::UnixSocketAddr;
-use crate::Net;
 use crate::socket::Socket;
+use crate::{Net, options};
 
 /// A connection between `AF_UNIX` sockets of a [`Net`], as `std::os::unix::net::UnixStream`.
 ///
@@ -26,7 +27,6 @@ use crate::socket::Socket;
 /// assert_eq!(text, "over");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct UnixStream {
     socket: Socket,
 }
@@ -40,7 +40,7 @@ impl UnixStream {
     /// Connects to the listener of this name.
     pub fn connect_addr(net: &Net, address: &UnixSocketAddr) -> io::Result<Self> {
         let socket = Socket::new(net, Domain::Unix, SocketType::Stream)?;
-        socket.connect_local(&address.to_core())?;
+        socket.connect(&address.to_core())?;
         Ok(Self { socket })
     }
 
@@ -86,22 +86,22 @@ impl UnixStream {
 
     /// How long a read waits; it answers `WouldBlock` then. `None` is for ever, zero is refused.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_read_timeout(timeout)
+        self.socket.set_timeout(options::READ_TIMEOUT, timeout)
     }
 
     /// How long a write waits; it answers `WouldBlock` then. `None` is for ever, zero is refused.
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.socket.set_write_timeout(timeout)
+        self.socket.set_timeout(options::WRITE_TIMEOUT, timeout)
     }
 
     /// How long a read waits.
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.read_timeout())
+        self.socket.timeout(options::READ_TIMEOUT)
     }
 
     /// How long a write waits.
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.socket.write_timeout())
+        self.socket.timeout(options::WRITE_TIMEOUT)
     }
 
     /// Whether calls answer `WouldBlock` instead of waiting.
@@ -117,3 +117,10 @@ impl UnixStream {
 }
 
 crate::stream::implement_read_and_write!(UnixStream);
+
+impl fmt::Debug for UnixStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.socket
+            .describe("UnixStream", UnixSocketAddr::from_core, f)
+    }
+}
