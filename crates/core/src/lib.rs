@@ -42,8 +42,8 @@ pub use host::{Host, Snapshot, SocketSummary};
 pub use ids::{InterfaceId, SocketId};
 pub use ip::routes::Route;
 pub use message::{
-    Accepted, Ancillary, Credentials, ErrorOrigin, ExtendedError, Incoming, MessageFlags, Outgoing,
-    Queued, Received, Right, Shutdown,
+    Accepted, Ancillary, Credentials, ErrorOrigin, ExtendedError, Incoming, MessageFlags,
+    MessageLevel, Outgoing, Queued, Received, Right, Shutdown,
 };
 pub use options::OptionValue;
 pub use readiness::Readiness;

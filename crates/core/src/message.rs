@@ -170,6 +170,8 @@ pub enum Ancillary {
     TypeOfService(u8),
     /// `IPV6_TCLASS`.
     TrafficClass(u8),
+    /// `IPV6_DONTFRAG`, sending.
+    DontFragment(bool),
     /// `UDP_SEGMENT` sending, `UDP_GRO` receiving.
     SegmentSize(u16),
     /// `IP_RECVORIGDSTADDR`, `IPV6_RECVORIGDSTADDR`.
@@ -178,6 +180,24 @@ pub enum Ancillary {
     Overflows(u32),
     /// `IP_RECVERR`, `IPV6_RECVERR`: what is in the error queue.
     ExtendedError(Box<ExtendedError>),
+    /// Sending: one that its level does not know, or not with this length or value. A protocol that looks at the level
+    /// answers EINVAL; the others pass it over.
+    Invalid(MessageLevel),
+}
+
+/// Whose a control message is: each protocol looks at some levels only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageLevel {
+    /// `SOL_SOCKET`: looked at by every socket.
+    Socket,
+    /// `SOL_IP`: by datagrams to IPv4 addresses.
+    Ip,
+    /// `SOL_IPV6`: by datagrams to IPv6 addresses.
+    Ipv6,
+    /// `IPV6_PKTINFO` alone: by all datagrams of IPv6 sockets.
+    Ipv6PacketInfo,
+    /// `SOL_UDP`: by UDP.
+    Udp,
 }
 
 /// A message to send.

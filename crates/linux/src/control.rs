@@ -2,9 +2,7 @@
 //!
 //! `SCM_RIGHTS` is not here: descriptors are the embedder's, which puts them in and takes them out.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
-
-use sockeye_core::{Ancillary, Credentials, Errno, ExtendedError};
+use sockeye_core::{Ancillary, Credentials, Errno, ExtendedError, MessageLevel};
 
 use crate::address;
 use crate::number::{SOL_IP, SOL_IPV6, SOL_SOCKET};
@@ -31,6 +29,7 @@ const IP_ORIGDSTADDR: i32 = 20;
 const IPV6_RECVERR: i32 = 25;
 const IPV6_PKTINFO: i32 = 50;
 const IPV6_HOPLIMIT: i32 = 52;
+const IPV6_DONTFRAG: i32 = 62;
 const IPV6_TCLASS: i32 = 67;
 const IPV6_ORIGDSTADDR: i32 = 74;
 const UDP_SEGMENT: i32 = 103;
@@ -116,7 +115,15 @@ pub fn encode(messages: &[Ancillary]) -> Vec<u8> {
             Ancillary::Overflows(count) => {
                 push(&mut out, SOL_SOCKET, SO_RXQ_OVFL, &count.to_ne_bytes())
             }
+            Ancillary::DontFragment(is_on) => push(
+                &mut out,
+                SOL_IPV6,
+                IPV6_DONTFRAG,
+                &u32::from(*is_on).to_ne_bytes(),
+            ),
             Ancillary::ExtendedError(error) => extended(&mut out, error),
+            // What was not understood on its way in is never on its way out.
+            Ancillary::Invalid(_) => {}
         }
     }
     out
@@ -142,9 +149,9 @@ fn extended(out: &mut Vec<u8>, error: &ExtendedError) {
     push(out, level, kind, &data);
 }
 
-/// How much of encoded control messages fits into `room` bytes, and whether something is cut. The last message may be
-/// cut within its data, as Linux cuts it, but not within its header.
-pub fn fit(encoded: &[u8], room: usize) -> (usize, bool) {
+/// Cuts encoded control messages to `room` bytes; whether something is lost (`put_cmsg`). A message that does not fit
+/// whole is cut within its data, and its header says so; one without room for its header is left out.
+pub fn fit(encoded: &mut Vec<u8>, room: usize) -> bool {
     let mut at = 0;
     while at < encoded.len() {
         let length = encoded
@@ -154,19 +161,30 @@ pub fn fit(encoded: &[u8], room: usize) -> (usize, bool) {
         let length = usize::try_from(length)
             .unwrap_or(usize::MAX)
             .max(HEADER_SIZE);
-        if room.saturating_sub(at) < length {
-            return (at, true);
+        let left = room.saturating_sub(at);
+        if left < HEADER_SIZE {
+            encoded.truncate(at);
+            return true;
+        }
+        if left < length {
+            encoded.truncate(room);
+            if let Some(header) = encoded.get_mut(at..at + 8) {
+                header.copy_from_slice(&(left as u64).to_ne_bytes());
+            }
+            return true;
         }
         // The padding of the last message need not fit.
         at = at.saturating_add(align(length)).min(encoded.len());
     }
-    (at.min(room), false)
+    encoded.truncate(room);
+    false
 }
 
-/// The control messages of a call that sends.
+/// The control messages of a call that sends. Those of levels that no protocol looks at are left out; which of the
+/// others are in order depends on the socket, so that one that isn't is handed on as [`Ancillary::Invalid`].
 ///
 /// # Errors
-/// EINVAL if a message is malformed or not one that may be sent.
+/// EINVAL if a header does not fit into what there is (`CMSG_OK`).
 pub fn decode(bytes: &[u8]) -> Result<Vec<Ancillary>, Errno> {
     let mut messages = Vec::new();
     let mut at = 0;
@@ -179,78 +197,101 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Ancillary>, Errno> {
         if length < HEADER_SIZE || length > bytes.len() - at {
             return Err(Errno::EINVAL);
         }
-        if let Some(message) = decode_one(level, kind, &bytes[at + HEADER_SIZE..at + length])? {
-            messages.push(message);
+        let whose = match (level, kind) {
+            (SOL_SOCKET, _) => Some(MessageLevel::Socket),
+            (SOL_IP, _) => Some(MessageLevel::Ip),
+            (SOL_IPV6, IPV6_PKTINFO) => Some(MessageLevel::Ipv6PacketInfo),
+            (SOL_IPV6, _) => Some(MessageLevel::Ipv6),
+            (SOL_UDP, _) => Some(MessageLevel::Udp),
+            _ => None,
+        };
+        if let Some(whose) = whose {
+            match decode_one(level, kind, &bytes[at + HEADER_SIZE..at + length]) {
+                Some(Meaning::Said(message)) => messages.push(message),
+                Some(Meaning::Nothing) => {}
+                Some(Meaning::DefaultHopLimit) => {
+                    messages.retain(|message| !matches!(message, Ancillary::HopLimit(_)));
+                }
+                None => messages.push(Ancillary::Invalid(whose)),
+            }
         }
         at = at.saturating_add(align(length)).min(bytes.len());
     }
     Ok(messages)
 }
 
-fn int(data: &[u8]) -> Result<i32, Errno> {
-    data.get(..4)
-        .and_then(|bytes| bytes.try_into().ok())
-        .map(i32::from_ne_bytes)
-        .ok_or(Errno::EINVAL)
+/// What a message that is in order comes to.
+enum Meaning {
+    Said(Ancillary),
+    /// As if it was not there.
+    Nothing,
+    /// As if none before it had said any. RFC 3542 6.3
+    DefaultHopLimit,
 }
 
-fn byte(data: &[u8]) -> Result<u8, Errno> {
-    match data {
-        [value] => Ok(*value),
-        data => u8::try_from(int(data)?).map_err(|_| Errno::EINVAL),
-    }
+/// An `int`, and nothing but it.
+fn int(data: &[u8]) -> Option<i32> {
+    data.try_into().ok().map(i32::from_ne_bytes)
 }
 
-fn decode_one(level: i32, kind: i32, data: &[u8]) -> Result<Option<Ancillary>, Errno> {
-    Ok(Some(match (level, kind) {
+fn int_at(data: &[u8], at: usize) -> Option<i32> {
+    int(data.get(at..at.checked_add(4)?)?)
+}
+
+/// What a message says; `None` if its level does not know it, or not with this length or value.
+fn decode_one(level: i32, kind: i32, data: &[u8]) -> Option<Meaning> {
+    Some(Meaning::Said(match (level, kind) {
         // Descriptors mean nothing to an internet socket, which takes no notice of them.
-        (SOL_SOCKET, SCM_RIGHTS) => return Ok(None),
-        (SOL_SOCKET, SCM_CREDENTIALS) => Ancillary::Credentials(Credentials {
-            pid: int(data)?,
-            uid: int(data.get(4..).unwrap_or_default())?.cast_unsigned(),
-            gid: int(data.get(8..).unwrap_or_default())?.cast_unsigned(),
+        (SOL_SOCKET, SCM_RIGHTS) => return Some(Meaning::Nothing),
+        (SOL_SOCKET, SCM_CREDENTIALS) if data.len() == 12 => Ancillary::Credentials(Credentials {
+            pid: int_at(data, 0)?,
+            uid: int_at(data, 4)?.cast_unsigned(),
+            gid: int_at(data, 8)?.cast_unsigned(),
         }),
-        (SOL_IP, IP_PKTINFO) => {
-            let octets = |at: usize| -> Result<Ipv4Addr, Errno> {
-                let bytes: [u8; 4] = data
-                    .get(at..at + 4)
-                    .and_then(|bytes| bytes.try_into().ok())
-                    .ok_or(Errno::EINVAL)?;
-                Ok(bytes.into())
-            };
-            Ancillary::PacketInfo {
-                interface: int(data)?.cast_unsigned(),
-                local: octets(4)?,
-                destination: octets(8)?,
-            }
+        (SOL_IP, IP_PKTINFO) if data.len() == 12 => Ancillary::PacketInfo {
+            interface: int_at(data, 0)?.cast_unsigned(),
+            local: octets_at::<4>(data, 4)?.into(),
+            destination: octets_at::<4>(data, 8)?.into(),
+        },
+        (SOL_IPV6, IPV6_PKTINFO) => Ancillary::PacketInfoV6 {
+            address: octets_at::<16>(data, 0)?.into(),
+            interface: int_at(data, 16)?.cast_unsigned(),
+        },
+        (SOL_IP, IP_TTL) => {
+            let hops = u8::try_from(int(data)?).ok().filter(|hops| *hops > 0);
+            Ancillary::TimeToLive(hops?)
         }
-        (SOL_IPV6, IPV6_PKTINFO) => {
-            let octets: [u8; 16] = data
-                .get(..16)
-                .and_then(|bytes| bytes.try_into().ok())
-                .ok_or(Errno::EINVAL)?;
-            Ancillary::PacketInfoV6 {
-                interface: int(data.get(16..).unwrap_or_default())?.cast_unsigned(),
-                address: Ipv6Addr::from(octets),
-            }
-        }
-        (SOL_IP, IP_TTL) => Ancillary::TimeToLive(byte(data)?),
-        (SOL_IP, IP_TOS) => Ancillary::TypeOfService(byte(data)?),
-        (SOL_IPV6, IPV6_HOPLIMIT) => Ancillary::HopLimit(byte(data)?),
-        (SOL_IPV6, IPV6_TCLASS) => Ancillary::TrafficClass(byte(data)?),
-        (SOL_UDP, UDP_SEGMENT) => {
-            let bytes: [u8; 2] = data
-                .get(..2)
-                .and_then(|bytes| bytes.try_into().ok())
-                .ok_or(Errno::EINVAL)?;
-            Ancillary::SegmentSize(u16::from_ne_bytes(bytes))
-        }
-        _ => return Err(Errno::EINVAL),
+        (SOL_IP, IP_TOS) => Ancillary::TypeOfService(match data {
+            [class] => *class,
+            _ => u8::try_from(int(data)?).ok()?,
+        }),
+        (SOL_IPV6, IPV6_HOPLIMIT) => match int(data)? {
+            -1 => return Some(Meaning::DefaultHopLimit),
+            value => Ancillary::HopLimit(u8::try_from(value).ok()?),
+        },
+        // RFC 3542 6.5 asks for the default with -1. Linux lets it through and sends its low byte.
+        (SOL_IPV6, IPV6_TCLASS) => Ancillary::TrafficClass(match int(data)? {
+            -1 => u8::MAX,
+            value => u8::try_from(value).ok()?,
+        }),
+        (SOL_IPV6, IPV6_DONTFRAG) => Ancillary::DontFragment(match int(data)? {
+            0 => false,
+            1 => true,
+            _ => return None,
+        }),
+        (SOL_UDP, UDP_SEGMENT) => Ancillary::SegmentSize(u16::from_ne_bytes(data.try_into().ok()?)),
+        _ => return None,
     }))
+}
+
+fn octets_at<const N: usize>(data: &[u8], at: usize) -> Option<[u8; N]> {
+    data.get(at..at.checked_add(N)?)?.try_into().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use core::net::{Ipv4Addr, Ipv6Addr};
+
     use super::*;
 
     #[test]
@@ -274,28 +315,70 @@ mod tests {
     }
 
     #[test]
-    fn malformed_messages_are_refused() {
+    fn malformed_headers_are_refused() {
         let good = encode(&[Ancillary::TimeToLive(9)]);
         assert!(decode(&good).is_ok());
         let mut long = good.clone();
         long[0] = 200;
         assert_eq!(decode(&long), Err(Errno::EINVAL));
-        let mut short = good.clone();
+        let mut short = good;
         short[0] = 15;
         assert_eq!(decode(&short), Err(Errno::EINVAL));
-        let mut unknown = good;
-        unknown[8] = 99;
-        assert_eq!(decode(&unknown), Err(Errno::EINVAL));
         assert_eq!(decode(&[0; 15]), Ok(Vec::new()));
     }
 
+    /// One message alone.
+    fn decoded(level: i32, kind: i32, data: &[u8]) -> Vec<Ancillary> {
+        let mut bytes = Vec::new();
+        push(&mut bytes, level, kind, data);
+        decode(&bytes).unwrap()
+    }
+
     #[test]
-    fn what_does_not_fit_is_cut_between_messages() {
-        let two = encode(&[Ancillary::TimeToLive(9), Ancillary::TimeToLive(9)]);
-        assert_eq!(two.len(), 48);
-        assert_eq!(fit(&two, 48), (48, false));
-        assert_eq!(fit(&two, 44), (44, false));
-        assert_eq!(fit(&two, 43), (24, true));
-        assert_eq!(fit(&two, 3), (0, true));
+    fn what_a_level_does_not_take_is_left_to_the_socket() {
+        let invalid = |level| vec![Ancillary::Invalid(level)];
+        assert_eq!(decoded(999, 1, &[0; 4]), []);
+        assert_eq!(decoded(SOL_IP, 99, &[0; 4]), invalid(MessageLevel::Ip));
+        assert_eq!(decoded(SOL_UDP, 99, &[0; 4]), invalid(MessageLevel::Udp));
+        assert_eq!(
+            decoded(SOL_SOCKET, SCM_CREDENTIALS, &[0; 16]),
+            invalid(MessageLevel::Socket)
+        );
+        assert_eq!(decoded(SOL_SOCKET, SCM_RIGHTS, &[0; 4]), []);
+    }
+
+    #[test]
+    fn values_out_of_range_are_invalid() {
+        let said = |kind, value: i32| decoded(SOL_IPV6, kind, &value.to_ne_bytes());
+        let invalid = [Ancillary::Invalid(MessageLevel::Ipv6)];
+        assert_eq!(said(IPV6_HOPLIMIT, -1), []);
+        assert_eq!(said(IPV6_HOPLIMIT, 0), [Ancillary::HopLimit(0)]);
+        assert_eq!(said(IPV6_HOPLIMIT, 256), invalid);
+        assert_eq!(said(IPV6_TCLASS, -1), [Ancillary::TrafficClass(255)]);
+        assert_eq!(said(IPV6_TCLASS, -2), invalid);
+        assert_eq!(said(IPV6_DONTFRAG, 2), invalid);
+        let ttl = |value: i32| decoded(SOL_IP, IP_TTL, &value.to_ne_bytes());
+        assert_eq!(ttl(0), [Ancillary::Invalid(MessageLevel::Ip)]);
+        assert_eq!(ttl(255), [Ancillary::TimeToLive(255)]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_cut_within_its_data() {
+        let fitted = |room| {
+            let mut two = encode(&[Ancillary::TimeToLive(9), Ancillary::TimeToLive(9)]);
+            assert_eq!(two.len(), 48);
+            let cut = fit(&mut two, room);
+            (two, cut)
+        };
+        assert_eq!(fitted(48).0.len(), 48);
+        assert!(!fitted(48).1);
+        assert_eq!(fitted(44).0.len(), 44);
+        assert!(!fitted(44).1);
+        let (bytes, cut) = fitted(43);
+        assert!(cut && bytes.len() == 43);
+        assert_eq!(bytes[24..32], 19_u64.to_ne_bytes());
+        let (bytes, cut) = fitted(39);
+        assert!(cut && bytes.len() == 24);
+        assert_eq!(fitted(3), (Vec::new(), true));
     }
 }

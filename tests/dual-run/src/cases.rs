@@ -1,6 +1,7 @@
 //! The bodies, by subject.
 
 mod binding;
+mod control;
 mod datagram;
 mod extras;
 mod misuse;
@@ -91,6 +92,7 @@ impl Registry {
 pub fn all() -> Vec<Case> {
     let mut registry = Registry::default();
     binding::register(&mut registry);
+    control::register(&mut registry);
     datagram::register(&mut registry);
     extras::register(&mut registry);
     misuse::register(&mut registry);

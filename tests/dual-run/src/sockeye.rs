@@ -422,6 +422,7 @@ impl Arm {
     /// The messages as the core takes them: descriptors looked up here, the rest read by `sockeye-linux`.
     fn ancillary(&self, messages: &[Control], domain: Domain) -> Answer<Vec<Ancillary>> {
         let mut list = Vec::new();
+        let mut bytes = Vec::new();
         for message in messages {
             let (level, kind, data) = match message {
                 // AF_UNIX alone looks at rights; a descriptor that is not open is noticed there.
@@ -455,18 +456,18 @@ impl Arm {
                 } if domain == Domain::Unix && data.len() >= 4 => return Err(libc::EBADF),
                 Control::Other { level, kind, data } => (*level, *kind, data.clone()),
             };
-            let bytes = cmsg::join(level, kind, &data);
-            list.extend(sockeye_linux::control::decode(&bytes).map_err(number)?);
+            bytes.extend(cmsg::join(level, kind, &data));
         }
+        list.extend(sockeye_linux::control::decode(&bytes).map_err(number)?);
         Ok(list)
     }
 
     /// The messages as a program sees them in so much room, and whether some did not fit.
     fn control(&self, messages: &[Ancillary], room: usize) -> (Vec<Control>, bool) {
-        let bytes = sockeye_linux::control::encode(messages);
-        let (length, cut) = sockeye_linux::control::fit(&bytes, room);
+        let mut bytes = sockeye_linux::control::encode(messages);
+        let cut = sockeye_linux::control::fit(&mut bytes, room);
         let mut list = Vec::new();
-        for (level, kind, data) in cmsg::split(&bytes[..length]) {
+        for (level, kind, data) in cmsg::split(&bytes) {
             list.push(match (level, kind) {
                 (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
                     cmsg::credentials(&data, (OWN.pid, OWN.uid, OWN.gid))

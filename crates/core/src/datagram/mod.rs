@@ -5,6 +5,7 @@
 
 pub(crate) mod errors;
 mod naming;
+mod overrides;
 mod receive;
 mod send;
 

@@ -8,10 +8,11 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 
-use super::{Corked, DatagramEndpoint, Protocol, endpoint, errors, gather, ip_protocol, naming};
+use super::{
+    Corked, DatagramEndpoint, Protocol, endpoint, errors, gather, ip_protocol, naming, overrides,
+};
 use crate::address::unmapped;
-use crate::host::{Host, Stack};
-use crate::ids::InterfaceId;
+use crate::host::Host;
 use crate::inet::Names;
 use crate::ip::loopback_like;
 use crate::ip::output::{Fragmentation, IpMeta};
@@ -22,16 +23,6 @@ use crate::{Domain, Errno, Instant, SocketAddress, SocketId, ping, raw, udp};
 
 /// `UDP_MAX_SEGMENTS`
 const MAX_SEGMENTS: usize = 128;
-
-/// What a control message says instead of the socket's options, for one datagram.
-#[derive(Clone, Copy, Debug, Default)]
-struct Overrides {
-    source: Option<IpAddr>,
-    device: Option<InterfaceId>,
-    hop_limit: Option<u8>,
-    traffic_class: Option<u8>,
-    segment_size: Option<u16>,
-}
 
 /// A datagram on its way to its protocol.
 #[derive(Debug)]
@@ -121,13 +112,15 @@ fn send(
     if is_oob && asked.is_ipv4() {
         return Err(Errno::EOPNOTSUPP);
     }
-    let overrides = overrides(stack, domain, control)?;
+    let is_udp = matches!(endpoint.protocol, Protocol::Udp);
+    let overrides = overrides::read(stack, domain, is_udp, asked, control)?;
     // INADDR_ANY as a destination is this host (RFC 1122 3.2.1.3 lets it; Linux does).
     let destination = if asked.is_unspecified() {
         loopback_like(asked)
     } else {
         asked
     };
+    overrides::check_source(stack, &socket.options, destination, overrides.source)?;
     let same_family = names.local.is_ipv4() == destination.is_ipv4();
     let bound = Some(names.local).filter(|local| same_family && !local.is_multicast());
     let device = overrides.device.or(socket.options.device);
@@ -135,7 +128,7 @@ fn send(
     if stack.is_broadcast(destination) && !socket.options.is_on(Switches::BROADCAST) {
         return Err(Errno::EACCES);
     }
-    let fragmentation = fragmentation(&socket.options, destination);
+    let fragmentation = fragmentation(&socket.options, destination, overrides.dont_fragment);
     let limit = longest(&endpoint.protocol, destination);
     if data.len() > limit {
         return Err(Errno::EMSGSIZE);
@@ -263,51 +256,17 @@ fn destination(
     Ok((address, port))
 }
 
-fn overrides(stack: &Stack, domain: Domain, control: &[Ancillary]) -> Result<Overrides, Errno> {
-    let mut overrides = Overrides::default();
-    let device = |index: u32| match index {
-        0 => Ok(None),
-        _ => stack
-            .interface_by_index(index)
-            .map(Some)
-            .ok_or(Errno::ENODEV),
-    };
-    for message in control {
-        match message {
-            Ancillary::PacketInfo {
-                interface, local, ..
-            } => {
-                overrides.device = device(*interface)?;
-                overrides.source = Some(IpAddr::V4(*local)).filter(|local| !local.is_unspecified());
-            }
-            Ancillary::PacketInfoV6 { interface, address } if domain == Domain::Inet6 => {
-                overrides.device = device(*interface)?;
-                overrides.source =
-                    Some(unmapped(IpAddr::V6(*address))).filter(|local| !local.is_unspecified());
-            }
-            Ancillary::TimeToLive(hops) | Ancillary::HopLimit(hops) => {
-                overrides.hop_limit = Some(*hops)
-            }
-            Ancillary::TypeOfService(class) | Ancillary::TrafficClass(class) => {
-                overrides.traffic_class = Some(*class);
-            }
-            Ancillary::SegmentSize(size) => overrides.segment_size = Some(*size),
-            // SOL_SOCKET messages that an internet socket has no use for are passed over (__sock_cmsg_send), rights and
-            // credentials among them.
-            Ancillary::Rights(_) | Ancillary::Credentials(_) => {}
-            _ => return Err(Errno::EINVAL),
-        }
-    }
-    Ok(overrides)
-}
-
 /// `IP_MTU_DISCOVER`: dont, want, do, probe, interface, omit.
-fn fragmentation(options: &SharedOptions, destination: IpAddr) -> Fragmentation {
+fn fragmentation(
+    options: &SharedOptions,
+    destination: IpAddr,
+    dont_fragment: Option<bool>,
+) -> Fragmentation {
     let (discover, forbidden) = match destination {
         IpAddr::V4(_) => (options.mtu_discover, false),
         IpAddr::V6(_) => (
             options.mtu_discover_v6,
-            options.is_on(Switches::DONT_FRAGMENT_V6),
+            dont_fragment.unwrap_or(options.is_on(Switches::DONT_FRAGMENT_V6)),
         ),
     };
     match discover {

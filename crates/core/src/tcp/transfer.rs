@@ -9,7 +9,10 @@ use crate::chunks;
 use crate::host::Host;
 use crate::ids::SocketId;
 use crate::socket::Endpoint;
-use crate::{Errno, Incoming, Instant, MessageFlags, Outgoing, Payload, Queued, Received};
+use crate::{
+    Ancillary, Errno, Incoming, Instant, MessageFlags, MessageLevel, Outgoing, Payload, Queued,
+    Received,
+};
 
 /// sk_stream_error: the pending error goes before EPIPE.
 fn broken(error: &mut Option<Errno>) -> Errno {
@@ -50,6 +53,13 @@ pub(crate) fn send_message(
     }
     let (mut parts, stack) = super::call(host, id)?;
     let connection = sendable(&mut parts)?;
+    // sock_cmsg_send: only what is of SOL_SOCKET is looked at.
+    if message
+        .ancillary
+        .contains(&Ancillary::Invalid(MessageLevel::Socket))
+    {
+        return Err(Errno::EINVAL);
+    }
     let length = message.length();
     if length == 0 {
         return Ok(0);

@@ -10,7 +10,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::{State, connect, end};
-use crate::{Ancillary, Credentials, Errno, Host, MessageFlags, Received, Right, SocketId};
+use crate::{
+    Ancillary, Credentials, Errno, Host, MessageFlags, MessageLevel, Received, Right, SocketId,
+};
 
 /// `SCM_MAX_FD`
 const MOST_RIGHTS: usize = 253;
@@ -51,6 +53,7 @@ pub(super) fn attach(
                 }
                 attached.credentials = Some(credentials);
             }
+            Ancillary::Invalid(MessageLevel::Socket) => return Err(Errno::EINVAL),
             _ => {}
         }
     }

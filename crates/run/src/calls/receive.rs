@@ -242,7 +242,7 @@ fn one(
     let tid = call.tid();
     let message = CallersMessage::read(tid, header)?;
     let control_room = usize::try_from(message.header.control_length).unwrap_or(usize::MAX);
-    let taken = take(
+    let mut taken = take(
         supervisor,
         id,
         file,
@@ -269,12 +269,11 @@ fn one(
     let mut given = 0;
     if !taken.control.is_empty() {
         if message.header.control != 0 && control_room > 0 {
-            let (fitting, cut) = control::fit(&taken.control, control_room);
-            memory::write(tid, message.header.control, &taken.control[..fitting])?;
-            given = fitting;
-            if cut {
+            if control::fit(&mut taken.control, control_room) {
                 out |= libc::MSG_CTRUNC;
             }
+            memory::write(tid, message.header.control, &taken.control)?;
+            given = taken.control.len();
         } else {
             out |= libc::MSG_CTRUNC;
         }
