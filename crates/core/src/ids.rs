@@ -2,10 +2,12 @@
 //!
 //! A stale id is never another object's: the slot's generation has moved on. Looking one up answers `None`.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
+use core::num::NonZeroU32;
+
+use crate::pages::Pages;
 
 /// What an id of this kind is called in `Debug`.
 pub trait Kind {
@@ -13,15 +15,20 @@ pub trait Kind {
     const NAME: &'static str;
 }
 
-/// A generational id: slot and generation.
+/// A generational id: slot and generation. An `Option` of it is no larger.
 pub struct Id<K> {
     index: u32,
-    generation: u32,
+    generation: NonZeroU32,
     kind: PhantomData<fn() -> K>,
 }
 
+/// The generation of a slot's first value.
+const FIRST: NonZeroU32 = NonZeroU32::MIN;
+/// The generation that no slot ever has.
+const NEVER: NonZeroU32 = NonZeroU32::MAX;
+
 impl<K> Id<K> {
-    pub(crate) const fn new(index: u32, generation: u32) -> Self {
+    const fn new(index: u32, generation: NonZeroU32) -> Self {
         Self {
             index,
             generation,
@@ -31,17 +38,17 @@ impl<K> Id<K> {
 
     /// The id as one number, never 0.
     pub const fn to_bits(self) -> u64 {
-        // Generations start at 1.
-        ((self.generation as u64) << 32) | self.index as u64
+        ((self.generation.get() as u64) << 32) | self.index as u64
     }
 
     /// The id that [`Self::to_bits`] made the number from. Any other number is a stale id.
     pub const fn from_bits(bits: u64) -> Self {
         let [a, b, c, d, e, f, g, h] = bits.to_be_bytes();
-        Self::new(
-            u32::from_be_bytes([e, f, g, h]),
-            u32::from_be_bytes([a, b, c, d]),
-        )
+        let generation = match NonZeroU32::new(u32::from_be_bytes([a, b, c, d])) {
+            Some(generation) => generation,
+            None => NEVER,
+        };
+        Self::new(u32::from_be_bytes([e, f, g, h]), generation)
     }
 
     pub(crate) const fn index(self) -> u32 {
@@ -112,11 +119,11 @@ pub type InterfaceId = Id<InterfaceKind>;
 
 impl InterfaceId {
     /// `lo`, which every host has.
-    pub const LOOPBACK: InterfaceId = InterfaceId::new(0, 1);
+    pub const LOOPBACK: InterfaceId = InterfaceId::new(0, FIRST);
 
     /// The id of the first interface that had this `ifindex`; interfaces are never taken away.
     pub const fn from_ifindex(ifindex: u32) -> Self {
-        InterfaceId::new(ifindex.wrapping_sub(1), 1)
+        InterfaceId::new(ifindex.wrapping_sub(1), FIRST)
     }
 
     /// Linux's `ifindex`: 1 for `lo`.
@@ -127,17 +134,20 @@ impl InterfaceId {
 
 #[derive(Debug)]
 struct Slot<T> {
-    generation: u32,
+    generation: NonZeroU32,
     value: Option<T>,
 }
 
-/// Slots of one page. Pages are never moved, so growth copies nothing and wastes at most one page.
-const PAGE: usize = 64;
+impl<T> Slot<T> {
+    fn is_of<K>(&self, id: Id<K>) -> bool {
+        self.generation == id.generation
+    }
+}
 
 /// Values by generational id. Every operation is O(1).
 #[derive(Debug)]
 pub struct Slab<T, K> {
-    pages: Vec<Box<[Slot<T>]>>,
+    slots: Pages<Slot<T>>,
     free: Vec<u32>,
     len: usize,
     kind: PhantomData<fn() -> K>,
@@ -147,7 +157,7 @@ impl<T, K> Slab<T, K> {
     /// An empty slab, which owns no memory.
     pub const fn new() -> Self {
         Self {
-            pages: Vec::new(),
+            slots: Pages::new(),
             free: Vec::new(),
             len: 0,
             kind: PhantomData,
@@ -156,19 +166,14 @@ impl<T, K> Slab<T, K> {
 
     /// Puts a value in, built from its own id. `None` if all ids are taken.
     pub fn insert_with(&mut self, build: impl FnOnce(Id<K>) -> T) -> Option<Id<K>> {
-        if self.free.is_empty() {
-            let first = u32::try_from(self.pages.len() * PAGE).ok()?;
-            let last = first.checked_add(u32::try_from(PAGE).ok()?)?;
-            let mut page = Vec::with_capacity(PAGE);
-            page.resize_with(PAGE, || Slot {
-                generation: 1,
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => self.slots.push(Slot {
+                generation: FIRST,
                 value: None,
-            });
-            self.pages.push(page.into_boxed_slice());
-            self.free.extend((first..last).rev());
-        }
-        let index = self.free.pop()?;
-        let slot = self.slot_mut(index)?;
+            })?,
+        };
+        let slot = self.slots.get_mut(index)?;
         let id = Id::new(index, slot.generation);
         slot.value = Some(build(id));
         self.len += 1;
@@ -177,39 +182,20 @@ impl<T, K> Slab<T, K> {
 
     /// The value, if the id is not stale.
     pub fn get(&self, id: Id<K>) -> Option<&T> {
-        let index = id.index as usize;
-        let slot = self.pages.get(index / PAGE)?.get(index % PAGE)?;
-        if slot.generation != id.generation {
-            return None;
-        }
+        let slot = self.slots.get(id.index).filter(|slot| slot.is_of(id))?;
         slot.value.as_ref()
     }
 
     /// The value, if the id is not stale.
     pub fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
-        let slot = self.slot_mut(id.index)?;
-        if slot.generation != id.generation {
-            return None;
-        }
+        let slot = self.slots.get_mut(id.index).filter(|slot| slot.is_of(id))?;
         slot.value.as_mut()
     }
 
     /// Two different values at once.
     pub fn get_pair_mut(&mut self, a: Id<K>, b: Id<K>) -> Option<(&mut T, &mut T)> {
-        let (ia, ib) = (a.index as usize, b.index as usize);
-        let (pa, pb) = (ia / PAGE, ib / PAGE);
-        let (slot_a, slot_b) = if pa == pb {
-            let [x, y] = self
-                .pages
-                .get_mut(pa)?
-                .get_disjoint_mut([ia % PAGE, ib % PAGE])
-                .ok()?;
-            (x, y)
-        } else {
-            let [x, y] = self.pages.get_disjoint_mut([pa, pb]).ok()?;
-            (x.get_mut(ia % PAGE)?, y.get_mut(ib % PAGE)?)
-        };
-        if slot_a.generation != a.generation || slot_b.generation != b.generation {
+        let (slot_a, slot_b) = self.slots.get_pair_mut(a.index, b.index)?;
+        if !slot_a.is_of(a) || !slot_b.is_of(b) {
             return None;
         }
         Some((slot_a.value.as_mut()?, slot_b.value.as_mut()?))
@@ -217,12 +203,10 @@ impl<T, K> Slab<T, K> {
 
     /// Takes the value out; its id is stale from now on.
     pub fn remove(&mut self, id: Id<K>) -> Option<T> {
-        let slot = self.slot_mut(id.index)?;
-        if slot.generation != id.generation {
-            return None;
-        }
+        let slot = self.slots.get_mut(id.index).filter(|slot| slot.is_of(id))?;
         let value = slot.value.take()?;
-        slot.generation = slot.generation.checked_add(1).unwrap_or(1);
+        let next = slot.generation.checked_add(1);
+        slot.generation = next.filter(|next| *next != NEVER).unwrap_or(FIRST);
         self.free.push(id.index);
         self.len -= 1;
         Some(value)
@@ -240,15 +224,9 @@ impl<T, K> Slab<T, K> {
 
     /// All values in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (Id<K>, &T)> {
-        let slots = self.pages.iter().flat_map(|page| page.iter());
-        (0u32..).zip(slots).filter_map(|(index, slot)| {
+        (0u32..).zip(self.slots.iter()).filter_map(|(index, slot)| {
             Some((Id::new(index, slot.generation), slot.value.as_ref()?))
         })
-    }
-
-    fn slot_mut(&mut self, index: u32) -> Option<&mut Slot<T>> {
-        let index = index as usize;
-        self.pages.get_mut(index / PAGE)?.get_mut(index % PAGE)
     }
 }
 

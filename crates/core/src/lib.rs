@@ -21,6 +21,7 @@ mod interface;
 pub mod ip;
 pub mod message;
 pub mod options;
+mod pages;
 pub mod pending;
 mod ping;
 mod raw;

@@ -11,8 +11,11 @@
 //! - entries of one slot fire in the order in which they were put there, so a run is reproducible.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 
 use sockeye_tcp::Instant;
+
+use crate::pages::Pages;
 
 /// Nanoseconds of a tick, as a power of two.
 const TICK_SHIFT: u32 = 16;
@@ -25,15 +28,23 @@ const NONE: u32 = u32::MAX;
 
 /// The place of one timer in a [`TimerWheel`], owned by whoever it wakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct TimerId(u32);
+pub(crate) struct TimerId(
+    /// The entry's index and one, so that an `Option` of it is no larger.
+    NonZeroU32,
+);
 
+impl TimerId {
+    const fn index(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
+/// One of these for each connection.
 #[derive(Debug, Clone, Copy)]
 struct Entry<T> {
     token: T,
-    /// When the owner wants to be woken.
-    deadline: Option<Instant>,
-    /// The tick at which the wheel looks at the entry; never after the deadline's.
-    tick: u64,
+    /// When the owner wants to be woken; [`STOPPED`] for never.
+    deadline: Instant,
     /// The list this entry is on, as `level * SLOTS + slot`, or `NONE`.
     list: u32,
     previous: u32,
@@ -46,6 +57,8 @@ struct List {
     tail: u32,
 }
 
+const STOPPED: Instant = Instant::FAR_FUTURE;
+
 const EMPTY: List = List {
     head: NONE,
     tail: NONE,
@@ -54,7 +67,7 @@ const EMPTY: List = List {
 /// Timers of many connections. `T` names the owner of a timer.
 #[derive(Debug)]
 pub(crate) struct TimerWheel<T> {
-    entries: Vec<Entry<T>>,
+    entries: Pages<Entry<T>>,
     free: Vec<u32>,
     lists: Vec<List>,
     /// One bit for each slot that is not empty.
@@ -72,7 +85,7 @@ impl<T: Copy> TimerWheel<T> {
     /// A wheel without timers, at time zero. It owns nothing until the first timer is set.
     pub(crate) fn new() -> Self {
         Self {
-            entries: Vec::new(),
+            entries: Pages::new(),
             free: Vec::new(),
             lists: Vec::new(),
             occupied: [0; LEVELS],
@@ -85,43 +98,56 @@ impl<T: Copy> TimerWheel<T> {
     pub(crate) fn add(&mut self, token: T) -> TimerId {
         let entry = Entry {
             token,
-            deadline: None,
-            tick: 0,
+            deadline: STOPPED,
             list: NONE,
             previous: NONE,
             next: NONE,
         };
-        if let Some(index) = self.free.pop() {
-            self.entries[index as usize] = entry;
-            return TimerId(index);
-        }
-        let index = u32::try_from(self.entries.len()).unwrap_or(NONE);
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.entries[index] = entry;
+                index
+            }
+            None => self.entries.push(entry).unwrap_or(NONE),
+        };
         assert!(index < DUE, "more timers than a host can have sockets");
-        self.entries.push(entry);
-        TimerId(index)
+        TimerId(NonZeroU32::MIN.saturating_add(index))
     }
 
     /// Takes a timer away for good.
     pub(crate) fn remove(&mut self, id: TimerId) {
-        self.unlink(id.0);
-        self.entries[id.0 as usize].deadline = None;
-        self.free.push(id.0);
+        self.unlink(id.index());
+        self.entries[id.index()].deadline = STOPPED;
+        self.free.push(id.index());
     }
 
     /// Sets when the timer fires, or stops it. Cheap when nothing changes and when the deadline moves later.
     pub(crate) fn set(&mut self, id: TimerId, deadline: Option<Instant>) {
-        let entry = &mut self.entries[id.0 as usize];
-        entry.deadline = deadline;
+        let entry = &mut self.entries[id.index()];
+        entry.deadline = deadline.unwrap_or(STOPPED);
+        let list = entry.list;
         let Some(deadline) = deadline else {
             // The entry stays where it is: most timers that stop are started again before it comes up.
             return;
         };
         let tick = tick_after(deadline);
-        if entry.list != NONE && entry.tick <= tick {
+        if list != NONE && self.looked_at(list) <= tick {
             return;
         }
-        self.unlink(id.0);
-        self.link(id.0, tick);
+        self.unlink(id.index());
+        self.link(id.index(), tick);
+    }
+
+    /// The tick at which the entries of a list are looked at.
+    fn looked_at(&self, list: u32) -> u64 {
+        if list == DUE {
+            return self.current;
+        }
+        let (level, slot) = (list >> LEVEL_SHIFT, list & ((1 << LEVEL_SHIFT) - 1));
+        let shift = LEVEL_SHIFT * level;
+        // Entries of a level share all higher digits with `current` and have a greater digit at this level.
+        let base = (self.current >> shift) & !(SLOTS as u64 - 1);
+        (base | u64::from(slot)) << shift
     }
 
     /// The next timer that is due at `now`, stopped. Call until `None`.
@@ -131,14 +157,14 @@ impl<T: Copy> TimerWheel<T> {
             while self.due.head != NONE {
                 let index = self.due.head;
                 self.unlink(index);
-                let entry = &mut self.entries[index as usize];
+                let entry = &mut self.entries[index];
                 match entry.deadline {
-                    None => {}
-                    Some(deadline) if deadline <= now => {
-                        entry.deadline = None;
+                    STOPPED => {}
+                    deadline if deadline <= now => {
+                        entry.deadline = STOPPED;
                         return Some(entry.token);
                     }
-                    Some(deadline) => self.link(index, tick_after(deadline)),
+                    deadline => self.link(index, tick_after(deadline)),
                 }
             }
             let (tick, list) = self.earliest()?;
@@ -168,14 +194,8 @@ impl<T: Copy> TimerWheel<T> {
             if bits == 0 {
                 continue;
             }
-            let shift = LEVEL_SHIFT * u32::try_from(level).unwrap_or(0);
-            // Entries of a level share all higher digits with `current` and have a greater digit at this level.
-            let slot = bits.trailing_zeros();
-            let base = (self.current >> shift) & !(SLOTS as u64 - 1);
-            return Some((
-                (base | u64::from(slot)) << shift,
-                level * SLOTS + slot as usize,
-            ));
+            let list = u32::try_from(level * SLOTS).unwrap_or(0) + bits.trailing_zeros();
+            return Some((self.looked_at(list), list as usize));
         }
         None
     }
@@ -186,12 +206,13 @@ impl<T: Copy> TimerWheel<T> {
         self.lists[list] = EMPTY;
         self.occupied[list / SLOTS] &= !(1 << (list % SLOTS));
         while index != NONE {
-            let entry = &mut self.entries[index as usize];
+            let entry = &mut self.entries[index];
             let next = entry.next;
             entry.list = NONE;
             // A deadline that has moved later since is taken up here; a timer that was stopped drops out.
-            if let Some(deadline) = entry.deadline {
-                self.link(index, tick_after(deadline));
+            if entry.deadline != STOPPED {
+                let tick = tick_after(entry.deadline);
+                self.link(index, tick);
             }
             index = next;
         }
@@ -211,15 +232,14 @@ impl<T: Copy> TimerWheel<T> {
             self.lists.resize(LEVELS * SLOTS, EMPTY);
         }
         let tail = self.list_mut(list).tail;
-        let entry = &mut self.entries[index as usize];
-        entry.tick = tick;
+        let entry = &mut self.entries[index];
         entry.list = list;
         entry.previous = tail;
         entry.next = NONE;
         if tail == NONE {
             self.list_mut(list).head = index;
         } else {
-            self.entries[tail as usize].next = index;
+            self.entries[tail].next = index;
         }
         self.list_mut(list).tail = index;
     }
@@ -230,21 +250,21 @@ impl<T: Copy> TimerWheel<T> {
             previous,
             next,
             ..
-        } = self.entries[index as usize];
+        } = self.entries[index];
         if list == NONE {
             return;
         }
         if previous == NONE {
             self.list_mut(list).head = next;
         } else {
-            self.entries[previous as usize].next = next;
+            self.entries[previous].next = next;
         }
         if next == NONE {
             self.list_mut(list).tail = previous;
         } else {
-            self.entries[next as usize].previous = previous;
+            self.entries[next].previous = previous;
         }
-        self.entries[index as usize].list = NONE;
+        self.entries[index].list = NONE;
         if list != DUE && self.lists[list as usize].head == NONE {
             self.occupied[list as usize / SLOTS] &= !(1 << (list as usize % SLOTS));
         }

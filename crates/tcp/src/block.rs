@@ -12,9 +12,8 @@ use crate::send::queue::SendQueue;
 use crate::send::rtt::RoundTrip;
 use crate::send::{Fin, Phase, Probe, Sender};
 use crate::seq::span;
-use crate::settings::Options;
 use crate::timers::{Timer, Timers};
-use crate::{Error, Events, Instant, Segment, Seq, Settings};
+use crate::{Error, Events, Instant, Segment, Seq, Settings, SocketOptions};
 
 /// Linux's `tcp_invalid_ratelimit`, in ms.
 const INVALID_INTERVAL: u32 = 500;
@@ -64,7 +63,7 @@ pub(crate) struct Block {
     pub(crate) send: Sender,
     pub(crate) recv: Receiver,
     pub(crate) timers: Timers,
-    pub(crate) options: Options,
+    pub(crate) options: SocketOptions,
     pub(crate) limits: Limits,
     pub(crate) counts: Counts,
     pub(crate) events: Events,
@@ -181,7 +180,7 @@ impl Block {
                 window_scaling: settings.window_scaling,
                 default_mss: settings.default_mss,
             },
-            options: settings.options.into(),
+            options: settings.options,
             counts: Counts::default(),
             events: Events::empty(),
             error: None,

@@ -95,8 +95,11 @@ impl Default for Settings {
     }
 }
 
-/// What a socket's owner may change at any time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a socket's owner may change at any time: the switches, and by [`Deref`] what is in [`Tuning`].
+///
+/// Programs set the switches on nearly every connection and the rest on few, so the rest costs nothing while it has the
+/// default values.
+#[derive(Clone, Debug, Default)]
 pub struct SocketOptions {
     /// `TCP_NODELAY`: no Nagle.
     pub nodelay: bool,
@@ -106,6 +109,12 @@ pub struct SocketOptions {
     pub keepalive: bool,
     /// `SO_OOBINLINE`: urgent data stays in the stream.
     pub oob_inline: bool,
+    tuning: Option<Box<Tuning>>,
+}
+
+/// The options of a connection that have a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tuning {
     /// `TCP_KEEPCNT`.
     pub keep_count: u8,
     /// `TCP_KEEPIDLE`.
@@ -126,13 +135,9 @@ pub struct SocketOptions {
     pub receive_low_water: u32,
 }
 
-impl SocketOptions {
+impl Tuning {
     /// What a new socket has.
-    pub const DEFAULT: SocketOptions = SocketOptions {
-        nodelay: false,
-        cork: false,
-        keepalive: false,
-        oob_inline: false,
+    pub const DEFAULT: Tuning = Tuning {
         keep_count: 9,
         keep_idle: Duration::from_secs(7200),
         keep_interval: Duration::from_secs(75),
@@ -145,40 +150,58 @@ impl SocketOptions {
     };
 }
 
-impl Default for SocketOptions {
+impl Default for Tuning {
     fn default() -> Self {
-        SocketOptions::DEFAULT
+        Tuning::DEFAULT
     }
 }
 
-/// Options that cost nothing while they are the default ones.
-#[derive(Debug)]
-pub(crate) struct Options(Option<Box<SocketOptions>>);
-
-impl From<SocketOptions> for Options {
-    fn from(options: SocketOptions) -> Options {
-        Options((options != SocketOptions::DEFAULT).then(|| Box::new(options)))
+impl From<Tuning> for SocketOptions {
+    /// All switches off.
+    fn from(tuning: Tuning) -> SocketOptions {
+        SocketOptions {
+            tuning: (tuning != Tuning::DEFAULT).then(|| Box::new(tuning)),
+            ..SocketOptions::default()
+        }
     }
 }
 
-impl Options {
+impl SocketOptions {
+    /// Heap memory owned, in bytes.
     pub(crate) fn heap(&self) -> usize {
-        self.0.as_ref().map_or(0, |_| size_of::<SocketOptions>())
+        self.tuning.as_ref().map_or(0, |_| size_of::<Tuning>())
     }
 }
 
-impl Deref for Options {
-    type Target = SocketOptions;
-
-    fn deref(&self) -> &SocketOptions {
-        static DEFAULT: SocketOptions = SocketOptions::DEFAULT;
-        self.0.as_deref().unwrap_or(&DEFAULT)
+impl PartialEq for SocketOptions {
+    fn eq(&self, other: &SocketOptions) -> bool {
+        let switches = |options: &SocketOptions| {
+            [
+                options.nodelay,
+                options.cork,
+                options.keepalive,
+                options.oob_inline,
+            ]
+        };
+        // A box with the default values says the same as none.
+        switches(self) == switches(other) && **self == **other
     }
 }
 
-impl DerefMut for Options {
-    fn deref_mut(&mut self) -> &mut SocketOptions {
-        self.0.get_or_insert_default()
+impl Eq for SocketOptions {}
+
+impl Deref for SocketOptions {
+    type Target = Tuning;
+
+    fn deref(&self) -> &Tuning {
+        static DEFAULT: Tuning = Tuning::DEFAULT;
+        self.tuning.as_deref().unwrap_or(&DEFAULT)
+    }
+}
+
+impl DerefMut for SocketOptions {
+    fn deref_mut(&mut self) -> &mut Tuning {
+        self.tuning.get_or_insert_default()
     }
 }
 

@@ -7,7 +7,7 @@ use sockeye_tcp::{Algorithm, Linger2};
 use super::table::{
     Access, Entry, IPPROTO_TCP, Scope, Target, Value, bytes, is_listening, read_only_bytes,
 };
-use super::{OptionValue, TcpChoices, tcp_info};
+use super::{OptionValue, Switches, TcpChoices, tcp_info};
 use crate::Errno;
 
 const L: i32 = IPPROTO_TCP;
@@ -25,38 +25,16 @@ const NO_KEYS: &str = "signed segments are not there yet";
 const NO_REPAIR: &str = "connections are not moved between hosts";
 
 pub(super) const TABLE: &[Entry] = &[
-    int(
-        1,
-        "TCP_NODELAY",
-        Access::Int(
-            |t| Ok(i32::from(connection(t)?.nodelay)),
-            |t, value| {
-                choices(t)?.connection.nodelay = value != 0;
-                Ok(())
-            },
-        ),
-    )
-    .typed(Value::Bool),
+    int(1, "TCP_NODELAY", Access::Switch(Switches::NO_DELAY)).typed(Value::Bool),
     int(2, "TCP_MAXSEG", Access::Int(max_segment, set_max_segment)),
-    int(
-        3,
-        "TCP_CORK",
-        Access::Int(
-            |t| Ok(i32::from(connection(t)?.cork)),
-            |t, value| {
-                choices(t)?.connection.cork = value != 0;
-                Ok(())
-            },
-        ),
-    )
-    .typed(Value::Bool),
+    int(3, "TCP_CORK", Access::Switch(Switches::CORK)).typed(Value::Bool),
     int(
         4,
         "TCP_KEEPIDLE",
         Access::Int(
-            |t| seconds(connection(t)?.keep_idle),
+            |t| seconds(tuning(t)?.keep_idle),
             |t, value| {
-                choices(t)?.connection.keep_idle = Duration::from_secs(within(value, 1, 32_767)?);
+                choices(t)?.tuning.keep_idle = Duration::from_secs(within(value, 1, 32_767)?);
                 Ok(())
             },
         ),
@@ -65,10 +43,9 @@ pub(super) const TABLE: &[Entry] = &[
         5,
         "TCP_KEEPINTVL",
         Access::Int(
-            |t| seconds(connection(t)?.keep_interval),
+            |t| seconds(tuning(t)?.keep_interval),
             |t, value| {
-                choices(t)?.connection.keep_interval =
-                    Duration::from_secs(within(value, 1, 32_767)?);
+                choices(t)?.tuning.keep_interval = Duration::from_secs(within(value, 1, 32_767)?);
                 Ok(())
             },
         ),
@@ -77,9 +54,9 @@ pub(super) const TABLE: &[Entry] = &[
         6,
         "TCP_KEEPCNT",
         Access::Int(
-            |t| Ok(connection(t)?.keep_count.into()),
+            |t| Ok(tuning(t)?.keep_count.into()),
             |t, value| {
-                choices(t)?.connection.keep_count = byte(value, 1, 127)?;
+                choices(t)?.tuning.keep_count = byte(value, 1, 127)?;
                 Ok(())
             },
         ),
@@ -157,10 +134,9 @@ pub(super) const TABLE: &[Entry] = &[
         25,
         "TCP_NOTSENT_LOWAT",
         Access::Int(
-            |t| Ok(connection(t)?.unsent_low_water.unwrap_or(0).cast_signed()),
+            |t| Ok(tuning(t)?.unsent_low_water.unwrap_or(0).cast_signed()),
             |t, value| {
-                choices(t)?.connection.unsent_low_water =
-                    (value != 0).then_some(value.cast_unsigned());
+                choices(t)?.tuning.unsent_low_water = (value != 0).then_some(value.cast_unsigned());
                 Ok(())
             },
         ),
@@ -218,8 +194,8 @@ fn current(t: &mut Target<'_>) -> Result<TcpChoices, Errno> {
     Ok(t.socket()?.options.tcp_choices(&t.host.stack.config.sysctl))
 }
 
-fn connection(t: &mut Target<'_>) -> Result<sockeye_tcp::SocketOptions, Errno> {
-    Ok(current(t)?.connection)
+fn tuning(t: &mut Target<'_>) -> Result<sockeye_tcp::Tuning, Errno> {
+    Ok(current(t)?.tuning)
 }
 
 fn choices<'a>(t: &'a mut Target<'_>) -> Result<&'a mut TcpChoices, Errno> {
@@ -254,9 +230,7 @@ fn max_segment(t: &mut Target<'_>) -> Result<i32, Errno> {
     if let Some(info) = crate::tcp::info(t.host, t.id, t.now) {
         return Ok(i32::try_from(info.snd_mss).unwrap_or(i32::MAX));
     }
-    Ok(connection(t)?
-        .max_segment
-        .map_or(DEFAULT_SEGMENT, i32::from))
+    Ok(tuning(t)?.max_segment.map_or(DEFAULT_SEGMENT, i32::from))
 }
 
 /// 0 takes the bound away; the least is `TCP_MIN_MSS`.
@@ -270,7 +244,7 @@ fn set_max_segment(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
                 .ok_or(Errno::EINVAL)?,
         ),
     };
-    choices(t)?.connection.max_segment = bound;
+    choices(t)?.tuning.max_segment = bound;
     Ok(())
 }
 
@@ -284,7 +258,7 @@ const LONGEST_LINGER: i32 = 120;
 
 fn linger2(t: &mut Target<'_>) -> Result<i32, Errno> {
     let default = t.host.stack.config.sysctl.tcp_fin_timeout;
-    Ok(match connection(t)?.linger2 {
+    Ok(match tuning(t)?.linger2 {
         Linger2::Default => seconds(default)?,
         Linger2::None => -1,
         Linger2::Seconds(seconds) => i32::try_from(seconds).unwrap_or(LONGEST_LINGER),
@@ -292,7 +266,7 @@ fn linger2(t: &mut Target<'_>) -> Result<i32, Errno> {
 }
 
 fn set_linger2(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
-    choices(t)?.connection.linger2 = match u32::try_from(value.min(LONGEST_LINGER)) {
+    choices(t)?.tuning.linger2 = match u32::try_from(value.min(LONGEST_LINGER)) {
         Ok(0) => Linger2::Default,
         Ok(seconds) => Linger2::Seconds(seconds),
         Err(_) => Linger2::None,
@@ -329,7 +303,7 @@ fn seconds_of_retries(retries: u8) -> i32 {
 const LEAST_CLAMP: u32 = 1152;
 
 fn window_clamp(t: &mut Target<'_>) -> Result<i32, Errno> {
-    Ok(connection(t)?
+    Ok(tuning(t)?
         .window_clamp
         .map_or(0, |clamp| i32::try_from(clamp).unwrap_or(i32::MAX)))
 }
@@ -342,18 +316,18 @@ fn set_window_clamp(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
         // Taken as it is but for the least: a negative one is compared as the signed number it is.
         value => Some(u32::try_from(value).unwrap_or(0).max(LEAST_CLAMP)),
     };
-    choices(t)?.connection.window_clamp = clamp;
+    choices(t)?.tuning.window_clamp = clamp;
     Ok(())
 }
 
 fn user_timeout(t: &mut Target<'_>) -> Result<i32, Errno> {
-    let timeout = connection(t)?.user_timeout.unwrap_or_default();
+    let timeout = tuning(t)?.user_timeout.unwrap_or_default();
     Ok(i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX))
 }
 
 fn set_user_timeout(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     let millis = u64::try_from(value).map_err(|_| Errno::EINVAL)?;
-    choices(t)?.connection.user_timeout = (millis > 0).then(|| Duration::from_millis(millis));
+    choices(t)?.tuning.user_timeout = (millis > 0).then(|| Duration::from_millis(millis));
     Ok(())
 }
 

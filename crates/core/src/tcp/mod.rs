@@ -61,6 +61,9 @@ pub(crate) struct TcpEndpoint {
     is_listed: bool,
 }
 
+/// See the bound of [`Socket`].
+const _: () = assert!(size_of::<TcpEndpoint>() <= 736);
+
 /// How far a socket has come.
 #[derive(Debug)]
 #[allow(

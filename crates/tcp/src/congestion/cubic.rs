@@ -23,7 +23,25 @@ pub(crate) struct Cubic {
     /// K in ms.
     k: u32,
     /// The start of the current congestion avoidance stage.
-    epoch: Option<Instant>,
+    epoch: Epoch,
+}
+
+/// A moment that may be unknown, in the room of a moment.
+#[derive(Debug, Clone, Copy)]
+struct Epoch(Instant);
+
+impl Epoch {
+    const NONE: Epoch = Epoch(Instant::FAR_FUTURE);
+
+    fn get(self) -> Option<Instant> {
+        (self.0 != Instant::FAR_FUTURE).then_some(self.0)
+    }
+}
+
+impl Default for Epoch {
+    fn default() -> Self {
+        Epoch::NONE
+    }
 }
 
 impl Cubic {
@@ -41,7 +59,7 @@ impl Cubic {
     }
 
     fn begin(&mut self, window: &Window, now: Instant) {
-        self.epoch = Some(now);
+        self.epoch = Epoch(now);
         self.estimate = u32::try_from(u64::from(window.size) * ONE).unwrap_or(u32::MAX);
         // RFC 9438 4.2 (2): K = cbrt((W_max - cwnd_epoch) / C)
         self.k = match self.w_max.checked_sub(window.size) {
@@ -84,7 +102,7 @@ impl Control for Cubic {
                 return;
             }
         }
-        let epoch = match self.epoch {
+        let epoch = match self.epoch.get() {
             Some(epoch) => epoch,
             None => {
                 self.begin(window, now);
@@ -120,7 +138,7 @@ impl Control for Cubic {
     }
 
     fn threshold_after_loss(&mut self, window: &Window) -> u32 {
-        self.epoch = None;
+        self.epoch = Epoch::NONE;
         self.prior = window.size;
         // RFC 9438 4.7: fast convergence.
         self.w_max = if window.size < self.w_max {
@@ -133,14 +151,14 @@ impl Control for Cubic {
 
     fn timeout(&mut self) {
         // RFC 9438 4.8
-        self.epoch = None;
+        self.epoch = Epoch::NONE;
         self.k = 0;
     }
 
     fn restarted(&mut self, idle: Duration) {
         // RFC 9438 5.8: time without sending is no time of the curve.
-        if let Some(epoch) = self.epoch {
-            self.epoch = Some(epoch + idle);
+        if let Some(epoch) = self.epoch.get() {
+            self.epoch = Epoch(epoch + idle);
         }
     }
 }

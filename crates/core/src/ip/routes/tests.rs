@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn interface(index: u32) -> InterfaceId {
-    InterfaceId::from_bits(u64::from(index))
+    InterfaceId::from_ifindex(index)
 }
 
 fn route(destination: &str, prefix_len: u8, index: u32, metric: u32) -> Route {
@@ -18,10 +18,10 @@ fn route(destination: &str, prefix_len: u8, index: u32, metric: u32) -> Route {
     }
 }
 
-fn lookup(table: &RoutingTable, destination: &str) -> Option<u64> {
+fn lookup(table: &RoutingTable, destination: &str) -> Option<u32> {
     table
         .lookup(destination.parse().unwrap(), None)
-        .map(|route| route.interface.to_bits())
+        .map(|route| route.interface.ifindex())
 }
 
 #[test]
