@@ -10,6 +10,7 @@ pub(crate) fn netid(summary: &SocketSummary) -> String {
         (Domain::Unix, _, _) => "u_dgr",
         (_, SocketType::Stream, _) => "tcp",
         (_, SocketType::Datagram, 17) => "udp",
+        (_, SocketType::Datagram, 136) => "udplite",
         (_, SocketType::Datagram, 1) => "icmp",
         (_, SocketType::Datagram, 58) => "icmp6",
         (_, SocketType::Raw, _) => "raw",

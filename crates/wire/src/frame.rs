@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     Checksum, Headers, IpProtocol, IpView, Ipv4View, Ipv6View, Layout, ParseError, Payload,
-    TcpView, Version, icmpv4, icmpv6, ipv6, tcp, udp,
+    TcpView, UdpLiteView, Version, icmpv4, icmpv6, ipv6, tcp, udp, udp_lite,
 };
 
 /// Who has looked after the transport checksum.
@@ -140,7 +140,7 @@ impl Frame {
             return;
         };
         let mut checksum = sum.finish();
-        if layout.protocol == IpProtocol::UDP {
+        if matches!(layout.protocol, IpProtocol::UDP | IpProtocol::UDP_LITE) {
             checksum = udp::nonzero(checksum);
         }
         if let Some(slot) = self.headers.get_mut(field..field + 2) {
@@ -169,18 +169,28 @@ impl Frame {
         let Some(field) = checksum_field(layout) else {
             return true;
         };
-        if layout.protocol == IpProtocol::UDP
-            && self.headers.get(field..field + 2) == Some(&[0, 0][..])
-        {
-            // RFC 768: no checksum was made. RFC 8200 8.1: not so over IPv6.
-            return layout.version == Version::V4;
+        if self.headers.get(field..field + 2) == Some(&[0, 0][..]) {
+            match layout.protocol {
+                // RFC 768: no checksum was made. RFC 8200 8.1: not so over IPv6.
+                IpProtocol::UDP => return layout.version == Version::V4,
+                // RFC 3828 3.1: there always is one.
+                IpProtocol::UDP_LITE => return false,
+                _ => {}
+            }
         }
         self.transport_sum(layout).is_some_and(|sum| sum.is_valid())
     }
 
-    /// The sum over pseudo header, transport header and payload.
+    /// The sum over pseudo header, transport header and payload; of UDP-Lite, over as much of them as the header says.
     fn transport_sum(&self, layout: Layout) -> Option<Checksum> {
         let transport = self.headers.get(layout.transport..)?;
+        let mut uncovered = 0;
+        if layout.protocol == IpProtocol::UDP_LITE {
+            // RFC 3828 3.1; the pseudo header has the whole length all the same.
+            let length = transport.len() + self.payload.len();
+            let view = UdpLiteView::parse(transport).ok()?;
+            uncovered = length - view.covered(length)?;
+        }
         let mut sum = if layout.protocol == IpProtocol::ICMPV4 {
             Checksum::new()
         } else {
@@ -188,8 +198,11 @@ impl Frame {
             self.ip().ok()?.pseudo_header(layout.protocol, length)
         };
         sum.add_bytes(transport);
+        let mut left = self.payload.len().saturating_sub(uncovered);
         for chunk in self.payload.chunks() {
-            sum.add_bytes(chunk);
+            let covered = chunk.get(..left).unwrap_or(chunk);
+            sum.add_bytes(covered);
+            left -= covered.len();
         }
         Some(sum)
     }
@@ -236,6 +249,7 @@ fn transport_header_len(protocol: IpProtocol, transport: &[u8]) -> usize {
             return TcpView::parse(transport).map_or(0, |view| view.header_len());
         }
         IpProtocol::UDP => udp::HEADER_LEN,
+        IpProtocol::UDP_LITE => udp_lite::HEADER_LEN,
         IpProtocol::ICMPV4 => icmpv4::HEADER_LEN,
         IpProtocol::ICMPV6 => icmpv6::HEADER_LEN,
         _ => 0,
@@ -243,7 +257,7 @@ fn transport_header_len(protocol: IpProtocol, transport: &[u8]) -> usize {
     if transport.len() < fixed { 0 } else { fixed }
 }
 
-/// Where in the packet the transport checksum is, if the transport has one that covers all of it and is here.
+/// Where in the packet the transport checksum is, if the transport has one and is here.
 fn checksum_field(layout: Layout) -> Option<usize> {
     if layout.fragment {
         return None;
@@ -251,6 +265,7 @@ fn checksum_field(layout: Layout) -> Option<usize> {
     let offset = match layout.protocol {
         IpProtocol::TCP => tcp::CHECKSUM_OFFSET,
         IpProtocol::UDP => udp::CHECKSUM_OFFSET,
+        IpProtocol::UDP_LITE => udp_lite::CHECKSUM_OFFSET,
         IpProtocol::ICMPV4 if layout.version == Version::V4 => 2,
         IpProtocol::ICMPV6 if layout.version == Version::V6 => 2,
         _ => return None,

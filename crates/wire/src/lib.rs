@@ -8,7 +8,7 @@
 //! shared slices that are never copied on the way, and an [`Offload`] note that says which checksums are filled in and
 //! whether this is a super-segment.
 //!
-//! Covers RFC 791 (IPv4), 8200 (IPv6 and its extension headers), 792 (ICMP), 4443 (ICMPv6), 768 (UDP), 9293 (TCP), 7323
+//! Covers RFC 791 (IPv4), 8200 (IPv6 and its extension headers), 792 (ICMP), 4443 (ICMPv6), 768 (UDP), 3828 (UDP-Lite), 9293 (TCP), 7323
 //! and 2018 (TCP options), 7413 (Fast Open), 5482 (user timeout), 1071 and 1624 (checksum), 2675 (jumbograms).
 #![no_std]
 #![forbid(unsafe_code)]
@@ -31,6 +31,7 @@ pub mod quote;
 pub mod segmentation;
 pub mod tcp;
 pub mod udp;
+pub mod udp_lite;
 
 pub use checksum::Checksum;
 pub use error::ParseError;
@@ -46,3 +47,4 @@ pub use protocol::IpProtocol;
 pub use quote::{Quote, QuotedTransport};
 pub use tcp::{FastOpenCookie, SackBlocks, TcpFlags, TcpHeader, TcpOptions, TcpView, Timestamps};
 pub use udp::{UdpHeader, UdpView};
+pub use udp_lite::{UdpLiteHeader, UdpLiteView};

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sockeye_wire::{
     ChecksumState, FragmentHeader, Frame, Headers, Icmpv4View, Icmpv6View, IpProtocol, IpView,
     Ipv4Header, Ipv4View, Ipv6Extensions, Ipv6Header, Ipv6View, Layout, Quote, TcpHeader,
-    TcpOptions, TcpView, UdpHeader, UdpView, quote,
+    TcpOptions, TcpView, UdpHeader, UdpLiteHeader, UdpLiteView, UdpView, quote,
 };
 
 /// Everything that can be asked about bytes.
@@ -50,6 +50,12 @@ fn ask(bytes: &[u8]) {
         let mut out = Headers::new();
         UdpHeader::from(view).emit(&mut out);
         assert_eq!(out.len(), 8);
+    }
+    if let Ok(view) = UdpLiteView::parse(bytes) {
+        let mut out = Headers::new();
+        UdpLiteHeader::from(view).emit(&mut out);
+        assert_eq!(out[..6], bytes[..6]);
+        assert!(view.covered(8).is_none_or(|covered| covered == 8));
     }
     if let Ok(view) = Icmpv4View::parse(bytes) {
         let mut out = Headers::new();
@@ -112,7 +118,7 @@ proptest! {
     fn random_bytes_behind_a_version_are_survived(
         v6: bool,
         bytes in prop::collection::vec(any::<u8>(), 1..300),
-        extensions in prop::sample::select(vec![0u8, 6, 17, 43, 44, 51, 58, 60, 135]),
+        extensions in prop::sample::select(vec![0u8, 6, 17, 136, 43, 44, 51, 58, 60, 135]),
     ) {
         let mut bytes = bytes;
         bytes[0] = if v6 { 0x60 } else { 0x40 | (bytes[0] & 0xf) };

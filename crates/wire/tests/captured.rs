@@ -4,7 +4,8 @@
 use bytes::Bytes;
 use sockeye_wire::{
     ChecksumState, Frame, Headers, Icmpv4View, Icmpv6View, IpProtocol, IpView, Ipv4Header,
-    Ipv6Header, Layout, Quote, QuotedTransport, TcpFlags, TcpHeader, TcpView, UdpHeader, UdpView,
+    Ipv6Header, Layout, Quote, QuotedTransport, TcpFlags, TcpHeader, TcpView, UdpHeader,
+    UdpLiteHeader, UdpLiteView, UdpView,
 };
 
 fn captured() -> Vec<Vec<u8>> {
@@ -58,6 +59,15 @@ fn rebuilt(packet: &[u8]) -> Headers {
                 UdpHeader::from(view).emit_with_checksum(&mut out, pseudo, data);
             }
         }
+        IpProtocol::UDP_LITE => {
+            // Only a whole frame knows what its checksum covers.
+            let view = UdpLiteView::parse(transport).unwrap();
+            UdpLiteHeader::from(view).emit(&mut out);
+            let mut again = Frame::new(out, frame.payload.clone());
+            again.offload.checksum = ChecksumState::Partial;
+            again.complete_checksum();
+            return again.headers;
+        }
         IpProtocol::ICMPV4 => Icmpv4View::parse(transport)
             .unwrap()
             .header()
@@ -85,11 +95,21 @@ fn every_packet_is_made_again_byte_by_byte() {
     for protocol in [
         IpProtocol::TCP,
         IpProtocol::UDP,
+        IpProtocol::UDP_LITE,
         IpProtocol::ICMPV4,
         IpProtocol::ICMPV6,
     ] {
         assert!(seen.contains(&protocol));
     }
+}
+
+/// Where in the packet that which the checksum covers ends.
+fn covered(packet: &[u8], layout: Layout) -> usize {
+    if layout.protocol != IpProtocol::UDP_LITE {
+        return packet.len();
+    }
+    let view = UdpLiteView::parse(&packet[layout.transport..]).unwrap();
+    layout.transport + view.covered(packet.len() - layout.transport).unwrap()
 }
 
 #[test]
@@ -112,6 +132,10 @@ fn every_packet_is_intact_and_any_flipped_bit_is_noticed() {
         // A flip in the last byte, which no length depends on.
         let mut broken = packet.clone();
         *broken.last_mut().unwrap() ^= 0x10;
+        let is_covered = covered(&packet, layout) == packet.len();
+        assert_eq!(frame(&broken).verify_checksum(), !is_covered, "{whole:?}");
+        let mut broken = packet.clone();
+        broken[covered(&packet, layout) - 1] ^= 0x10;
         assert!(!frame(&broken).verify_checksum(), "{whole:?}");
     }
 }
@@ -127,6 +151,7 @@ fn a_checksum_left_out_is_filled_in_as_the_kernel_did() {
             IpProtocol::UDP if packet[layout.transport + 6..][..2] != [0, 0] => {
                 layout.transport + 6
             }
+            IpProtocol::UDP_LITE => layout.transport + 6,
             IpProtocol::ICMPV4 | IpProtocol::ICMPV6 => layout.transport + 2,
             _ => continue,
         };
@@ -144,7 +169,8 @@ fn headers_end_with_the_transport_header_and_fragments_with_the_ip_header() {
         let expected = match layout.protocol {
             _ if layout.fragment => 0,
             IpProtocol::TCP => usize::from(packet[layout.transport + 12] >> 4) * 4,
-            IpProtocol::UDP | IpProtocol::ICMPV4 | IpProtocol::ICMPV6 => 8,
+            IpProtocol::UDP | IpProtocol::UDP_LITE => 8,
+            IpProtocol::ICMPV4 | IpProtocol::ICMPV6 => 8,
             _ => 0,
         };
         assert_eq!(frame.headers.len(), layout.transport + expected);

@@ -10,6 +10,7 @@ pub(crate) mod option_table;
 pub(crate) mod options;
 mod raw;
 mod stream;
+mod udp_lite;
 mod unix;
 mod unix_names;
 mod unix_rights;
@@ -31,6 +32,29 @@ impl Registry {
     pub(crate) fn inet(&mut self, kind: &str, behaviour: &str, body: fn(&mut World<'_>)) {
         for flavor in Flavor::ALL {
             self.add(flavor.name(), kind, behaviour, flavor, Box::new(body));
+        }
+    }
+
+    /// A body for UDP and for UDP-Lite.
+    pub(crate) fn datagram(&mut self, behaviour: &str, body: fn(&mut World<'_>)) {
+        for flavor in Flavor::ALL {
+            self.datagram_of(flavor, behaviour, body);
+        }
+    }
+
+    /// The same for one flavor.
+    pub(crate) fn datagram_of(
+        &mut self,
+        flavor: Flavor,
+        behaviour: &str,
+        body: fn(&mut World<'_>),
+    ) {
+        for (kind, protocol) in [("dgram", 0), ("udplite", libc::IPPROTO_UDPLITE)] {
+            let run = Box::new(move |w: &mut World<'_>| {
+                w.datagram_protocol = protocol;
+                body(w);
+            });
+            self.add(flavor.name(), kind, behaviour, flavor, run);
         }
     }
 
@@ -100,6 +124,7 @@ pub fn all() -> Vec<Case> {
     options::register(&mut registry);
     raw::register(&mut registry);
     stream::register(&mut registry);
+    udp_lite::register(&mut registry);
     unix::register(&mut registry);
     unix_names::register(&mut registry);
     unix_rights::register(&mut registry);

@@ -74,6 +74,8 @@ pub struct World<'a> {
     arm: &'a mut dyn Sockets,
     /// Which addresses the body uses.
     pub flavor: Flavor,
+    /// The protocol of `socket(SOCK_DGRAM)`.
+    pub datagram_protocol: i32,
     trace: Vec<String>,
     quiet: bool,
     sockets: usize,
@@ -99,6 +101,7 @@ impl<'a> World<'a> {
         Self {
             arm,
             flavor,
+            datagram_protocol: 0,
             trace: Vec::new(),
             quiet: false,
             sockets: 0,
@@ -207,7 +210,11 @@ impl<'a> World<'a> {
 
     /// `socket` of the flavor's domain.
     pub fn socket(&mut self, kind: i32) -> Handle {
-        self.socket_of(self.flavor.domain(), kind, 0)
+        let protocol = match kind {
+            libc::SOCK_DGRAM => self.datagram_protocol,
+            _ => 0,
+        };
+        self.socket_of(self.flavor.domain(), kind, protocol)
     }
 
     /// `socket`. If it fails the handle is a closed one.

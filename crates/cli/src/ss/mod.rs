@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Ss) -> anyhow::Result<()> {
 fn is_wanted(options: &Ss, socket: &Socket) -> bool {
     let kind = match socket.netid.as_str() {
         "tcp" => options.tcp,
-        "udp" => options.udp,
+        "udp" | "udplite" => options.udp,
         name if name.starts_with("u_") => options.unix,
         _ => false,
     };

@@ -29,6 +29,7 @@ use crate::options::{SharedOptions, Switches};
 use crate::raw::RawOptions;
 use crate::socket::datagrams::DatagramQueues;
 use crate::socket::{Endpoint, Socket};
+use crate::udp::Coverage;
 use crate::{
     Credentials, Domain, Errno, Instant, Queued, Readiness, Shutdown, SocketAddress, SocketId,
     SocketType, ping, raw,
@@ -39,10 +40,19 @@ use crate::{
 pub(crate) enum Protocol {
     /// UDP (RFC 768).
     Udp,
+    /// UDP-Lite (RFC 3828).
+    UdpLite(Coverage),
     /// ICMP echo requests and their replies: `SOCK_DGRAM` with `IPPROTO_ICMP` or `IPPROTO_ICMPV6`.
     Ping,
     /// Any IP protocol, by `SOCK_RAW`.
     Raw(Box<RawOptions>),
+}
+
+impl Protocol {
+    /// Whether it is UDP or UDP-Lite, which are the same but for the checksum.
+    pub(crate) fn is_udp(&self) -> bool {
+        matches!(self, Protocol::Udp | Protocol::UdpLite(_))
+    }
 }
 
 /// Data that waits for more: `MSG_MORE`.
@@ -70,6 +80,7 @@ impl DatagramEndpoint {
     pub(crate) fn space(&self, domain: Domain) -> Option<PortSpace> {
         match (&self.protocol, domain) {
             (Protocol::Udp, _) => Some(PortSpace::Udp),
+            (Protocol::UdpLite(_), _) => Some(PortSpace::UdpLite),
             (Protocol::Ping, Domain::Inet6) => Some(PortSpace::PingV6),
             (Protocol::Ping, _) => Some(PortSpace::Ping),
             (Protocol::Raw(_), _) => None,
@@ -89,6 +100,10 @@ pub(crate) fn socket(
         SocketType::Raw => raw::open(domain, protocol, credentials)?,
         _ => match IpProtocol(u8::try_from(protocol).map_err(|_| Errno::EPROTONOSUPPORT)?) {
             IpProtocol(0) | IpProtocol::UDP => (IpProtocol::UDP.0.into(), Protocol::Udp),
+            IpProtocol::UDP_LITE => (
+                IpProtocol::UDP_LITE.0.into(),
+                Protocol::UdpLite(Coverage::default()),
+            ),
             number => (
                 number.0.into(),
                 ping::open(&host.stack, domain, number, credentials)?,

@@ -192,7 +192,5 @@ fn withdraw(stack: &mut Stack, id: SocketId, socket: &Socket) {
 
 /// Ping sockets are found by their identifier alone; a peer's port of zero names nobody.
 fn is_found_by_peer(endpoint: &DatagramEndpoint) -> bool {
-    matches!(endpoint.protocol, Protocol::Udp)
-        && endpoint.is_connected
-        && endpoint.names.remote_port != 0
+    endpoint.protocol.is_udp() && endpoint.is_connected && endpoint.names.remote_port != 0
 }

@@ -24,7 +24,7 @@ pub(crate) fn receive_message(
     let domain = socket.domain;
     let endpoint = endpoint!(socket);
     // raw_recvmsg and ping_recvmsg refuse urgent data, UDP does not look at the flag.
-    if message.flags.contains(MessageFlags::OOB) && !matches!(endpoint.protocol, Protocol::Udp) {
+    if message.flags.contains(MessageFlags::OOB) && !endpoint.protocol.is_udp() {
         return Err(Errno::EOPNOTSUPP);
     }
     if message.flags.contains(MessageFlags::ERRQUEUE) {
@@ -55,7 +55,7 @@ fn source_address(
 ) -> SocketAddress {
     let envelope = &datagram.envelope;
     let port = match endpoint.protocol {
-        Protocol::Udp => envelope.source_port,
+        Protocol::Udp | Protocol::UdpLite(_) => envelope.source_port,
         // Neither has ports to tell.
         Protocol::Ping | Protocol::Raw(_) => 0,
     };

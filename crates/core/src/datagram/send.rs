@@ -47,7 +47,7 @@ pub(crate) fn send_message(
     let domain = socket.domain;
     let endpoint = endpoint!(socket);
     // udpv6_sendmsg leaves urgent data to udp_sendmsg, which it asks for mapped destinations only.
-    let is_udp_v6 = domain == Domain::Inet6 && matches!(endpoint.protocol, Protocol::Udp);
+    let is_udp_v6 = domain == Domain::Inet6 && endpoint.protocol.is_udp();
     if length > 0xffff && !matches!((&endpoint.protocol, message.address), (Protocol::Raw(_), _)) {
         return Err(Errno::EMSGSIZE);
     }
@@ -55,8 +55,7 @@ pub(crate) fn send_message(
     if is_oob && !is_udp_v6 {
         return Err(Errno::EOPNOTSUPP);
     }
-    let more =
-        message.flags.contains(MessageFlags::MORE) && matches!(endpoint.protocol, Protocol::Udp);
+    let more = message.flags.contains(MessageFlags::MORE) && endpoint.protocol.is_udp();
     if endpoint.corked.is_none() && !more {
         let data = gather(message.data);
         send(host, id, message.address, data, &message.ancillary, is_oob)?;
@@ -112,7 +111,7 @@ fn send(
     if is_oob && asked.is_ipv4() {
         return Err(Errno::EOPNOTSUPP);
     }
-    let is_udp = matches!(endpoint.protocol, Protocol::Udp);
+    let is_udp = endpoint.protocol.is_udp();
     let overrides = overrides::read(stack, domain, is_udp, asked, control)?;
     // INADDR_ANY as a destination is this host (RFC 1122 3.2.1.3 lets it; Linux does).
     let destination = if asked.is_unspecified() {
@@ -170,11 +169,20 @@ fn send(
             let mut result = Ok(());
             while !data.is_empty() && result.is_ok() {
                 let piece = data.split_to(segment.min(data.len()));
-                result = udp::send(stack, departure(piece), &path, &socket.options);
+                result = udp::send(stack, departure(piece), &path, &socket.options, None);
             }
             result
         }
-        Protocol::Udp => udp::send(stack, departure(data), &path, &socket.options),
+        Protocol::Udp => udp::send(stack, departure(data), &path, &socket.options, None),
+        // udp_send_skb: it has no segmentation.
+        Protocol::UdpLite(_) if segment > 0 => Err(Errno::EIO),
+        Protocol::UdpLite(coverage) => udp::send(
+            stack,
+            departure(data),
+            &path,
+            &socket.options,
+            Some(*coverage),
+        ),
         Protocol::Ping => ping::send(stack, departure(data), &path),
         Protocol::Raw(state) => {
             let is_whole = socket.options.is_on(Switches::HEADER_INCLUDED);
@@ -198,7 +206,7 @@ fn destination(
     length: usize,
 ) -> Result<(IpAddr, u16), Errno> {
     let is_raw = matches!(endpoint.protocol, Protocol::Raw(_));
-    let has_ports = matches!(endpoint.protocol, Protocol::Udp);
+    let has_ports = endpoint.protocol.is_udp();
     // rawv6_sendmsg looks at the address first, raw_sendmsg at the length; neither protocol carries more.
     if is_raw && length > 0xffff && domain == Domain::Inet {
         return Err(Errno::EMSGSIZE);
@@ -288,7 +296,7 @@ fn hop_limit(options: &SharedOptions, sysctl: &crate::Sysctl, destination: IpAdd
 /// The most data that fits a datagram: 65,535 bytes less the headers; IPv6 does not count its own.
 fn longest(protocol: &Protocol, destination: IpAddr) -> usize {
     let transport = match protocol {
-        Protocol::Udp => 8,
+        Protocol::Udp | Protocol::UdpLite(_) => 8,
         Protocol::Ping | Protocol::Raw(_) => 0,
     };
     match (destination, protocol) {

@@ -1,6 +1,6 @@
 //! Whose packet it is: for captures that name programs.
 
-use sockeye_wire::{Frame, IpProtocol, TcpView, UdpView};
+use sockeye_wire::{Frame, IpProtocol, TcpView, UdpLiteView, UdpView};
 
 use super::Host;
 use crate::inet::bind_table::PortSpace;
@@ -22,6 +22,11 @@ impl Host {
             IpProtocol::UDP => {
                 let view = UdpView::parse(header).ok()?;
                 (PortSpace::Udp, view.source_port(), view.destination_port())
+            }
+            IpProtocol::UDP_LITE => {
+                let view = UdpLiteView::parse(header).ok()?;
+                let ports = (view.source_port(), view.destination_port());
+                (PortSpace::UdpLite, ports.0, ports.1)
             }
             _ => return None,
         };

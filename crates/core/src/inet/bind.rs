@@ -248,7 +248,7 @@ fn claim(
 }
 
 fn takes_ports(space: PortSpace) -> bool {
-    matches!(space, PortSpace::Tcp | PortSpace::Udp)
+    matches!(space, PortSpace::Tcp | PortSpace::Udp | PortSpace::UdpLite)
 }
 
 impl Stack {

@@ -23,6 +23,8 @@ pub(crate) enum PortSpace {
     Tcp,
     /// UDP ports.
     Udp,
+    /// UDP-Lite ports (RFC 3828 3.1 shares UDP's numbers; the sockets are others).
+    UdpLite,
     /// Identifiers of ICMP echo sockets over IPv4.
     Ping,
     /// Identifiers of ICMP echo sockets over IPv6.

@@ -340,11 +340,9 @@ fn spread(host: &mut Host, report: &IcmpReport, now: Instant) {
     }
     match quote.transport {
         QuotedTransport::Tcp { .. } => tcp::icmp_error(host, &quote, report, now),
-        QuotedTransport::Udp { .. } if quote.protocol == IpProtocol::UDP => {
-            udp::icmp_error(host, &quote, report, now);
-        }
+        QuotedTransport::Udp { .. } => udp::icmp_error(host, &quote, report, now),
         QuotedTransport::Echo { .. } => ping::icmp_error(host, &quote, report, now),
-        QuotedTransport::Udp { .. } | QuotedTransport::Other => {}
+        QuotedTransport::Other => {}
     }
 }
 

@@ -86,7 +86,7 @@ impl Host {
         }
         match (inbound.protocol, version) {
             (IpProtocol::TCP, _) => tcp::receive(self, inbound, now),
-            (IpProtocol::UDP, _) => {
+            (IpProtocol::UDP | IpProtocol::UDP_LITE, _) => {
                 // The offending packet is needed for the error: cloning it shares its payload.
                 let copy = (inbound.interface, inbound.frame.clone());
                 if udp::receive(self, inbound, now) == Delivery::NoPort {
@@ -351,13 +351,10 @@ impl Stack {
                 counters.tcp_in_errs += 1;
                 counters.tcp_in_csum_errors += 1;
             }
-            (IpProtocol::UDP, Version::V4) => {
-                counters.udp_in_errors += 1;
-                counters.udp_in_csum_errors += 1;
-            }
-            (IpProtocol::UDP, Version::V6) => {
-                counters.udp6_in_errors += 1;
-                counters.udp6_in_csum_errors += 1;
+            (IpProtocol::UDP | IpProtocol::UDP_LITE, _) => {
+                let kind = udp::Kind::new(protocol == IpProtocol::UDP_LITE, version == Version::V4);
+                kind.count(counters, udp::Event::InError);
+                kind.count(counters, udp::Event::InChecksumError);
             }
             (_, Version::V4) => {
                 counters.icmp_in_errors += 1;

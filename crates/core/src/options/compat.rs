@@ -56,7 +56,8 @@ pub fn page() -> String {
          - *recorded*: keeps its value for `getsockopt`; nothing else follows from it, for the reason given.\n\
          - *refused*: answers the error given, for the reason given.\n\n\
          `/4` and `/6` mean that only the IPv4 or the IPv6 socket has the option. An option that is *inherited* has its\n\
-         listener's value on an accepted socket. Any other option is answered with `ENOPROTOOPT`.\n",
+         listener's value on an accepted socket. Any other option is answered with `ENOPROTOOPT`.\n\
+         UDP-Lite sockets have UDP's options. Those of `IPPROTO_UDPLITE` can be set on them only.\n",
     );
     for (level, label) in TABLE_LEVELS {
         // Writing to a String cannot fail.

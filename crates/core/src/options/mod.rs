@@ -13,6 +13,7 @@ mod tcp;
 mod tcp_info;
 #[cfg(test)]
 mod tests;
+mod udp_lite;
 mod udp_raw;
 
 use alloc::boxed::Box;

@@ -73,12 +73,13 @@ pub enum Standing {
 }
 
 /// The options' levels with their names, in the table's order.
-pub const TABLE_LEVELS: [(i32, &str); 7] = [
+pub const TABLE_LEVELS: [(i32, &str); 8] = [
     (SOL_SOCKET, "SOL_SOCKET"),
     (IPPROTO_IP, "IPPROTO_IP"),
     (IPPROTO_IPV6, "IPPROTO_IPV6"),
     (IPPROTO_TCP, "IPPROTO_TCP"),
     (IPPROTO_UDP, "IPPROTO_UDP"),
+    (IPPROTO_UDPLITE, "IPPROTO_UDPLITE"),
     (IPPROTO_RAW, "SOL_RAW"),
     (IPPROTO_ICMPV6, "IPPROTO_ICMPV6"),
 ];
@@ -87,6 +88,7 @@ pub(super) const SOL_SOCKET: i32 = 1;
 pub(super) const IPPROTO_IP: i32 = 0;
 pub(super) const IPPROTO_TCP: i32 = 6;
 pub(super) const IPPROTO_UDP: i32 = 17;
+pub(super) const IPPROTO_UDPLITE: i32 = 136;
 pub(super) const IPPROTO_IPV6: i32 = 41;
 pub(super) const IPPROTO_ICMPV6: i32 = 58;
 pub(super) const IPPROTO_RAW: i32 = 255;
@@ -282,7 +284,7 @@ fn level_table(level: i32) -> &'static [Entry] {
         IPPROTO_IP => ip::TABLE,
         IPPROTO_IPV6 => ipv6::TABLE,
         IPPROTO_TCP => tcp::TABLE,
-        IPPROTO_UDP | IPPROTO_RAW | IPPROTO_ICMPV6 => udp_raw::TABLE,
+        IPPROTO_UDP | IPPROTO_UDPLITE | IPPROTO_RAW | IPPROTO_ICMPV6 => udp_raw::TABLE,
         _ => &[],
     }
 }
@@ -304,18 +306,24 @@ fn has_level(socket: &Socket, level: i32) -> bool {
         IPPROTO_IP => Scope::IP.contains(scope),
         IPPROTO_IPV6 => Scope::V6.contains(scope),
         IPPROTO_TCP => Scope::TCP.contains(scope),
-        IPPROTO_UDP => Scope::UDP.contains(scope),
+        IPPROTO_UDP | IPPROTO_UDPLITE => Scope::UDP.contains(scope),
         IPPROTO_RAW => (Scope::RAW4 | Scope::RAW6).contains(scope),
         IPPROTO_ICMPV6 => scope == Scope::RAW6,
         _ => false,
     }
 }
 
+fn is_udp(level: i32) -> bool {
+    matches!(level, IPPROTO_UDP | IPPROTO_UDPLITE)
+}
+
 fn find(socket: &Socket, level: i32, name: i32) -> Result<&'static Entry, Errno> {
     let scope = Scope::of(socket);
+    // `udp_setsockopt` does not tell its two levels apart.
+    let has_level = |of: i32| of == level || (is_udp(of) && is_udp(level));
     let entry = level_table(level)
         .iter()
-        .find(|entry| entry.level == level && entry.name == name);
+        .find(|entry| has_level(entry.level) && entry.name == name);
     let entry = entry.ok_or(Errno::ENOPROTOOPT)?;
     if entry.scope.contains(scope) {
         Ok(entry)
@@ -344,10 +352,12 @@ pub(crate) fn set(
     // Lengths are judged before names: `sk_setsockopt`, `do_tcp_setsockopt`, `udp_lib_setsockopt`.
     let entry = find(socket, level, name);
     let takes_bytes = entry.is_ok_and(|entry| matches!(entry.access, Access::Bytes(..)));
-    if matches!(level, SOL_SOCKET | IPPROTO_TCP | IPPROTO_UDP) && value.len() < 4 && !takes_bytes {
+    let takes_ints = is_udp(level) || matches!(level, SOL_SOCKET | IPPROTO_TCP);
+    if takes_ints && value.len() < 4 && !takes_bytes {
         return Err(Errno::EINVAL);
     }
     let entry = entry?;
+    let level = entry.level;
     if level == IPPROTO_IP && value.is_empty() && ip::NEEDS_A_BYTE.contains(&name) {
         return Err(Errno::EINVAL);
     }
@@ -433,6 +443,7 @@ pub(crate) fn get(
         });
     }
     let entry = find(socket, level, name)?;
+    let level = entry.level;
     let mut target = Target { host, id, now };
     let value = match entry.access {
         Access::Absent => {

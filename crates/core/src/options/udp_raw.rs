@@ -1,9 +1,9 @@
-//! `IPPROTO_UDP` (udp(7)), `SOL_RAW` (raw(7)) and `IPPROTO_ICMPV6` (RFC 3542).
+//! `IPPROTO_UDP` (udp(7)), `IPPROTO_UDPLITE` (udplite(7)), `SOL_RAW` (raw(7)) and `IPPROTO_ICMPV6` (RFC 3542).
 
-use super::Switches;
 use super::table::{
     Access, Entry, IPPROTO_ICMPV6, IPPROTO_RAW, IPPROTO_UDP, Scope, Target, Value, bytes,
 };
+use super::{Switches, udp_lite};
 use crate::Errno;
 use crate::datagram::Protocol;
 use crate::raw::RawOptions;
@@ -67,6 +67,8 @@ pub(super) const TABLE: &[Entry] = &[
         Scope::UDP,
         Access::Switch(Switches::UDP_GRO),
     ),
+    udp_lite::SEND_COVERAGE,
+    udp_lite::RECEIVE_COVERAGE,
     Entry::new(
         IPPROTO_RAW,
         1,
@@ -108,7 +110,7 @@ fn raw<'a>(t: &'a mut Target<'_>) -> Result<&'a mut RawOptions, Errno> {
     match &mut t.socket_mut()?.endpoint {
         Endpoint::Datagram(endpoint) => match &mut endpoint.protocol {
             Protocol::Raw(options) => Ok(options),
-            Protocol::Udp | Protocol::Ping => Err(Errno::ENOPROTOOPT),
+            Protocol::Udp | Protocol::UdpLite(_) | Protocol::Ping => Err(Errno::ENOPROTOOPT),
         },
         Endpoint::Unix(_) | Endpoint::Tcp(_) | Endpoint::Listener(_) => Err(Errno::ENOPROTOOPT),
     }

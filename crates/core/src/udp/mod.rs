@@ -1,10 +1,18 @@
-//! UDP (RFC 768, RFC 8200 8.1) beneath its sockets: datagrams in and out.
+//! UDP (RFC 768, RFC 8200 8.1) and UDP-Lite (RFC 3828) beneath their sockets: datagrams in and out.
 
-use sockeye_wire::{ChecksumState, Frame, Payload, Quote, QuotedTransport, UdpHeader, UdpView};
+mod count;
+mod coverage;
+
+use sockeye_wire::{
+    ChecksumState, Frame, IpProtocol, Payload, Quote, QuotedTransport, UdpHeader, UdpLiteHeader,
+    UdpLiteView, UdpView,
+};
+
+pub(crate) use count::{Event, Kind};
+pub(crate) use coverage::Coverage;
 
 use crate::datagram::{Departure, Protocol, errors};
 use crate::host::{Host, Stack};
-use crate::inet::bind_table::PortSpace;
 use crate::inet::demux::FourTuple;
 use crate::ip::icmp::quoted_data;
 use crate::ip::output::Path;
@@ -16,12 +24,14 @@ use crate::{Errno, Instant, InterfaceId, SocketId};
 
 const HEADER_LEN: usize = 8;
 
-/// Puts the header on and sends it. Over IPv4 the checksum may be left out on request (`SO_NO_CHECK`).
+/// Puts the header on and sends it. Over IPv4 the checksum may be left out on request (`SO_NO_CHECK`), but not with
+/// UDP-Lite, whose sockets have a coverage.
 pub(crate) fn send(
     stack: &mut Stack,
     departure: Departure,
     path: &Path,
     options: &SharedOptions,
+    lite: Option<Coverage>,
 ) -> Result<(), Errno> {
     let Departure {
         meta,
@@ -31,54 +41,58 @@ pub(crate) fn send(
     } = departure;
     let is_ipv4 = meta.destination.is_ipv4();
     let mut headers = stack.ip_header(&meta, path, HEADER_LEN + data.len());
-    UdpHeader {
-        source_port,
-        destination_port,
-        payload_length: data.len(),
-    }
-    .emit(&mut headers);
-    let mut frame = Frame::new(headers, Payload::from(data));
-    if !(is_ipv4 && options.is_on(Switches::NO_CHECKSUM)) {
+    let frame = if let Some(coverage) = lite {
+        UdpLiteHeader {
+            source_port,
+            destination_port,
+            coverage: coverage.field(HEADER_LEN + data.len()),
+        }
+        .emit(&mut headers);
+        let mut frame = Frame::new(headers, Payload::from(data));
         frame.offload.checksum = ChecksumState::Partial;
-    }
+        // No device does it (udplite_csum): it is in the packet from the start.
+        frame.complete_checksum();
+        frame
+    } else {
+        UdpHeader {
+            source_port,
+            destination_port,
+            payload_length: data.len(),
+        }
+        .emit(&mut headers);
+        let mut frame = Frame::new(headers, Payload::from(data));
+        if !(is_ipv4 && options.is_on(Switches::NO_CHECKSUM)) {
+            frame.offload.checksum = ChecksumState::Partial;
+        }
+        frame
+    };
     stack.output(frame, path, meta.fragmentation)?;
-    let counters = &mut stack.counters;
-    *pick(
-        is_ipv4,
-        &mut counters.udp_out_datagrams,
-        &mut counters.udp6_out_datagrams,
-    ) += 1;
+    Kind::new(lite.is_some(), is_ipv4).count(&mut stack.counters, Event::OutDatagram);
     Ok(())
 }
 
 /// Takes a datagram whose checksum is right to its sockets.
 pub(crate) fn receive(host: &mut Host, mut inbound: Inbound, now: Instant) -> Delivery {
-    let is_ipv4 = inbound.destination.is_ipv4();
-    let header = UdpView::parse(inbound.transport_header()).ok();
-    let header = header.map(|view| {
-        (
-            view.source_port(),
-            view.destination_port(),
-            usize::from(view.length()),
-        )
-    });
-    // IP may carry padding behind the datagram; more than there is, it can't.
-    let fits =
-        |length: &usize| (HEADER_LEN..=HEADER_LEN + inbound.frame.payload.len()).contains(length);
-    let Some((source_port, destination_port, length)) =
-        header.filter(|(_, _, length)| fits(length))
+    let is_lite = inbound.protocol == IpProtocol::UDP_LITE;
+    let kind = Kind::new(is_lite, inbound.destination.is_ipv4());
+    let parts = if is_lite {
+        lite_parts(&inbound)
+    } else {
+        parts(&inbound)
+    };
+    let Some(Parts {
+        source_port,
+        destination_port,
+        length,
+        partial,
+    }) = parts
     else {
-        let counters = &mut host.stack.counters;
-        *pick(
-            is_ipv4,
-            &mut counters.udp_in_errors,
-            &mut counters.udp6_in_errors,
-        ) += 1;
+        kind.count(&mut host.stack.counters, Event::InError);
         return Delivery::Done;
     };
     inbound.frame.payload.truncate(length - HEADER_LEN);
     let tuple = FourTuple {
-        space: PortSpace::Udp,
+        space: kind.space(),
         local: inbound.destination,
         local_port: destination_port,
         remote: inbound.source,
@@ -99,28 +113,59 @@ pub(crate) fn receive(host: &mut Host, mut inbound: Inbound, now: Instant) -> De
     };
     if inbound.is_multicast() || host.stack.is_broadcast(inbound.destination) {
         for id in host.stack.receivers.all(&tuple, inbound.interface) {
-            deliver(host, id, datagram.clone());
+            deliver(host, id, kind, datagram.clone(), partial);
         }
         return Delivery::Done;
     }
     match find(host, &tuple, inbound.interface) {
         Some(id) => {
-            deliver(host, id, datagram);
+            deliver(host, id, kind, datagram, partial);
             Delivery::Done
         }
         None => {
-            let counters = &mut host.stack.counters;
-            *pick(
-                is_ipv4,
-                &mut counters.udp_no_ports,
-                &mut counters.udp6_no_ports,
-            ) += 1;
+            kind.count(&mut host.stack.counters, Event::NoPort);
             Delivery::NoPort
         }
     }
 }
 
-fn deliver(host: &mut Host, id: SocketId, datagram: Datagram) {
+/// What the header says, made plausible.
+struct Parts {
+    source_port: u16,
+    destination_port: u16,
+    /// Of header and data.
+    length: usize,
+    /// How much of it the checksum covers, if not all.
+    partial: Option<u16>,
+}
+
+fn parts(inbound: &Inbound) -> Option<Parts> {
+    let view = UdpView::parse(inbound.transport_header()).ok()?;
+    let length = usize::from(view.length());
+    // IP may carry padding behind the datagram; more than there is, it can't.
+    let most = HEADER_LEN + inbound.frame.payload.len();
+    (HEADER_LEN..=most).contains(&length).then_some(Parts {
+        source_port: view.source_port(),
+        destination_port: view.destination_port(),
+        length,
+        partial: None,
+    })
+}
+
+/// RFC 3828 3.1: the length is IP's.
+fn lite_parts(inbound: &Inbound) -> Option<Parts> {
+    let view = UdpLiteView::parse(inbound.transport_header()).ok()?;
+    let length = HEADER_LEN + inbound.frame.payload.len();
+    let is_partial = view.covered(length)? < length;
+    Some(Parts {
+        source_port: view.source_port(),
+        destination_port: view.destination_port(),
+        length,
+        partial: is_partial.then_some(view.coverage()),
+    })
+}
+
+fn deliver(host: &mut Host, id: SocketId, kind: Kind, datagram: Datagram, partial: Option<u16>) {
     let Host { sockets, stack } = host;
     let Some(socket) = sockets.get_mut(id) else {
         return;
@@ -128,26 +173,20 @@ fn deliver(host: &mut Host, id: SocketId, datagram: Datagram) {
     let Endpoint::Datagram(endpoint) = &mut socket.endpoint else {
         return;
     };
-    let is_ipv4 = datagram.envelope.destination.is_ipv4();
     let counters = &mut stack.counters;
+    if let (Protocol::UdpLite(coverage), Some(covered)) = (&endpoint.protocol, partial)
+        && !coverage.accepts(covered)
+    {
+        endpoint.queues.dropped = endpoint.queues.dropped.wrapping_add(1);
+        kind.count(counters, Event::InError);
+        return;
+    }
     if endpoint.queues.push(datagram, &socket.options) {
-        *pick(
-            is_ipv4,
-            &mut counters.udp_in_datagrams,
-            &mut counters.udp6_in_datagrams,
-        ) += 1;
+        kind.count(counters, Event::InDatagram);
         host.wake(id);
     } else {
-        *pick(
-            is_ipv4,
-            &mut counters.udp_rcvbuf_errors,
-            &mut counters.udp6_rcvbuf_errors,
-        ) += 1;
-        *pick(
-            is_ipv4,
-            &mut counters.udp_in_errors,
-            &mut counters.udp6_in_errors,
-        ) += 1;
+        kind.count(counters, Event::ReceiveBufferError);
+        kind.count(counters, Event::InError);
     }
 }
 
@@ -166,8 +205,8 @@ fn is_connected_as(host: &Host, id: SocketId, tuple: &FourTuple) -> bool {
         .get(id)
         .is_some_and(|socket| match &socket.endpoint {
             Endpoint::Datagram(endpoint) => {
-                matches!(endpoint.protocol, Protocol::Udp)
-                    && endpoint.names.tuple(PortSpace::Udp) == *tuple
+                endpoint.space(socket.domain) == Some(tuple.space)
+                    && endpoint.names.tuple(tuple.space) == *tuple
             }
             _ => false,
         })
@@ -183,7 +222,7 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, _n
         return;
     };
     let tuple = FourTuple {
-        space: PortSpace::Udp,
+        space: Kind::new(quote.protocol == IpProtocol::UDP_LITE, true).space(),
         local: quote.source,
         local_port: source_port,
         remote: quote.destination,
@@ -201,7 +240,5 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, _n
     }
 }
 
-/// The counter of the address family.
-fn pick<'a>(is_ipv4: bool, v4: &'a mut u64, v6: &'a mut u64) -> &'a mut u64 {
-    if is_ipv4 { v4 } else { v6 }
-}
+#[cfg(test)]
+mod tests;

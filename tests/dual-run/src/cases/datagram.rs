@@ -1,4 +1,4 @@
-//! UDP: boundaries, peers, errors that come back, readiness.
+//! UDP and UDP-Lite: boundaries, peers, errors that come back, readiness.
 
 use libc::{MSG_PEEK, MSG_TRUNC, MSG_WAITALL, POLLERR, POLLIN, SOCK_DGRAM};
 
@@ -11,43 +11,37 @@ use crate::sockets::Question;
 use crate::{Address, Flavor, Message, Reception, World};
 
 pub(super) fn register(r: &mut Registry) {
-    r.inet("dgram", "datagrams_keep_their_boundaries", boundaries);
-    r.inet("dgram", "a_short_buffer_truncates", truncates);
-    r.inet("dgram", "peek_leaves_the_datagram", peek);
-    r.inet("dgram", "zero_length_datagrams", zero);
-    r.inet("dgram", "scatter_and_gather", scatter);
-    r.inet("dgram", "connected_sockets_hear_only_their_peer", connected);
-    r.inet("dgram", "connect_again_and_unspec", reconnect);
-    r.inet("dgram", "an_unconnected_send_binds", send_binds);
-    r.inet("dgram", "sendto_on_a_connected_socket", sendto_connected);
-    r.inet("dgram", "port_unreachable_is_econnrefused", unreachable);
-    r.inet(
-        "dgram",
+    r.datagram("datagrams_keep_their_boundaries", boundaries);
+    r.datagram("a_short_buffer_truncates", truncates);
+    r.datagram("peek_leaves_the_datagram", peek);
+    r.datagram("zero_length_datagrams", zero);
+    r.datagram("scatter_and_gather", scatter);
+    r.datagram("connected_sockets_hear_only_their_peer", connected);
+    r.datagram("connect_again_and_unspec", reconnect);
+    r.datagram("an_unconnected_send_binds", send_binds);
+    r.datagram("sendto_on_a_connected_socket", sendto_connected);
+    r.datagram("port_unreachable_is_econnrefused", unreachable);
+    r.datagram(
         "port_unreachable_of_an_unconnected_socket_is_silent",
         unreachable_unconnected,
     );
-    r.inet("dgram", "the_error_is_told_once", error_once);
-    r.inet("dgram", "too_long_is_emsgsize", too_long);
-    r.inet("dgram", "the_largest_datagram", largest);
-    r.inet("dgram", "shutdown", shutdown);
-    r.inet(
-        "dgram",
-        "shutdown_of_a_connected_socket",
-        shutdown_connected,
-    );
-    r.inet("dgram", "readiness", readiness);
-    r.inet("dgram", "counts_of_queued_bytes", counts);
-    r.inet("dgram", "a_full_queue_drops", full);
-    r.inet("dgram", "packet_information", packet_information);
-    r.inet("dgram", "broadcast_needs_permission", broadcast);
-    r.inet(
-        "dgram",
+    r.datagram("the_error_is_told_once", error_once);
+    r.datagram("too_long_is_emsgsize", too_long);
+    r.datagram("the_largest_datagram", largest);
+    r.datagram("shutdown", shutdown);
+    r.datagram("shutdown_of_a_connected_socket", shutdown_connected);
+    r.datagram("readiness", readiness);
+    r.datagram("counts_of_queued_bytes", counts);
+    r.datagram("a_full_queue_drops", full);
+    r.datagram("packet_information", packet_information);
+    r.datagram("broadcast_needs_permission", broadcast);
+    r.datagram(
         "a_wildcard_socket_answers_from_where_it_was_asked",
         wildcard,
     );
-    r.inet("dgram", "closing_forgets_the_queue", closing);
-    r.inet("dgram", "to_itself", to_itself);
-    r.one("inet6", "dgram", "dual_stack", Flavor::V6, dual_stack);
+    r.datagram("closing_forgets_the_queue", closing);
+    r.datagram("to_itself", to_itself);
+    r.datagram_of(Flavor::V6, "dual_stack", dual_stack);
 }
 
 fn boundaries(w: &mut World<'_>) {
@@ -503,7 +497,7 @@ fn dual_stack(w: &mut World<'_>) {
     let any = w.any(port);
     let server = w.socket(SOCK_DGRAM);
     let _ = w.bind(server, &any);
-    let v4 = w.socket_of(libc::AF_INET, SOCK_DGRAM, 0);
+    let v4 = w.socket_of(libc::AF_INET, SOCK_DGRAM, w.datagram_protocol);
     let _ = w.send_to(
         v4,
         b"four",

@@ -1,6 +1,6 @@
 //! The options of the cases, by name.
 
-use libc::{IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP, SOL_SOCKET};
+use libc::{IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, SOL_SOCKET};
 
 use crate::world::Opt;
 
@@ -123,6 +123,10 @@ options! {
         UDP_ENCAP = 100,
         UDP_NO_CHECK6_TX = 101,
         UDP_NO_CHECK6_RX = 102,
+    }
+    UDPLITE: IPPROTO_UDPLITE => {
+        UDPLITE_SEND_CSCOV = 10,
+        UDPLITE_RECV_CSCOV = 11,
     }
     IP: IPPROTO_IP => {
         IP_TOS = libc::IP_TOS,

@@ -5,7 +5,7 @@ use libc::{AF_UNIX, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM};
 use super::Registry;
 use super::option_table::{
     IP, IPV6, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_RCVBUF, SO_REUSEADDR, SO_SNDBUF, SOCKET, TCP,
-    TCP_CONGESTION, TCP_INFO, TCP_KEEPIDLE, TCP_MAXSEG, TCP_NODELAY, UDP,
+    TCP_CONGESTION, TCP_INFO, TCP_KEEPIDLE, TCP_MAXSEG, TCP_NODELAY, UDP, UDPLITE,
 };
 use crate::world::Opt;
 use crate::{Flavor, Handle, World};
@@ -24,25 +24,25 @@ pub(super) fn register(r: &mut Registry) {
             "inet",
             libc::AF_INET,
             SOCK_STREAM,
-            [SOCKET, TCP, IP, UDP].concat(),
+            [SOCKET, TCP, IP, UDP, UDPLITE].concat(),
         ),
         (
             "inet6",
             libc::AF_INET6,
             SOCK_STREAM,
-            [SOCKET, TCP, IP, IPV6].concat(),
+            [SOCKET, TCP, IP, IPV6, UDPLITE].concat(),
         ),
         (
             "inet",
             libc::AF_INET,
             SOCK_DGRAM,
-            [SOCKET, UDP, IP, IPV6].concat(),
+            [SOCKET, UDP, UDPLITE, IP, IPV6].concat(),
         ),
         (
             "inet6",
             libc::AF_INET6,
             SOCK_DGRAM,
-            [SOCKET, UDP, IP, IPV6, &[TCP_NODELAY]].concat(),
+            [SOCKET, UDP, UDPLITE, IP, IPV6, &[TCP_NODELAY]].concat(),
         ),
         (
             "unix",
@@ -94,6 +94,11 @@ pub(super) fn register(r: &mut Registry) {
 
 fn round_trip(w: &mut World<'_>, domain: i32, kind: i32, option: Opt) {
     let s = w.socket_of(domain, kind, 0);
+    round_trip_on(w, s, option);
+}
+
+/// What an option takes and tells.
+pub(super) fn round_trip_on(w: &mut World<'_>, s: Handle, option: Opt) {
     w.note("the default, by length of the room");
     for length in [4, 0, 1, 2, 3, 5, 8, 16] {
         w.get(s, option, length);
