@@ -58,21 +58,18 @@ impl Names {
         Name::abstract_name(&bytes)
     }
 
-    /// The salt and the address that a name stands for.
-    pub(crate) fn address_of(&self, name: &Name) -> Option<(u64, Vec<u8>)> {
+    /// The address that a name stands for.
+    pub(crate) fn address_of(&self, name: &Name) -> Option<Vec<u8>> {
         let rest = name
             .as_abstract()?
             .strip_prefix(self.prefix.as_slice())?
             .strip_prefix(b"a")?;
         let text = std::str::from_utf8(rest).ok()?;
-        let (salt, hex) = text.split_once('-')?;
-        let salt = u64::from_str_radix(salt, 16).ok()?;
-        let address = hex
-            .as_bytes()
+        let (_, hex) = text.split_once('-')?;
+        hex.as_bytes()
             .chunks(2)
             .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-            .collect::<Option<Vec<u8>>>()?;
-        Some((salt, address))
+            .collect()
     }
 
     /// The program's own abstract name `name`, made private to the run; `None` if it grows too long.
@@ -108,7 +105,7 @@ mod tests {
         let name = names.address_name(3, &[2, 0, 0x1f, 0x90, 127, 0, 0, 1]);
         assert_eq!(
             names.address_of(&name),
-            Some((3, vec![2, 0, 0x1f, 0x90, 127, 0, 0, 1]))
+            Some(vec![2, 0, 0x1f, 0x90, 127, 0, 0, 1])
         );
         assert_eq!(names.serial_of(&name), None);
         assert_eq!(Names::new(8).serial_of(&names.name(serial)), None);
@@ -128,6 +125,6 @@ mod tests {
         let names = Names::new(u64::MAX);
         let address = [0xff; 28];
         let name = names.address_name(0xffff, &address);
-        assert_eq!(names.address_of(&name), Some((0xffff, address.to_vec())));
+        assert_eq!(names.address_of(&name), Some(address.to_vec()));
     }
 }

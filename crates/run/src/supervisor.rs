@@ -196,12 +196,6 @@ impl Supervisor {
 
     /// Takes the error that a socket of the host has pending.
     pub(crate) fn pending_error(&mut self, id: Id) -> Option<Errno> {
-        let conduit = self.conduits.get_mut(id)?;
-        if let State::Datagram(datagram) = &mut conduit.state
-            && let Some(errno) = datagram.error.take()
-        {
-            return Some(errno);
-        }
         let socket = self.conduits.get(id)?.socket;
         let value = self
             .host
@@ -214,12 +208,7 @@ impl Supervisor {
     /// The program has closed a socket: the host closes it too.
     pub(crate) fn retire(&mut self, id: Id) {
         // Datagrams that a connected socket sent before it was closed still go.
-        if matches!(
-            self.conduits.get(id).map(|conduit| &conduit.state),
-            Some(State::Datagram(_))
-        ) {
-            self.datagram_end_event(id);
-        }
+        self.forward_sent(id);
         let Some(conduit) = self.conduits.remove(id) else {
             return;
         };

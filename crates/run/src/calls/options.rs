@@ -39,10 +39,8 @@ pub(super) fn get(
         && name == SO_ERROR
         && let State::Datagram(_) = conduit.state
     {
-        // Takes the kernel's stand-in too.
-        let _stand_in = sys::int_option(file, SO_ERROR);
         let pending = supervisor
-            .pending_error(id)
+            .take_datagram_error(id, file)
             .map_or(0, |errno| errno.number());
         let value = pending.to_ne_bytes();
         let length = room.min(value.len());

@@ -3,7 +3,7 @@
 //! Datagrams are taken from the program's own file, whose queue the kernel keeps, and the name each came under is
 //! translated.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use sockeye_core::{Errno, Incoming, MessageFlags};
@@ -15,7 +15,7 @@ use sockeye_linux::{address, control};
 use super::message::CallersMessage;
 use super::{errno, write_address};
 use crate::conduit::State;
-use crate::datagrams::LARGEST;
+use crate::datagrams::{LARGEST, control_of};
 use crate::memory;
 use crate::notify::{Call, Outcome};
 use crate::slab::Id;
@@ -88,6 +88,7 @@ fn take(
             supervisor.now,
         )?;
         data.truncate(received.length);
+        supervisor.error_queue_read(id, file);
         return Ok(Taken {
             length: received.length,
             data,
@@ -105,24 +106,20 @@ fn take(
     let received = match sys::receive_message(file, &mut buffer, kept | libc::MSG_DONTWAIT) {
         Ok(received) => received,
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-            return Err(supervisor.pending_error(id).unwrap_or(Errno::EAGAIN));
-        }
-        Err(error) => {
             return Err(supervisor
-                .pending_error(id)
-                .unwrap_or_else(|| errno(&error)));
+                .take_datagram_error(id, file)
+                .unwrap_or(Errno::EAGAIN));
         }
+        Err(error) => return Err(supervisor.error_met(id, errno(&error))),
     };
-    let (salt, source) = supervisor
+    let source = supervisor
         .names
         .address_of(&received.name)
         .unwrap_or_default();
-    let control = match salt {
-        0 => Vec::new(),
-        salt => supervisor
-            .sources
-            .control(salt, flags & libc::MSG_PEEK != 0),
-    };
+    let control = received
+        .file
+        .map(|file| control_of(file.as_fd()))
+        .unwrap_or_default();
     buffer.truncate(received.length);
     // There is room in the queue now.
     supervisor.deliver_datagrams(id);

@@ -68,7 +68,15 @@ pub(super) fn to(
         return Err(Errno::EMSGSIZE);
     }
     let data = memory::read(call.tid(), call.argument(1), length)?;
-    match datagram(supervisor, id, &data, address.as_ref(), Vec::new(), flags) {
+    match datagram(
+        supervisor,
+        id,
+        file,
+        &data,
+        address.as_ref(),
+        Vec::new(),
+        flags,
+    ) {
         Ok(sent) => value(sent),
         Err(Errno::EAGAIN) => wait(supervisor, id, file, flags),
         Err(errno) => Err(errno),
@@ -132,6 +140,7 @@ fn wait(
 fn datagram(
     supervisor: &mut Supervisor,
     id: Id,
+    file: BorrowedFd<'_>,
     data: &[u8],
     address: Option<&SocketAddress>,
     ancillary: Vec<Ancillary>,
@@ -139,6 +148,12 @@ fn datagram(
 ) -> Result<usize, Errno> {
     if let Some(sent) = supervisor.send_published(id, data, address) {
         return Ok(sent);
+    }
+    // sock_alloc_send_skb: an error that is pending is told instead.
+    if matches!(supervisor.conduits.get(id).map(|conduit| &conduit.state), Some(State::Datagram(datagram)) if datagram.error.is_some())
+        && let Some(errno) = supervisor.take_datagram_error(id, file)
+    {
+        return Err(errno);
     }
     // What a connected file still holds goes first.
     if matches!(supervisor.conduits.get(id).map(|conduit| &conduit.state), Some(State::Datagram(datagram)) if datagram.end.is_some())
@@ -173,7 +188,7 @@ pub(super) fn message(
         return Ok(Outcome::Proceed);
     }
     let flags = flags_of(call, 2);
-    match one(supervisor, call, id, call.argument(1), flags) {
+    match one(supervisor, call, id, file, call.argument(1), flags) {
         Ok(sent) => value(sent),
         Err(Errno::EAGAIN) => wait(supervisor, id, file, flags),
         Err(errno) => Err(errno),
@@ -184,6 +199,7 @@ fn one(
     supervisor: &mut Supervisor,
     call: &Call,
     id: Id,
+    file: BorrowedFd<'_>,
     header: u64,
     flags: MessageFlags,
 ) -> Result<usize, Errno> {
@@ -208,7 +224,15 @@ fn one(
         return Err(Errno::EMSGSIZE);
     }
     let data = memory::gather(call.tid(), &message.spans)?;
-    datagram(supervisor, id, &data, address.as_ref(), ancillary, flags)
+    datagram(
+        supervisor,
+        id,
+        file,
+        &data,
+        address.as_ref(),
+        ancillary,
+        flags,
+    )
 }
 
 /// `sendmmsg`: as many as go; an error counts only if none went.
@@ -226,7 +250,7 @@ pub(super) fn messages(
     let mut done = 0_u64;
     while done < u64::from(count) {
         let header = call.argument(1).wrapping_add(done * MMSGHDR_SIZE as u64);
-        match one(supervisor, call, id, header, flags) {
+        match one(supervisor, call, id, file, header, flags) {
             Ok(sent) => {
                 let sent = u32::try_from(sent).unwrap_or(u32::MAX);
                 memory::write(

@@ -5,7 +5,7 @@
 
 use std::os::fd::OwnedFd;
 
-use crate::sys::Name;
+use crate::datagrams::Told;
 
 /// A datagram on its way to the program, from a name.
 #[derive(Debug)]
@@ -20,10 +20,8 @@ pub(crate) struct PendingDatagram {
 pub(crate) struct Datagram {
     /// The other half of the pair, while the socket is connected.
     pub(crate) end: Option<OwnedFd>,
-    /// The address that end's name stands for.
-    pub(crate) peer: Option<Name>,
     /// An error that the host has told and the program's own calls may still ask for.
-    pub(crate) error: Option<sockeye_core::Errno>,
+    pub(crate) error: Option<Told>,
     /// Didn't fit into the file's queue when last tried.
     pub(crate) pending: Option<PendingDatagram>,
     /// Tells when there is room again: an end connected to the file.

@@ -1,7 +1,7 @@
 //! Descriptors: flags, identity, duplicates.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::{check, check_size};
 
@@ -46,6 +46,29 @@ pub(crate) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
     // SAFETY: just created.
     Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+}
+
+/// A file in memory that holds `data`.
+pub(crate) fn memory_file(data: &[u8]) -> io::Result<OwnedFd> {
+    // SAFETY: the name is a constant.
+    let fd = check(unsafe { libc::memfd_create(c"sockeye".as_ptr(), libc::MFD_CLOEXEC) })?;
+    // SAFETY: just created.
+    let file = unsafe { OwnedFd::from_raw_fd(fd) };
+    write(file.as_fd(), data)?;
+    Ok(file)
+}
+
+/// `pread(2)`.
+pub(crate) fn read_at(fd: BorrowedFd<'_>, buffer: &mut [u8], offset: i64) -> io::Result<usize> {
+    // SAFETY: the buffer is as long as said.
+    check_size(unsafe {
+        libc::pread(
+            fd.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            offset,
+        )
+    })
 }
 
 /// `read(2)`.
