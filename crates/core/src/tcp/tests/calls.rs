@@ -1,0 +1,129 @@
+//! What the calls answer: names, ports, misuse.
+
+use super::*;
+
+#[test]
+fn a_connection_to_a_port_without_listener_is_refused_once() {
+    both(|domain| {
+        let mut host = host();
+        let client = tcp(&mut host, domain);
+        assert_eq!(host.readiness(client), Readiness::OUT | Readiness::HUP);
+        assert_eq!(
+            host.connect(client, &loopback(domain, 9), NOW),
+            Err(Errno::EINPROGRESS)
+        );
+        let all =
+            Readiness::IN | Readiness::OUT | Readiness::ERR | Readiness::HUP | Readiness::RDHUP;
+        assert_eq!(host.readiness(client), all);
+        assert_eq!(
+            host.connect(client, &loopback(domain, 9), NOW),
+            Err(Errno::ECONNREFUSED)
+        );
+        listener(&mut host, domain, 9, 1);
+        assert_eq!(
+            host.connect(client, &loopback(domain, 9), NOW),
+            Err(Errno::EINPROGRESS)
+        );
+        assert_eq!(host.connect(client, &loopback(domain, 9), NOW), Ok(()));
+        assert_eq!(
+            host.connect(client, &loopback(domain, 9), NOW),
+            Err(Errno::EISCONN)
+        );
+    });
+}
+
+#[test]
+fn names_are_told_as_each_family_sees_them() {
+    let mut host = host();
+    let server = tcp(&mut host, Domain::Inet6);
+    host.bind(server, &SocketAddress::new("::".parse().unwrap(), 80), NOW)
+        .unwrap();
+    host.listen(server, 5, NOW).unwrap();
+    let client = tcp(&mut host, Domain::Inet);
+    let _ = host.connect(client, &loopback(Domain::Inet, 80), NOW);
+    let accepted = host.accept(server, NOW).unwrap();
+    let (ip, port) = accepted.peer.ip().unwrap();
+    assert_eq!(ip, "::ffff:127.0.0.1".parse::<core::net::IpAddr>().unwrap());
+    assert_eq!(
+        host.local_address(client).unwrap(),
+        SocketAddress::new("127.0.0.1".parse().unwrap(), port)
+    );
+    assert_eq!(
+        host.peer_address(client).unwrap(),
+        loopback(Domain::Inet, 80)
+    );
+    assert_eq!(host.peer_address(server), Err(Errno::ENOTCONN));
+}
+
+#[test]
+fn misuse_is_answered_as_linux_does() {
+    both(|domain| {
+        let mut host = host();
+        let id = tcp(&mut host, domain);
+        assert_eq!(host.accept(id, NOW), Err(Errno::EINVAL));
+        assert_eq!(send(&mut host, id, b"x"), Err(Errno::EPIPE));
+        assert_eq!(receive(&mut host, id, 1), Err(Errno::ENOTCONN));
+        assert_eq!(host.shutdown(id, Shutdown::Both, NOW), Err(Errno::ENOTCONN));
+        assert_eq!(host.peer_address(id), Err(Errno::ENOTCONN));
+        let outside = if domain == Domain::Inet {
+            "192.0.2.1"
+        } else {
+            "2001:db8::1"
+        };
+        let outside = SocketAddress::new(outside.parse().unwrap(), 80);
+        assert_eq!(host.connect(id, &outside, NOW), Err(Errno::ENETUNREACH));
+        assert_eq!(host.bind(id, &outside, NOW), Err(Errno::EADDRNOTAVAIL));
+        host.bind(id, &loopback(domain, 80), NOW).unwrap();
+        assert_eq!(
+            host.bind(id, &loopback(domain, 81), NOW),
+            Err(Errno::EINVAL)
+        );
+        let other = tcp(&mut host, domain);
+        assert_eq!(
+            host.bind(other, &loopback(domain, 80), NOW),
+            Err(Errno::EADDRINUSE)
+        );
+        host.listen(id, 5, NOW).unwrap();
+        assert_eq!(
+            host.connect(id, &loopback(domain, 80), NOW),
+            Err(Errno::EISCONN)
+        );
+        assert_eq!(send(&mut host, id, b"x"), Err(Errno::EPIPE));
+        assert_eq!(receive(&mut host, id, 1), Err(Errno::ENOTCONN));
+        let user = Credentials {
+            uid: 1000,
+            ..Credentials::ROOT
+        };
+        let poor = host.socket(domain, SocketType::Stream, 6, user).unwrap();
+        assert_eq!(
+            host.bind(poor, &loopback(domain, 99), NOW),
+            Err(Errno::EACCES)
+        );
+    });
+}
+
+#[test]
+fn ports_run_out_for_one_peer_only() {
+    let mut config = Config {
+        seed: 3,
+        ..Config::default()
+    };
+    config.sysctl.ip_local_port_range = (40_000, 40_003);
+    let mut host = Host::new(config);
+    listener(&mut host, Domain::Inet, 80, 100);
+    listener(&mut host, Domain::Inet, 81, 100);
+    for port in [80, 81] {
+        for _ in 0..4 {
+            let id = tcp(&mut host, Domain::Inet);
+            assert_eq!(
+                host.connect(id, &loopback(Domain::Inet, port), NOW),
+                Err(Errno::EINPROGRESS)
+            );
+        }
+        let id = tcp(&mut host, Domain::Inet);
+        assert_eq!(
+            host.connect(id, &loopback(Domain::Inet, port), NOW),
+            Err(Errno::EADDRNOTAVAIL)
+        );
+    }
+}
