@@ -130,6 +130,8 @@ pub struct Sysctl {
     pub tcp_retries2: u8,
     /// `net.ipv4.tcp_max_syn_backlog`.
     pub tcp_max_syn_backlog: u32,
+    /// `net.ipv4.tcp_syncookies`: 0 never, 1 when the request queue is full, 2 always.
+    pub tcp_syncookies: u8,
     /// `net.ipv4.tcp_abort_on_overflow`.
     pub tcp_abort_on_overflow: bool,
     /// `net.ipv4.tcp_fin_timeout`.
@@ -189,6 +191,7 @@ impl Default for Sysctl {
             tcp_synack_retries: 5,
             tcp_retries2: 15,
             tcp_max_syn_backlog: 4096,
+            tcp_syncookies: 1,
             tcp_abort_on_overflow: false,
             tcp_fin_timeout: Duration::from_secs(60),
             tcp_max_tw_buckets: 262_144,

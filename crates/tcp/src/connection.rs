@@ -68,6 +68,18 @@ impl Connection {
         }
     }
 
+    /// As [`Connection::accept`], for a peer whose SYN was answered without keeping anything (SYN cookies, RFC 4987 3.6):
+    /// the SYN-ACK is out, nobody knows since when.
+    pub fn accept_answered(settings: Settings, syn: &Segment, now: Instant) -> Connection {
+        let mut connection = Connection::accept(settings, syn, now);
+        if let Machine::SynReceived(state) = &mut connection.machine {
+            state.sent = FirstSent::UNKNOWN;
+            connection.block.syn_due = false;
+            connection.block.send.nxt = state.iss + 1u32;
+        }
+        connection
+    }
+
     /// A segment of this connection has come.
     pub fn receive(&mut self, mut segment: Segment, now: Instant) -> Response {
         self.block.send.more = false;
@@ -312,7 +324,7 @@ impl Connection {
 
     fn needs_reset(&self) -> bool {
         match &self.machine {
-            Machine::SynReceived(state) => state.sent.get().is_some(),
+            Machine::SynReceived(state) => state.sent.is_sent(),
             Machine::Established(_)
             | Machine::CloseWait(_)
             | Machine::FinWait1(_)

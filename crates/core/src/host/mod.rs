@@ -30,6 +30,7 @@ use crate::ip::routes::RoutingTable;
 use crate::raw::RawTable;
 use crate::rng::Rng;
 use crate::socket::Socket;
+use crate::tcp::CookieKeys;
 use crate::tcp::time_wait::TimeWaitTable;
 use crate::timer_wheel::TimerWheel;
 use crate::unix::UnixState;
@@ -64,6 +65,7 @@ pub(crate) struct Stack {
     pub(crate) rng: Rng,
     /// The key of all hashes.
     pub(crate) keyed: Keyed,
+    pub(crate) cookie_keys: CookieKeys,
     /// The time of the last input or call.
     pub(crate) now: Instant,
 
@@ -132,6 +134,7 @@ impl Host {
             connect_step: 0,
             join_step: 0,
             keyed,
+            cookie_keys: CookieKeys::new(keyed),
             raw: RawTable::new(keyed),
             chunks: Chunks::default(),
             unix: UnixState::default(),

@@ -17,6 +17,17 @@ impl Keyed {
         }
     }
 
+    /// Another secret, for another purpose: who learns hashes under one learns nothing of the other.
+    pub(crate) fn derived(&self, purpose: &[u8]) -> Self {
+        let half = |number: u8| {
+            let mut hasher = self.build_hasher();
+            hasher.write(purpose);
+            hasher.write(&[0, number]);
+            hasher.finish()
+        };
+        Self::new(half(0), half(1))
+    }
+
     /// The hash of some bytes.
     pub(crate) fn hash_bytes(&self, bytes: &[u8]) -> u64 {
         let mut hasher = self.build_hasher();

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use sockeye_tcp::{Events, IcmpError, Response, Segment, Seq, State, TimeWaitAction, reset_for};
 use sockeye_wire::{Quote, QuotedTransport, TcpView};
 
-use super::listener::{self, Admission};
+use super::listener::{self, Admission, Cookie};
 use super::output::{make_ready, send_alone};
 use super::{Phase, Queue, close};
 use crate::host::Host;
@@ -73,7 +73,13 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
     };
     match sockeye_tcp::Listen.receive(&segment) {
         sockeye_tcp::ListenAction::Ignore => {}
-        sockeye_tcp::ListenAction::Reset(reset) => send_alone(&mut host.stack, &tuple, reset),
+        sockeye_tcp::ListenAction::Reset(reset) => {
+            match listener::take_cookie(host, id, tuple, inbound.interface, &segment, now) {
+                Cookie::None => send_alone(&mut host.stack, &tuple, reset),
+                Cookie::Dropped => {}
+                Cookie::Connection(child) => deliver(host, child, &tuple, segment, now),
+            }
+        }
         sockeye_tcp::ListenAction::Request => {
             if least_isn.is_some() {
                 close::drop_record(&mut host.stack, &tuple);

@@ -2,21 +2,24 @@
 //!
 //! As in Linux (`inet_csk_listen_start`, `tcp_conn_request`, `tcp_check_req`): a queue is full when it is *longer* than
 //! the backlog, so that `listen(0)` lets one connection wait; a SYN that finds the accept queue full, and the last
-//! segment of a handshake that does, are dropped and come again.
+//! segment of a handshake that does, are dropped and come again. A SYN that finds the request queue full is answered with
+//! a cookie.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 
 use sockeye_tcp::{Connection, Segment, Seq};
+use sockeye_wire::TcpFlags;
 
-use super::output::{CachedPath, make_ready, settings};
-use super::{Phase, Progress, Queue, TcpEndpoint, close, owner_of};
-use crate::host::{Host, SocketSummary};
+use super::output::{self, CachedPath, make_ready, settings};
+use super::{Phase, Progress, Queue, TcpEndpoint, close, cookies, owner_of};
+use crate::host::{Host, SocketSummary, Stack};
 use crate::ids::{InterfaceId, SocketId};
 use crate::inet::Names;
 use crate::inet::bind::{self, binding_of};
 use crate::inet::bind_table::{Binding, Holder, PortSpace};
 use crate::inet::demux::{FourTuple, Receiver};
+use crate::ip::output::Path;
 use crate::options::Switches;
 use crate::socket::{Endpoint, Socket};
 use crate::{Accepted, Errno, Instant, Readiness};
@@ -30,6 +33,8 @@ pub(crate) struct Listener {
     requests: BTreeSet<SocketId>,
     /// Connections that wait for `accept`.
     queue: VecDeque<SocketId>,
+    /// When a SYN was answered with a cookie last.
+    last_cookie: Option<Instant>,
 }
 
 impl Listener {
@@ -55,6 +60,48 @@ impl Listener {
     fn is_full(&self) -> bool {
         self.queue.len() > self.backlog
     }
+
+    /// Whether and how a SYN is taken. One that takes the place of a TIME-WAIT finds room in any case.
+    fn way_of_request(&self, stack: &mut Stack, is_reopening: bool) -> Option<Way> {
+        let Stack {
+            counters, config, ..
+        } = stack;
+        let sysctl = &config.sysctl;
+        let waiting = self.requests.len();
+        let is_queue_full = waiting > self.backlog;
+        let mut way = Way::Queue;
+        if !is_reopening && (is_queue_full || sysctl.tcp_syncookies >= 2) {
+            if sysctl.tcp_syncookies == 0 {
+                counters.tcp_ext_tcp_req_qfull_drop += 1;
+                counters.tcp_ext_listen_drops += 1;
+                return None;
+            }
+            counters.tcp_ext_tcp_req_qfull_do_cookies += 1;
+            way = Way::Cookie;
+        }
+        if self.is_full() {
+            counters.tcp_ext_listen_overflows += 1;
+            counters.tcp_ext_listen_drops += 1;
+            return None;
+        }
+        // Without cookies the last quarter is kept for peers that are known to be real; here none is.
+        let limit = usize::try_from(sysctl.tcp_max_syn_backlog).unwrap_or(usize::MAX);
+        let is_guarded = sysctl.tcp_syncookies == 0 && !is_reopening;
+        if is_guarded && limit.saturating_sub(waiting) < limit / 4 {
+            counters.tcp_ext_listen_drops += 1;
+            return None;
+        }
+        Some(way)
+    }
+}
+
+/// How a SYN is taken.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// As a connection in the request queue.
+    Queue,
+    /// It is answered with a cookie, and forgotten.
+    Cookie,
 }
 
 /// `listen(2)`
@@ -110,6 +157,7 @@ pub(crate) fn listen(
         backlog,
         requests: BTreeSet::new(),
         queue: VecDeque::new(),
+        last_cookie: None,
     };
     socket.endpoint = Endpoint::Listener(Box::new(listener));
     Ok(())
@@ -154,7 +202,7 @@ pub(crate) fn unaccept(host: &mut Host, id: SocketId, child: SocketId) -> Result
     Ok(())
 }
 
-/// A SYN for a listener.
+/// A SYN for a listener (`tcp_conn_request`).
 pub(super) fn request(
     host: &mut Host,
     id: SocketId,
@@ -165,30 +213,106 @@ pub(super) fn request(
     now: Instant,
 ) {
     let Host { sockets, stack } = host;
-    let Some(socket) = sockets.get(id) else {
+    let Some(socket) = sockets.get_mut(id) else {
         return;
     };
-    let Endpoint::Listener(listener) = &socket.endpoint else {
+    let Endpoint::Listener(listener) = &mut socket.endpoint else {
         return;
     };
-    if listener.is_full() {
-        stack.counters.tcp_ext_listen_overflows += 1;
-        stack.counters.tcp_ext_listen_drops += 1;
+    let Some(way) = listener.way_of_request(stack, least_isn.is_some()) else {
         return;
-    }
-    let limit = usize::try_from(stack.config.sysctl.tcp_max_syn_backlog).unwrap_or(usize::MAX);
-    if listener.requests.len() > listener.backlog.min(limit) {
-        stack.counters.tcp_ext_tcp_req_qfull_drop += 1;
-        stack.counters.tcp_ext_listen_drops += 1;
-        return;
-    }
+    };
     let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.device) else {
         return;
     };
     let mut settings = settings(stack, &tuple, &path, &socket.options, now);
-    if let Some(least) = least_isn {
-        settings.isn = least;
+    match way {
+        Way::Cookie => {
+            if let Some(answer) = cookies::answer(&stack.cookie_keys, &tuple, syn, settings, now) {
+                listener.last_cookie = Some(now);
+                stack.counters.tcp_ext_syncookies_sent += 1;
+                output::send(stack, &tuple, &path, &socket.options, answer);
+            }
+        }
+        Way::Queue => {
+            if let Some(least) = least_isn {
+                settings.isn = least;
+            }
+            let connection = Connection::accept(settings, syn, now);
+            if let Some(child) = spawn(host, id, tuple, interface, connection, &path)
+                && let Some(parts) = super::endpoint_mut(&mut host.sockets, child)
+            {
+                make_ready(&mut host.stack, parts.endpoint, child);
+            }
+        }
     }
+}
+
+/// What becomes of an acknowledgment that belongs to no connection (`cookie_v4_check`).
+pub(super) enum Cookie {
+    /// It was no cookie: a reset answers it.
+    None,
+    /// It was one, but there is no room.
+    Dropped,
+    /// This connection is to receive it.
+    Connection(SocketId),
+}
+
+/// An acknowledgment for a listener: if it brings back a cookie, it has a connection from now on.
+pub(super) fn take_cookie(
+    host: &mut Host,
+    id: SocketId,
+    tuple: FourTuple,
+    interface: InterfaceId,
+    segment: &Segment,
+    now: Instant,
+) -> Cookie {
+    let Host { sockets, stack } = host;
+    let Some(socket) = sockets.get(id) else {
+        return Cookie::None;
+    };
+    let Endpoint::Listener(listener) = &socket.endpoint else {
+        return Cookie::None;
+    };
+    // Most acknowledgments that go astray are not worth a hash.
+    let is_plain =
+        !segment.flags.intersects(TcpFlags::SYN | TcpFlags::RST) && segment.has(TcpFlags::ACK);
+    let is_recent = |last: Instant| now - last < cookies::VALID;
+    if !is_plain || !listener.last_cookie.is_some_and(is_recent) {
+        return Cookie::None;
+    }
+    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.device) else {
+        return Cookie::None;
+    };
+    let mut settings = settings(stack, &tuple, &path, &socket.options, now);
+    let Some(syn) = cookies::syn_of(&stack.cookie_keys, &tuple, segment, &settings, now) else {
+        stack.counters.tcp_ext_syncookies_failed += 1;
+        return Cookie::None;
+    };
+    stack.counters.tcp_ext_syncookies_recv += 1;
+    if listener.is_full() {
+        stack.counters.tcp_ext_listen_overflows += 1;
+        stack.counters.tcp_ext_listen_drops += 1;
+        return Cookie::Dropped;
+    }
+    settings.isn = segment.acknowledgment - 1;
+    let connection = Connection::accept_answered(settings, &syn, now);
+    match spawn(host, id, tuple, interface, connection, &path) {
+        Some(child) => Cookie::Connection(child),
+        None => Cookie::Dropped,
+    }
+}
+
+/// Makes the hidden socket of a connection that a listener's peer has asked for, and puts it into the request queue.
+fn spawn(
+    host: &mut Host,
+    id: SocketId,
+    tuple: FourTuple,
+    interface: InterfaceId,
+    connection: Connection,
+    path: &Path,
+) -> Option<SocketId> {
+    let socket = host.sockets.get(id)?;
     let owner = owner_of(socket.domain, &socket.options, socket.credentials);
     let mut names = Names::new(socket.domain);
     names.local = tuple.local;
@@ -208,11 +332,8 @@ pub(super) fn request(
         Holder::Bound,
     );
     names.binding = Some(binding);
-    let mut endpoint = TcpEndpoint::new(
-        names,
-        Phase::Connected(Connection::accept(settings, syn, now)),
-    );
-    endpoint.path = CachedPath::new(&path);
+    let mut endpoint = TcpEndpoint::new(names, Phase::Connected(connection));
+    endpoint.path = CachedPath::new(path);
     endpoint.queue = Queue::Requests(id);
     endpoint.progress = Progress::Connected;
     endpoint.is_listed = true;
@@ -225,13 +346,11 @@ pub(super) fn request(
         Endpoint::Tcp(Box::new(endpoint)),
     );
     child.is_hidden = true;
-    let Ok(child) = host.insert_socket(child) else {
-        return;
-    };
+    let child = host.insert_socket(child).ok()?;
     let Host { sockets, stack } = host;
     if !stack.connections.insert(&tuple, child) {
         sockets.remove(child);
-        return;
+        return None;
     }
     stack.ports.insert(binding);
     if let Some(Endpoint::Listener(listener)) =
@@ -239,9 +358,7 @@ pub(super) fn request(
     {
         listener.requests.insert(child);
     }
-    if let Some(parts) = super::endpoint_mut(sockets, child) {
-        make_ready(stack, parts.endpoint, child);
-    }
+    Some(child)
 }
 
 /// What becomes of the last segment of a handshake.

@@ -8,6 +8,7 @@
 
 mod close;
 mod connect;
+mod cookies;
 mod input;
 mod join;
 mod listener;
@@ -18,6 +19,7 @@ mod transfer;
 
 pub(crate) use close::{advance, close, expire_time_wait, shutdown};
 pub(crate) use connect::connect;
+pub(crate) use cookies::CookieKeys;
 pub(crate) use input::{icmp_error, receive};
 pub(crate) use listener::{Listener, accept, listen, unaccept};
 pub(crate) use output::transmit;

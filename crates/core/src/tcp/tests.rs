@@ -2,8 +2,10 @@
 
 mod calls;
 mod ends;
+mod flood;
 mod joined;
 mod listening;
+mod peer;
 mod stream;
 mod wire;
 

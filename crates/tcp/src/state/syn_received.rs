@@ -46,7 +46,7 @@ impl SynReceived {
             Screen::Pass => {}
         }
         // Fifth.
-        if segment.acknowledgment != self.iss + 1u32 || self.sent.get().is_none() {
+        if segment.acknowledgment != self.iss + 1u32 || !self.sent.is_sent() {
             return Next {
                 reset: reset_for(&segment),
                 ..self.into()
@@ -58,14 +58,17 @@ impl SynReceived {
         block.send.wnd = u32::from(segment.window) << block.send.shift;
         block.send.max_wnd = block.send.wnd;
         block.send.wl1 = segment.sequence;
-        if let (Some(sent), 0) = (self.sent.get(), block.send.retransmits) {
-            block
-                .send
-                .rtt
-                .sample(now - sent, block.send.una, block.send.nxt);
-        } else {
-            block.send.rtt.syn_was_lost();
-            block.send.window.size = 1;
+        match (self.sent.get(), block.send.retransmits) {
+            (Some(sent), 0) => {
+                let (una, nxt) = (block.send.una, block.send.nxt);
+                block.send.rtt.sample(now - sent, una, nxt);
+            }
+            // A cookie: nothing is known of the round trip, and nothing was lost.
+            (None, 0) => {}
+            _ => {
+                block.send.rtt.syn_was_lost();
+                block.send.window.size = 1;
+            }
         }
         block.establish(now);
         if again {

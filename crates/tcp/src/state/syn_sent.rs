@@ -22,9 +22,17 @@ pub(crate) struct FirstSent(Instant);
 
 impl FirstSent {
     pub(crate) const NOT_YET: FirstSent = FirstSent(Instant::FAR_FUTURE);
+    /// It was sent, but when was not kept.
+    pub(crate) const UNKNOWN: FirstSent =
+        FirstSent(Instant::from_nanos(Instant::FAR_FUTURE.as_nanos() - 1));
 
+    pub(crate) fn is_sent(self) -> bool {
+        self.0 != Self::NOT_YET.0
+    }
+
+    /// When that was, if it is known.
     pub(crate) fn get(self) -> Option<Instant> {
-        (self.0 != Instant::FAR_FUTURE).then_some(self.0)
+        (self.0 < Self::UNKNOWN.0).then_some(self.0)
     }
 
     pub(crate) fn note(&mut self, now: Instant) {
@@ -38,8 +46,7 @@ impl SynSent {
         block.counts.segments_in = block.counts.segments_in.wrapping_add(1);
         let ack = segment.has(TcpFlags::ACK);
         if ack {
-            let unacceptable =
-                segment.acknowledgment != self.iss + 1u32 || self.sent.get().is_none();
+            let unacceptable = segment.acknowledgment != self.iss + 1u32 || !self.sent.is_sent();
             // RFC 7323 3.2: an echo that cannot be ours belongs to another incarnation.
             let stale = matches!((block.timestamps, self.sent.get(), segment.options.timestamps), (true, Some(sent), Some(t))
                 if t.echo != 0 && (t.echo.wrapping_sub(block.timestamp(sent)).cast_signed() < 0
