@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::net::{IpAddr, SocketAddrV4, SocketAddrV6};
 
+use crate::Errno;
+
 /// A protocol family that the host serves, with Linux's `AF_` number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u16)]
@@ -88,6 +90,9 @@ pub enum SocketAddress {
     Unix(UnixAddress),
     /// `AF_UNSPEC`: dissolves an association in `connect`.
     Unspecified,
+    /// One that the socket can't have meant: too short, or of a family that it does not know. The call that comes to look
+    /// at it answers this; many answer something else before.
+    Malformed(Errno),
 }
 
 impl SocketAddress {
@@ -104,7 +109,7 @@ impl SocketAddress {
         match self {
             Self::V4(address) => Some(((*address.ip()).into(), address.port())),
             Self::V6(address) => Some(((*address.ip()).into(), address.port())),
-            Self::Unix(_) | Self::Unspecified => None,
+            Self::Unix(_) | Self::Unspecified | Self::Malformed(_) => None,
         }
     }
 }
@@ -149,6 +154,7 @@ impl fmt::Display for SocketAddress {
                 f.write_str(&alloc::string::String::from_utf8_lossy(path))
             }
             Self::Unspecified => f.write_str("unspecified"),
+            Self::Malformed(_) => f.write_str("malformed"),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! `struct sockaddr` and its kin.
 //!
-//! The order of checks is the kernel's: first the length that the socket's domain demands (EINVAL), then the family,
-//! which is left to the socket where it depends on the call (EAFNOSUPPORT).
+//! The order of checks is the kernel's: first the length that the socket's domain demands (EINVAL), then the family
+//! (EAFNOSUPPORT); both are told by the socket, for most calls look at something else before.
 
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
-use sockeye_core::{Errno, SocketAddress, UnixAddress};
+use sockeye_core::{Errno, SocketAddress, SocketType, UnixAddress};
 
 use crate::number::{AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC};
 
@@ -31,56 +31,104 @@ pub enum Purpose {
     Send,
 }
 
-/// Reads the address that a call on a socket of `domain` passes.
+/// Reads the address that a call on a socket of `domain` and `kind` passes. One that makes no sense is answered by the
+/// socket when it comes to look at it: [`SocketAddress::Malformed`].
 ///
 /// # Errors
-/// EINVAL for a length the domain does not take, EAFNOSUPPORT for a family that no socket has.
-pub fn decode(domain: u16, bytes: &[u8], purpose: Purpose) -> Result<SocketAddress, Errno> {
-    if bytes.len() > STORAGE_SIZE {
+/// EINVAL for a length that no call takes, whatever the socket.
+pub fn decode(
+    domain: u16,
+    kind: SocketType,
+    bytes: &[u8],
+    purpose: Purpose,
+) -> Result<SocketAddress, Errno> {
+    // move_addr_to_kernel; inet_stream_connect and its kin must see a family before anything else.
+    let is_too_short = purpose == Purpose::Connect && bytes.len() < size_of::<u16>();
+    if bytes.len() > STORAGE_SIZE || is_too_short {
         return Err(Errno::EINVAL);
     }
-    let family = match bytes {
-        [first, second, ..] => u16::from_ne_bytes([*first, *second]),
-        _ => return Err(Errno::EINVAL),
+    let read = match (domain, kind) {
+        (AF_INET, _) => decode_v4(kind, bytes, purpose),
+        (AF_INET6, SocketType::Raw) => decode_raw_v6(bytes, purpose),
+        (AF_INET6, _) => decode_v6(kind, bytes, purpose),
+        _ => decode_unix(bytes, purpose),
     };
+    Ok(read.unwrap_or_else(SocketAddress::Malformed))
+}
+
+fn family(bytes: &[u8]) -> Result<u16, Errno> {
+    match bytes {
+        [first, second, ..] => Ok(u16::from_ne_bytes([*first, *second])),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
+fn decode_v4(kind: SocketType, bytes: &[u8], purpose: Purpose) -> Result<SocketAddress, Errno> {
+    let family = family(bytes)?;
     // AF_UNSPEC dissolves a connection whatever its length.
-    if family == AF_UNSPEC && purpose == Purpose::Connect {
+    if (family, purpose) == (AF_UNSPEC, Purpose::Connect) {
         return Ok(SocketAddress::Unspecified);
     }
-    let least = match domain {
-        AF_INET => IN_SIZE,
-        // An IPv6 socket may send to, and connect to, an IPv4 address of its own length.
-        AF_INET6 if family == AF_INET && purpose != Purpose::Bind => IN_SIZE,
-        // udpv6_sendmsg takes AF_UNSPEC for no address at all.
-        AF_INET6 if family == AF_UNSPEC && purpose == Purpose::Send => 2,
-        AF_INET6 => IN6_SIZE_RFC2133,
-        _ => 2,
-    };
-    if bytes.len() < least {
+    if bytes.len() < IN_SIZE {
         return Err(Errno::EINVAL);
     }
-    match family {
-        AF_INET if domain == AF_INET6 && purpose == Purpose::Bind => Err(Errno::EAFNOSUPPORT),
-        AF_INET => internet(bytes).ok_or(Errno::EINVAL),
-        // A shorter one can't get here on an IPv6 socket, and any other answers EAFNOSUPPORT whatever is in it.
-        AF_INET6 if bytes.len() < IN6_SIZE_RFC2133 => Err(Errno::EAFNOSUPPORT),
-        AF_INET6 => internet6(bytes).ok_or(Errno::EINVAL),
-        AF_UNIX if domain == AF_UNIX => unix(bytes),
+    match (family, purpose, internet(bytes).ok_or(Errno::EINVAL)?) {
+        (AF_INET, _, address) => Ok(address),
+        // raw_bind does not look at the family.
+        (_, Purpose::Bind, address) if kind == SocketType::Raw => Ok(address),
         // bind(2) of old programs: the family left zero means AF_INET if the address is the wildcard.
-        AF_UNSPEC if domain == AF_INET && purpose == Purpose::Bind => match internet(bytes) {
-            Some(SocketAddress::V4(address)) if address.ip().is_unspecified() => {
-                Ok(SocketAddress::V4(address))
-            }
-            _ => Err(Errno::EAFNOSUPPORT),
-        },
+        (AF_UNSPEC, Purpose::Bind, SocketAddress::V4(address)) if address.ip().is_unspecified() => {
+            Ok(SocketAddress::V4(address))
+        }
         // udp(7): sending to AF_UNSPEC is sending to AF_INET.
-        AF_UNSPEC if domain == AF_INET && purpose == Purpose::Send => {
+        (AF_UNSPEC, Purpose::Send, address) => Ok(address),
+        _ => Err(Errno::EAFNOSUPPORT),
+    }
+}
+
+fn decode_v6(kind: SocketType, bytes: &[u8], purpose: Purpose) -> Result<SocketAddress, Errno> {
+    let is_whole_v4 = bytes.len() >= IN_SIZE;
+    match (family(bytes)?, purpose) {
+        // Dissolves a connection; udpv6_sendmsg takes it for no address at all.
+        (AF_UNSPEC, Purpose::Connect | Purpose::Send) => Ok(SocketAddress::Unspecified),
+        // A socket that keeps datagrams may send to, and connect to, an IPv4 address of its own length.
+        (AF_INET, Purpose::Send | Purpose::Connect)
+            if is_whole_v4 && kind == SocketType::Datagram =>
+        {
             internet(bytes).ok_or(Errno::EINVAL)
         }
-        AF_UNSPEC if domain == AF_INET6 && purpose == Purpose::Bind => Err(Errno::EAFNOSUPPORT),
-        AF_UNSPEC => Ok(SocketAddress::Unspecified),
-        _ if domain == AF_INET6 && purpose == Purpose::Send => Err(Errno::EINVAL),
+        // udp_sendmsg, which is asked then, looks at other things before the length. It refuses port 0 at the same place.
+        (AF_INET, Purpose::Send) if kind == SocketType::Datagram => {
+            let nowhere = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
+            Ok(SocketAddress::V4(nowhere))
+        }
+        _ if bytes.len() < IN6_SIZE_RFC2133 => Err(Errno::EINVAL),
+        (AF_INET6, _) => internet6(bytes).ok_or(Errno::EINVAL),
+        (_, Purpose::Send) => Err(Errno::EINVAL),
         _ => Err(Errno::EAFNOSUPPORT),
+    }
+}
+
+/// `rawv6_bind`, `ip6_datagram_connect_v6_only`, `rawv6_sendmsg`: raw sockets of IPv6 know nothing of IPv4.
+fn decode_raw_v6(bytes: &[u8], purpose: Purpose) -> Result<SocketAddress, Errno> {
+    let is_whole = bytes.len() >= IN6_SIZE_RFC2133;
+    match (family(bytes)?, purpose) {
+        (AF_UNSPEC, Purpose::Connect) => Ok(SocketAddress::Unspecified),
+        (AF_INET6, _) | (AF_UNSPEC, Purpose::Send) if is_whole => {
+            internet6(bytes).ok_or(Errno::EINVAL)
+        }
+        (AF_INET6, _) | (_, Purpose::Bind) => Err(Errno::EINVAL),
+        (_, Purpose::Send) if !is_whole => Err(Errno::EINVAL),
+        _ => Err(Errno::EAFNOSUPPORT),
+    }
+}
+
+fn decode_unix(bytes: &[u8], purpose: Purpose) -> Result<SocketAddress, Errno> {
+    match (family(bytes)?, purpose) {
+        (AF_UNIX, _) => unix(bytes),
+        (AF_UNSPEC, Purpose::Connect) => Ok(SocketAddress::Unspecified),
+        // unix_validate_addr
+        _ => Err(Errno::EINVAL),
     }
 }
 
@@ -158,104 +206,12 @@ pub fn encode(address: &SocketAddress) -> Vec<u8> {
                 }
             }
         }
-        SocketAddress::Unspecified => bytes.extend_from_slice(&AF_UNSPEC.to_ne_bytes()),
+        SocketAddress::Unspecified | SocketAddress::Malformed(_) => {
+            bytes.extend_from_slice(&AF_UNSPEC.to_ne_bytes());
+        }
     }
     bytes
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn v4(text: &str) -> SocketAddress {
-        SocketAddress::V4(text.parse().unwrap())
-    }
-
-    fn v6(text: &str) -> SocketAddress {
-        SocketAddress::V6(text.parse().unwrap())
-    }
-
-    #[test]
-    fn addresses_survive_the_round_trip() {
-        for (domain, address) in [
-            (AF_INET, v4("192.0.2.7:8080")),
-            (AF_INET6, v6("[fd00::7]:443")),
-            (
-                AF_UNIX,
-                SocketAddress::Unix(UnixAddress::Abstract(b"a\0b".as_slice().into())),
-            ),
-            (
-                AF_UNIX,
-                SocketAddress::Unix(UnixAddress::Path(b"/run/x".as_slice().into())),
-            ),
-            (AF_UNIX, SocketAddress::Unix(UnixAddress::Unnamed)),
-        ] {
-            assert_eq!(
-                decode(domain, &encode(&address), Purpose::Bind).unwrap(),
-                address
-            );
-        }
-    }
-
-    #[test]
-    fn the_length_is_checked_before_the_family() {
-        let long = encode(&v6("[::1]:1"));
-        let short = encode(&v4("127.0.0.1:1"));
-        assert_eq!(
-            decode(AF_INET, &short[..15], Purpose::Connect),
-            Err(Errno::EINVAL)
-        );
-        assert_eq!(decode(AF_INET6, &short, Purpose::Bind), Err(Errno::EINVAL));
-        assert_eq!(
-            decode(AF_INET6, &short, Purpose::Send),
-            Ok(v4("127.0.0.1:1"))
-        );
-        assert_eq!(
-            decode(AF_INET6, &long[..24], Purpose::Bind),
-            Ok(v6("[::1]:1"))
-        );
-        assert_eq!(
-            decode(AF_INET6, &long[..23], Purpose::Bind),
-            Err(Errno::EINVAL)
-        );
-        assert_eq!(decode(AF_INET, &[1], Purpose::Connect), Err(Errno::EINVAL));
-        assert_eq!(
-            decode(AF_INET, &[0; 129], Purpose::Connect),
-            Err(Errno::EINVAL)
-        );
-    }
-
-    #[test]
-    fn a_zero_family_means_what_the_call_makes_of_it() {
-        let zero = [0; 16];
-        assert_eq!(decode(AF_INET, &zero, Purpose::Bind), Ok(v4("0.0.0.0:0")));
-        assert_eq!(
-            decode(AF_INET, &zero, Purpose::Connect),
-            Ok(SocketAddress::Unspecified)
-        );
-        assert_eq!(
-            decode(AF_INET, &zero[..2], Purpose::Connect),
-            Ok(SocketAddress::Unspecified)
-        );
-        let mut named = zero;
-        named[4] = 127;
-        assert_eq!(
-            decode(AF_INET, &named, Purpose::Bind),
-            Err(Errno::EAFNOSUPPORT)
-        );
-    }
-
-    #[test]
-    fn unknown_families_are_refused() {
-        let mut bytes = [0; 28];
-        bytes[0] = 99;
-        assert_eq!(
-            decode(AF_INET, &bytes, Purpose::Bind),
-            Err(Errno::EAFNOSUPPORT)
-        );
-        assert_eq!(
-            decode(AF_INET6, &bytes, Purpose::Connect),
-            Err(Errno::EAFNOSUPPORT)
-        );
-    }
-}
+mod tests;

@@ -33,7 +33,7 @@ pub(crate) fn address(address: Option<&SocketAddress>, domain: Domain) -> String
         Some(SocketAddress::V4(address)) => format!("{}:{}", address.ip(), port(address.port())),
         Some(SocketAddress::V6(address)) => format!("[{}]:{}", address.ip(), port(address.port())),
         Some(SocketAddress::Unix(name)) => SocketAddress::Unix(name.clone()).to_string(),
-        Some(SocketAddress::Unspecified) | None => match domain {
+        Some(SocketAddress::Unspecified | SocketAddress::Malformed(_)) | None => match domain {
             Domain::Inet => "0.0.0.0:*".to_owned(),
             Domain::Inet6 => "[::]:*".to_owned(),
             Domain::Unix => "*".to_owned(),

@@ -1,5 +1,6 @@
 //! The bodies, by subject.
 
+mod address_arguments;
 mod binding;
 mod control;
 mod datagram;
@@ -115,6 +116,7 @@ impl Registry {
 #[must_use]
 pub fn all() -> Vec<Case> {
     let mut registry = Registry::default();
+    address_arguments::register(&mut registry);
     binding::register(&mut registry);
     control::register(&mut registry);
     datagram::register(&mut registry);

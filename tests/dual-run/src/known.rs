@@ -9,7 +9,7 @@ use sockeye_core::options::Standing;
 pub struct Difference {
     /// The test's full name, or a part of it between `*`.
     pub case: String,
-    /// The line that differs starts with this in the kernel's trace.
+    /// The line that differs starts with this in the kernel's trace; `*` stands for any text.
     pub call: String,
     /// What Sockeye's line ends with; any end if it is missing.
     #[serde(default)]
@@ -53,7 +53,7 @@ impl Known {
     pub fn allows(&self, case: &str, kernel_line: &str, our_line: &str) -> bool {
         let listed = self.difference.iter().any(|entry| {
             matches(&entry.case, case)
-                && kernel_line.starts_with(&entry.call)
+                && starts_with(&entry.call, kernel_line)
                 && our_line.ends_with(&entry.ours)
         });
         listed || is_refused_by_table(our_line)
@@ -64,7 +64,7 @@ impl Known {
     pub fn stale(&self, case: &str, differing: &[String]) -> Vec<&Difference> {
         let exact = self.difference.iter().filter(|entry| entry.case == case);
         exact
-            .filter(|entry| !differing.iter().any(|line| line.starts_with(&entry.call)))
+            .filter(|entry| !differing.iter().any(|line| starts_with(&entry.call, line)))
             .collect()
     }
 }
@@ -85,6 +85,10 @@ fn is_refused_by_table(our_line: &str) -> bool {
         }
         _ => false,
     })
+}
+
+fn starts_with(pattern: &str, text: &str) -> bool {
+    matches(&format!("{pattern}*"), text)
 }
 
 /// `*` stands for any text.

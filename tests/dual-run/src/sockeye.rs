@@ -163,12 +163,7 @@ impl Arm {
         self.now = self.now.max(target);
     }
 
-    fn address(
-        &self,
-        domain: Domain,
-        address: &Address,
-        purpose: Purpose,
-    ) -> Answer<SocketAddress> {
+    fn address(file: &File, address: &Address, purpose: Purpose) -> Answer<SocketAddress> {
         let Some(mut bytes) = address.encode(DIRECTORY.as_ref()) else {
             return Err(libc::EFAULT);
         };
@@ -176,8 +171,8 @@ impl Arm {
         if purpose == Purpose::Send {
             bytes.truncate(128);
         }
-        let number = u16::try_from(domain.number()).unwrap_or_default();
-        decode(number, &bytes, purpose).map_err(|errno| errno.number())
+        let number = u16::try_from(file.domain.number()).unwrap_or_default();
+        decode(number, file.kind, &bytes, purpose).map_err(|errno| errno.number())
     }
 
     fn shown(address: &SocketAddress) -> Address {
@@ -221,7 +216,7 @@ impl Sockets for Arm {
 
     fn bind(&mut self, socket: Handle, address: &Address) -> Answer<()> {
         let file = self.file(socket)?;
-        let address = self.address(file.domain, address, Purpose::Bind)?;
+        let address = Self::address(&file, address, Purpose::Bind)?;
         let answer = self.host.bind(file.id, &address, self.now);
         self.after(answer)
     }
@@ -242,7 +237,7 @@ impl Sockets for Arm {
 
     fn connect(&mut self, socket: Handle, address: &Address) -> Answer<()> {
         let file = self.file(socket)?;
-        let address = self.address(file.domain, address, Purpose::Connect)?;
+        let address = Self::address(&file, address, Purpose::Connect)?;
         let answer = self.host.connect(file.id, &address, self.now);
         self.after(answer)
     }
@@ -270,15 +265,8 @@ impl Sockets for Arm {
                 .is_some_and(|bytes| !bytes.is_empty())
         });
         let address = name
-            .map(|address| self.address(file.domain, address, Purpose::Send))
-            .transpose();
-        // A stream that has or wants a peer does not look at the address at all.
-        let address = match address {
-            Err(_) if file.domain == Domain::Unix && file.kind != SocketType::Datagram => {
-                Some(SocketAddress::Unspecified)
-            }
-            other => other?,
-        };
+            .map(|address| Self::address(&file, address, Purpose::Send))
+            .transpose()?;
         // A packet socket without a peer does not look at the message at all.
         let is_lost =
             file.kind == SocketType::SeqPacket && self.host.peer_address(file.id).is_err();
@@ -458,7 +446,7 @@ impl Arm {
             };
             bytes.extend(cmsg::join(level, kind, &data));
         }
-        list.extend(sockeye_linux::control::decode(&bytes).map_err(number)?);
+        list.extend(sockeye_linux::control::decode(&bytes));
         Ok(list)
     }
 

@@ -22,6 +22,10 @@ pub(crate) fn bind(
             // A raw socket may be bound as often as it likes (raw_bind): it holds no port.
             None => {
                 let named = inet_bind::named(socket.domain, address)?;
+                // rawv6_bind
+                if named.is_mapped {
+                    return Err(Errno::EADDRNOTAVAIL);
+                }
                 stack.check_bindable(&owner(socket), named.address)?;
                 names.local = named.address;
                 names.scope_id = named.scope_id;
@@ -57,12 +61,17 @@ pub(crate) fn connect(
         set_connected(host, id, false)?;
         return change_names(host, id, |stack, socket, endpoint, names| {
             match endpoint.space(socket.domain) {
-                Some(_) => inet_bind::forget_peer(stack, socket.domain, names),
+                Some(_) => {
+                    inet_bind::forget_peer(stack, socket.domain, names);
+                    inet_bind::fit_claim(stack, &owner(socket), names);
+                }
                 None => forget_raw_peer(socket, names),
             }
             Ok(())
         });
     }
+    // inet_dgram_connect: the port is taken before the address is looked at.
+    autobind(host, id)?;
     let (socket, endpoint) = endpoint_of(host, id)?;
     let names = &endpoint.names;
     let to = inet_bind::destination(&owner(socket), names, address)?;
@@ -75,17 +84,15 @@ pub(crate) fn connect(
     if host.stack.is_broadcast(to.address) && !socket.options.is_on(Switches::BROADCAST) {
         return Err(Errno::EACCES);
     }
-    change_names(host, id, |stack, socket, endpoint, names| {
+    change_names(host, id, |stack, socket, _, names| {
         if !names.is_address_bound || names.local.is_unspecified() {
             names.local = path.source;
         }
         names.remote = to.address;
         names.remote_port = to.port;
         names.scope_id = to.scope_id;
-        match endpoint.space(socket.domain) {
-            Some(space) => inet_bind::autobind(stack, &owner(socket), names, space),
-            None => Ok(()),
-        }
+        inet_bind::fit_claim(stack, &owner(socket), names);
+        Ok(())
     })?;
     set_connected(host, id, true)?;
     host.wake(id);

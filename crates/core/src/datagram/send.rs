@@ -21,6 +21,8 @@ use crate::options::{SharedOptions, Switches};
 use crate::socket::Endpoint;
 use crate::{Domain, Errno, Instant, SocketAddress, SocketId, ping, raw, udp};
 
+/// No datagram is longer, whatever its protocol.
+const LONGEST: usize = 0xffff;
 /// `UDP_MAX_SEGMENTS`
 const MAX_SEGMENTS: usize = 128;
 
@@ -46,9 +48,10 @@ pub(crate) fn send_message(
     let socket = host.get_mut(id)?;
     let domain = socket.domain;
     let endpoint = endpoint!(socket);
-    // udpv6_sendmsg leaves urgent data to udp_sendmsg, which it asks for mapped destinations only.
+    // udpv6_sendmsg leaves both to udp_sendmsg, which it asks for mapped destinations only.
     let is_udp_v6 = domain == Domain::Inet6 && endpoint.protocol.is_udp();
-    if length > 0xffff && !matches!((&endpoint.protocol, message.address), (Protocol::Raw(_), _)) {
+    let is_raw = matches!(endpoint.protocol, Protocol::Raw(_));
+    if length > LONGEST && !is_raw && !is_udp_v6 {
         return Err(Errno::EMSGSIZE);
     }
     let is_oob = message.flags.contains(MessageFlags::OOB);
@@ -57,8 +60,14 @@ pub(crate) fn send_message(
     }
     let more = message.flags.contains(MessageFlags::MORE) && endpoint.protocol.is_udp();
     if endpoint.corked.is_none() && !more {
-        let data = gather(message.data);
-        send(host, id, message.address, data, &message.ancillary, is_oob)?;
+        // What is longer than any datagram is refused for that, or for something that is noticed before.
+        let data = if length > LONGEST {
+            Bytes::new()
+        } else {
+            gather(message.data)
+        };
+        let extent = Extent { length, is_oob };
+        send(host, id, message.address, data, &message.ancillary, extent)?;
         return Ok(length);
     }
     let corked = endpoint.corked.get_or_insert_with(|| {
@@ -67,7 +76,7 @@ pub(crate) fn send_message(
             data: alloc::vec::Vec::new(),
         })
     });
-    if corked.data.len() + length > 0xffff {
+    if corked.data.len() + length > LONGEST {
         return Err(Errno::EMSGSIZE);
     }
     message
@@ -75,16 +84,27 @@ pub(crate) fn send_message(
         .iter()
         .for_each(|piece| corked.data.extend_from_slice(piece));
     if !more && let Some(corked) = endpoint.corked.take() {
+        let extent = Extent {
+            length: corked.data.len(),
+            is_oob,
+        };
         send(
             host,
             id,
             corked.address.as_ref(),
             Bytes::from(corked.data),
             &message.ancillary,
-            is_oob,
+            extent,
         )?;
     }
     Ok(length)
+}
+
+/// What of a message is looked at along with its address.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    length: usize,
+    is_oob: bool,
 }
 
 fn send(
@@ -93,24 +113,14 @@ fn send(
     address: Option<&SocketAddress>,
     data: Bytes,
     control: &[Ancillary],
-    is_oob: bool,
+    extent: Extent,
 ) -> Result<(), Errno> {
     let Host { sockets, stack } = host;
     let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
     let domain = socket.domain;
     let endpoint = endpoint!(socket);
     let names = &endpoint.names;
-    let (asked, port) = destination(
-        domain,
-        &socket.options,
-        names,
-        endpoint,
-        address,
-        data.len(),
-    )?;
-    if is_oob && asked.is_ipv4() {
-        return Err(Errno::EOPNOTSUPP);
-    }
+    let (asked, port) = destination(domain, &socket.options, names, endpoint, address, extent)?;
     let is_udp = endpoint.protocol.is_udp();
     let overrides = overrides::read(stack, domain, is_udp, asked, control)?;
     // INADDR_ANY as a destination is this host (RFC 1122 3.2.1.3 lets it; Linux does).
@@ -129,7 +139,7 @@ fn send(
     }
     let fragmentation = fragmentation(&socket.options, destination, overrides.dont_fragment);
     let limit = longest(&endpoint.protocol, destination);
-    if data.len() > limit {
+    if extent.length > limit {
         return Err(Errno::EMSGSIZE);
     }
     if let Some(errno) = socket.error.take() {
@@ -203,16 +213,18 @@ fn destination(
     names: &Names,
     endpoint: &DatagramEndpoint,
     address: Option<&SocketAddress>,
-    length: usize,
+    extent: Extent,
 ) -> Result<(IpAddr, u16), Errno> {
+    let length = extent.length;
     let is_raw = matches!(endpoint.protocol, Protocol::Raw(_));
     let has_ports = endpoint.protocol.is_udp();
     // rawv6_sendmsg looks at the address first, raw_sendmsg at the length; neither protocol carries more.
-    if is_raw && length > 0xffff && domain == Domain::Inet {
+    if is_raw && length > LONGEST && domain == Domain::Inet {
         return Err(Errno::EMSGSIZE);
     }
     let given = match (domain, address) {
         (_, None) => None,
+        (_, Some(SocketAddress::Malformed(errno))) => return Err(*errno),
         (Domain::Inet, Some(SocketAddress::V4(address))) => {
             Some(((*address.ip()).into(), address.port()))
         }
@@ -239,29 +251,45 @@ fn destination(
             return Err(Errno::EDESTADDRREQ);
         }
         // For a mapped peer udp_sendmsg is asked, with the address written out: its port must not be zero.
-        if domain == Domain::Inet6 && names.remote.is_ipv4() && names.remote_port == 0 && has_ports
-        {
-            return Err(Errno::EINVAL);
+        if domain == Domain::Inet6 && names.remote.is_ipv4() && has_ports {
+            ask_ipv4(options, extent)?;
+            if names.remote_port == 0 {
+                return Err(Errno::EINVAL);
+            }
         }
         return Ok((names.remote, names.remote_port));
     };
+    if domain == Domain::Inet6 && address.is_ipv4() && has_ports {
+        ask_ipv4(options, extent)?;
+    }
     if port == 0 && has_ports {
         return Err(Errno::EINVAL);
     }
     if is_raw && domain == Domain::Inet6 {
         // The port of a raw IPv6 address is the protocol, if it is anything (RFC 3542 3).
         let is_any_protocol = names.local_port == 255;
-        if length > 0xffff || (port != 0 && port != names.local_port && !is_any_protocol) {
+        if length > LONGEST || (port != 0 && port != names.local_port && !is_any_protocol) {
             return Err(Errno::EINVAL);
         }
     }
-    if domain == Domain::Inet6
-        && address.is_ipv4()
-        && (options.is_on(Switches::V6_ONLY) || !has_ports)
-    {
+    if domain == Domain::Inet6 && address.is_ipv4() && !has_ports {
         return Err(Errno::ENETUNREACH);
     }
     Ok((address, port))
+}
+
+/// What `udpv6_sendmsg` and `udp_sendmsg` look at first when the one asks the other.
+fn ask_ipv4(options: &SharedOptions, extent: Extent) -> Result<(), Errno> {
+    if options.is_on(Switches::V6_ONLY) {
+        return Err(Errno::ENETUNREACH);
+    }
+    if extent.length > LONGEST {
+        return Err(Errno::EMSGSIZE);
+    }
+    if extent.is_oob {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    Ok(())
 }
 
 /// `IP_MTU_DISCOVER`: dont, want, do, probe, interface, omit.

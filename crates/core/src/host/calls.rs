@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::Host;
+use crate::inet::bind;
 use crate::socket::Endpoint;
 use crate::{
     Accepted, Credentials, Domain, Errno, Incoming, Instant, OptionValue, Outgoing, Payload,
@@ -54,6 +55,11 @@ impl Host {
         }
     }
 
+    /// `SO_TYPE`.
+    pub fn socket_type(&self, id: SocketId) -> Result<SocketType, Errno> {
+        self.get(id).map(|socket| socket.kind)
+    }
+
     /// `bind(2)`.
     pub fn bind(
         &mut self,
@@ -62,6 +68,11 @@ impl Host {
         now: Instant,
     ) -> Result<(), Errno> {
         let result = dispatch!(self, id, bind(address, now));
+        if result.is_ok()
+            && let Some(socket) = self.sockets.get_mut(id)
+        {
+            bind::narrow(socket);
+        }
         self.finish_call(id, now);
         result
     }

@@ -9,6 +9,7 @@ use super::{Names, any_address};
 use crate::address::unmapped;
 use crate::host::Stack;
 use crate::options::{SharedOptions, Switches};
+use crate::socket::Socket;
 use crate::{Domain, Errno, SocketAddress};
 
 /// An address that a call names, IPv4-mapped ones as IPv4.
@@ -42,6 +43,7 @@ pub(crate) fn named(domain: Domain, address: &SocketAddress) -> Result<Named, Er
         }
         // A sockaddr_in is shorter than AF_INET6 takes, which Linux finds before it looks at the family.
         (Domain::Inet6, SocketAddress::V4(_) | SocketAddress::Unspecified) => Err(Errno::EINVAL),
+        (_, SocketAddress::Malformed(errno)) => Err(*errno),
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }
@@ -156,6 +158,17 @@ pub(crate) fn bind(
     Ok(())
 }
 
+/// A socket that was bound to an IPv6 address of its own can't reach IPv4 any more, and `IPV6_V6ONLY` says so
+/// (`__inet6_bind`).
+pub(crate) fn narrow(socket: &mut Socket) {
+    let is_v6 = socket
+        .names()
+        .is_some_and(|names| names.local.is_ipv6() && !names.local.is_unspecified());
+    if socket.domain == Domain::Inet6 && is_v6 {
+        socket.options.switches.insert(Switches::V6_ONLY);
+    }
+}
+
 /// Gives a socket that has none a port of the host's choice, at the address it has or at all of them.
 pub(crate) fn autobind(
     stack: &mut Stack,
@@ -208,6 +221,18 @@ pub(crate) fn binding_of(
         reuse_port: owner.options.is_on(Switches::REUSE_PORT),
         uid: owner.uid,
         holder,
+    }
+}
+
+/// Fits the claim on the port to the address that the socket has by now: `connect` chooses one, a disconnect gives it
+/// back. The port stays the socket's at this address.
+pub(crate) fn fit_claim(stack: &mut Stack, owner: &Owner<'_>, names: &mut Names) {
+    if let Some(binding) = &mut names.binding {
+        let fitted = Binding {
+            address: BindAddress::new(names.local, owner.options.is_on(Switches::V6_ONLY)),
+            ..*binding
+        };
+        stack.ports.replace(binding, fitted);
     }
 }
 

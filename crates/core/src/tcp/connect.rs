@@ -11,7 +11,7 @@ use crate::host::{Host, Stack};
 use crate::ids::SocketId;
 use crate::inet::Names;
 use crate::inet::bind::{self, Owner, binding_of};
-use crate::inet::bind_table::{Binding, Holder, PortSpace, ephemeral_ports};
+use crate::inet::bind_table::{Holder, PortSpace, ephemeral_ports};
 use crate::inet::demux::FourTuple;
 use crate::ip::output::Path;
 use crate::socket::Endpoint;
@@ -117,21 +117,8 @@ pub(super) fn choose(
         names.binding = Some(binding);
     } else {
         least_isn = stack.claim_tuple(&tuple, now).ok_or(Errno::EADDRNOTAVAIL)?;
-        if let Some(binding) = &mut names.binding {
-            // The claim becomes narrower: the port stays the socket's at this address.
-            let narrower = Binding {
-                address: binding_of(
-                    owner,
-                    PortSpace::Tcp,
-                    local,
-                    tuple.local_port,
-                    binding.holder,
-                )
-                .address,
-                ..*binding
-            };
-            stack.ports.replace(binding, narrower);
-        }
+        names.local = local;
+        bind::fit_claim(stack, owner, names);
     }
     names.local = local;
     names.local_port = tuple.local_port;

@@ -34,6 +34,7 @@ pub(super) fn validate(address: &SocketAddress) -> Result<&UnixAddress, Errno> {
         SocketAddress::V4(_) | SocketAddress::V6(_) | SocketAddress::Unspecified => {
             Err(Errno::EINVAL)
         }
+        SocketAddress::Malformed(errno) => Err(*errno),
     }
 }
 

@@ -16,8 +16,9 @@ pub(super) fn carry_out(
     let Some(conduit) = supervisor.conduits.get(id) else {
         return Err(Errno::EBADF);
     };
-    let (socket, domain) = (conduit.socket, conduit.domain);
-    let address = read_address(call, domain, call.argument(1), call.int(2), Purpose::Bind)?;
+    let socket = conduit.socket;
+    let given = (call.argument(1), call.int(2));
+    let address = read_address(supervisor, call, id, given, Purpose::Bind)?;
     match supervisor.host.bind(socket, &address, supervisor.now) {
         // The holder of the port may have been closed without our knowing yet.
         Err(Errno::EADDRINUSE) if supervisor.take_census() > 0 => {

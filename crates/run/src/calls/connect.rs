@@ -19,16 +19,11 @@ pub(super) fn carry_out(
     id: Id,
     file: BorrowedFd<'_>,
 ) -> Result<Outcome, Errno> {
+    let given = (call.argument(1), call.int(2));
+    let address = read_address(supervisor, call, id, given, Purpose::Connect)?;
     let Some(conduit) = supervisor.conduits.get_mut(id) else {
         return Err(Errno::EBADF);
     };
-    let address = read_address(
-        call,
-        conduit.domain,
-        call.argument(1),
-        call.int(2),
-        Purpose::Connect,
-    )?;
     let nonblocking = sys::is_nonblocking(file);
     let timeout = conduit.send_timeout;
     match &conduit.state {

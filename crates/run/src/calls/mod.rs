@@ -117,15 +117,18 @@ fn address_bytes(call: &Call, address: u64, length: i32) -> Result<Vec<u8>, Errn
     memory::read(call.tid(), address, length)
 }
 
-/// Reads an address argument of a socket of `domain`.
+/// Reads an address argument of a call on this socket.
 fn read_address(
+    supervisor: &Supervisor,
     call: &Call,
-    domain: u16,
-    address: u64,
-    length: i32,
+    id: Id,
+    (address, length): (u64, i32),
     purpose: Purpose,
 ) -> Result<SocketAddress, Errno> {
-    address::decode(domain, &address_bytes(call, address, length)?, purpose)
+    let conduit = supervisor.conduits.get(id).ok_or(Errno::EBADF)?;
+    let kind = supervisor.host.socket_type(conduit.socket)?;
+    let bytes = address_bytes(call, address, length)?;
+    address::decode(conduit.domain, kind, &bytes, purpose)
 }
 
 /// Hands an address out the way `getsockname` does: cut to the room there is, with the whole length.

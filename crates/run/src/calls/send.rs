@@ -38,9 +38,6 @@ pub(super) fn to(
     id: Id,
     file: BorrowedFd<'_>,
 ) -> Result<Outcome, Errno> {
-    let Some(conduit) = supervisor.conduits.get(id) else {
-        return Err(Errno::EBADF);
-    };
     let flags = flags_of(call, 3);
     let length = usize::try_from(call.argument(2)).unwrap_or(usize::MAX);
     if is_stream(supervisor, id) {
@@ -56,13 +53,8 @@ pub(super) fn to(
     let address = if call.argument(4) == 0 {
         None
     } else {
-        Some(read_address(
-            call,
-            conduit.domain,
-            call.argument(4),
-            call.int(5),
-            Purpose::Send,
-        )?)
+        let given = (call.argument(4), call.int(5));
+        Some(read_address(supervisor, call, id, given, Purpose::Send)?)
     };
     if length > 65_535 {
         return Err(Errno::EMSGSIZE);
@@ -203,23 +195,15 @@ fn one(
     header: u64,
     flags: MessageFlags,
 ) -> Result<usize, Errno> {
-    let Some(domain) = supervisor.conduits.get(id).map(|conduit| conduit.domain) else {
-        return Err(Errno::EBADF);
-    };
     let message = CallersMessage::read(call.tid(), header)?;
     let address = if message.header.name == 0 || message.header.name_length == 0 {
         None
     } else {
         let length = message.header.name_length.min(128);
-        Some(read_address(
-            call,
-            domain,
-            message.header.name,
-            length,
-            Purpose::Send,
-        )?)
+        let given = (message.header.name, length);
+        Some(read_address(supervisor, call, id, given, Purpose::Send)?)
     };
-    let ancillary = control::decode(&message.control(call.tid())?)?;
+    let ancillary = control::decode(&message.control(call.tid())?);
     if memory::total(&message.spans) > 65_535 {
         return Err(Errno::EMSGSIZE);
     }
