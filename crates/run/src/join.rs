@@ -39,8 +39,11 @@ impl Supervisor {
             Some(Conduit {
                 state: State::Listening(listening),
                 name: Some(name),
+                socket,
                 ..
-            }) if !listening.full => self.names.name(*name),
+            }) if !listening.full && self.host.has_room_to_accept(*socket) => {
+                self.names.name(*name)
+            }
             _ => return Ok(Join::No),
         };
         // The file is bound to a name that says which connection it is. A file that has one keeps it.
@@ -110,6 +113,7 @@ impl Supervisor {
         {
             listening.arrivals.push_back((serial, connection));
         }
+        self.count_line(listener);
         if let Some(conduit) = self.conduits.get_mut(id) {
             conduit.state = State::Joined;
         }

@@ -10,6 +10,19 @@ use crate::supervisor::Supervisor;
 use crate::sys;
 
 impl Supervisor {
+    /// A listener's line has changed: what waits in the program's file counts against the host's backlog.
+    pub(crate) fn count_line(&mut self, id: Id) {
+        if let Some(Conduit {
+            state: State::Listening(listening),
+            socket,
+            ..
+        }) = self.conduits.get(id)
+        {
+            let count = listening.arrivals.len() + listening.returned.len();
+            let _listens = self.host.hold_for_accept(*socket, count);
+        }
+    }
+
     /// Makes a conduit for each connection in a listener's accept queue, until the file's queue is full.
     pub(crate) fn deliver_connections(&mut self, id: Id) {
         let mut delivered = false;
@@ -59,6 +72,7 @@ impl Supervisor {
                     {
                         listening.arrivals.push_back((serial, connection));
                     }
+                    self.count_line(id);
                     self.watch_relay(connection);
                     delivered = true;
                 }

@@ -259,6 +259,7 @@ impl Supervisor {
         {
             listening.arrivals.push_back((serial, connection));
         }
+        self.count_line(listener_id);
         if let Some(Conduit {
             state: State::Relay(relay),
             ..

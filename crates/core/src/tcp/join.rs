@@ -52,6 +52,25 @@ impl Host {
         self.stack.receivers.find(&tuple, InterfaceId::LOOPBACK)
     }
 
+    /// Tells how many connections of a listener, accepted or joined, the embedder keeps in line until the program accepts
+    /// them: they count against the backlog.
+    pub fn hold_for_accept(&mut self, listener: SocketId, count: usize) -> Result<(), Errno> {
+        match &mut self.get_mut(listener)?.endpoint {
+            Endpoint::Listener(listener) => {
+                listener.held = count;
+                Ok(())
+            }
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// Whether a listener would take one more connection.
+    pub fn has_room_to_accept(&self, listener: SocketId) -> bool {
+        self.get(listener).is_ok_and(|socket| {
+            matches!(&socket.endpoint, Endpoint::Listener(listener) if !listener.is_full())
+        })
+    }
+
     /// Connects `client` to the listener of this host at `destination`, with names and ports as `connect` chooses them,
     /// and the data path left to the embedder. The new socket is the server's end, which the embedder hands out
     /// itself. `None` if no listener of this host would be reached: `connect` says what is wrong then.

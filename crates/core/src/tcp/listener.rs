@@ -33,6 +33,8 @@ pub(crate) struct Listener {
     requests: BTreeSet<SocketId>,
     /// Connections that wait for `accept`.
     queue: VecDeque<SocketId>,
+    /// How many more the embedder has taken and keeps in line itself.
+    pub(super) held: usize,
     /// When a SYN was answered with a cookie last.
     last_cookie: Option<Instant>,
 }
@@ -51,14 +53,14 @@ impl Listener {
     pub(crate) fn summarize(&self, socket: &Socket, summary: &mut SocketSummary) {
         summary.state = "LISTEN";
         summary.local = Some(self.names.local_as_seen_by(socket.domain));
-        summary.recv_q = self.queue.len();
+        summary.recv_q = self.queue.len() + self.held;
         summary.send_q = self.backlog;
         summary.memory += size_of::<Self>() + self.queue.capacity() * size_of::<SocketId>();
     }
 
     /// `sk_acceptq_is_full`
-    fn is_full(&self) -> bool {
-        self.queue.len() > self.backlog
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.len() + self.held > self.backlog
     }
 
     /// Whether and how a SYN is taken. One that takes the place of a TIME-WAIT finds room in any case.
@@ -157,6 +159,7 @@ pub(crate) fn listen(
         backlog,
         requests: BTreeSet::new(),
         queue: VecDeque::new(),
+        held: 0,
         last_cookie: None,
     };
     socket.endpoint = Endpoint::Listener(Box::new(listener));

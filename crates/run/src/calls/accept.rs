@@ -112,6 +112,7 @@ fn take(
             // A stranger who guessed the name.
             _ => None,
         };
+        supervisor.count_line(id);
         if was_full {
             supervisor.deliver_connections(id);
         }
@@ -151,6 +152,7 @@ pub(crate) fn give_back(supervisor: &mut Supervisor, listener: Id, connection: I
         return;
     };
     listening.returned.push_front((file, connection));
+    supervisor.count_line(listener);
     // The file polled IN for it; an unnamed knock makes it do so again.
     let name = supervisor.names.name(serial);
     let knock = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, true)
