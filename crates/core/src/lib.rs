@@ -9,7 +9,6 @@ extern crate alloc;
 extern crate std;
 
 pub mod address;
-mod chunks;
 pub mod config;
 pub mod counters;
 mod datagram;

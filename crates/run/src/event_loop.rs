@@ -74,6 +74,9 @@ impl Source {
     }
 }
 
+/// How often in one turn the host works and connections with more to move go on, before others are looked at.
+const ROUNDS: usize = 8;
+
 /// How long the program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -121,8 +124,9 @@ pub(crate) fn run(
     let mut failure = None;
     let mut events = Vec::with_capacity(256);
     let mut hang_ups = Vec::with_capacity(256);
+    let mut more = false;
     loop {
-        epoll.wait(&mut events, None)?;
+        epoll.wait(&mut events, more.then_some(Duration::ZERO))?;
         let mut supervisor = lock(&shared);
         let supervisor = &mut *supervisor;
         supervisor.begin_turn();
@@ -156,7 +160,7 @@ pub(crate) fn run(
                 None => {}
             }
         }
-        supervisor.end_turn();
+        more = supervisor.end_turn();
         if let Some(ended) = supervisor.ended {
             supervisor.close_control();
             if let Some(capture) = &mut supervisor.capture {
@@ -177,7 +181,10 @@ fn take_calls(listener: &Listener, shared: &Shared) {
                     let mut supervisor = lock(shared);
                     supervisor.begin_turn();
                     supervisor.take_notification(notification);
-                    supervisor.end_turn();
+                    if supervisor.end_turn() {
+                        let now = supervisor.now;
+                        supervisor.arm(now);
+                    }
                 }
                 Ok(None) if listener.has_programs() => {}
                 // The last of the run's processes has ended.
@@ -206,11 +213,17 @@ impl Supervisor {
         self.epoll.add(file, events, source.token())
     }
 
-    /// Ends a turn: the host works and its outputs are drained.
-    fn end_turn(&mut self) {
-        self.pump_again();
-        self.host.advance(self.now);
-        self.settle();
+    /// Ends a turn: the host works and its outputs are drained. Whether there is more to move, in another turn at once.
+    #[must_use]
+    fn end_turn(&mut self) -> bool {
+        for _ in 0..ROUNDS {
+            self.pump_again();
+            self.host.advance(self.now);
+            self.settle();
+            if !self.buffers.has_more() {
+                break;
+            }
+        }
         if let Some(capture) = &mut self.capture {
             capture.flush();
         }
@@ -220,17 +233,20 @@ impl Supervisor {
             sys::signal(self.program, libc::SIGKILL);
             self.kill_at = None;
         }
-        let Some(deadline) = self.next_deadline() else {
-            return;
-        };
-        // A timer that is set too early costs one turn for nothing, which is less than setting it at every turn.
-        if self
-            .armed
-            .is_none_or(|armed| deadline < armed || armed <= self.now)
+        if let Some(deadline) = self.next_deadline()
+            // A timer that is set too early costs one turn for nothing, which is less than setting it at every turn.
+            && self
+                .armed
+                .is_none_or(|armed| deadline < armed || armed <= self.now)
         {
-            self.timer.set(deadline.as_nanos());
-            self.armed = Some(deadline);
+            self.arm(deadline);
         }
+        self.buffers.has_more()
+    }
+
+    fn arm(&mut self, deadline: Instant) {
+        self.timer.set(deadline.as_nanos());
+        self.armed = Some(deadline);
     }
 
     fn begin_turn(&mut self) {
@@ -238,13 +254,11 @@ impl Supervisor {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let again = self.buffers.has_more().then_some(self.now);
         [
             self.host.next_deadline(),
             self.waiting.deadline(),
             self.census_deadline(),
             self.kill_at,
-            again,
         ]
         .into_iter()
         .flatten()

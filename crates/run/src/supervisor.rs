@@ -82,7 +82,7 @@ const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
 const SMALL_TABLE: usize = 256;
 
 /// The queue of the program's files towards us.
-const SEND_BUFFER: i32 = 2 << 20;
+const SEND_BUFFER: i32 = 1 << 20;
 
 /// Runs the supervisor to the end of the program's first process and answers the exit code.
 pub(crate) fn supervise(options: Options, guardian: i32, mask: &SignalMask) -> anyhow::Result<i32> {

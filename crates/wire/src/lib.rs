@@ -17,6 +17,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod checksum;
+pub mod chunks;
 pub mod error;
 pub mod frame;
 pub mod headers;
@@ -34,6 +35,7 @@ pub mod udp;
 pub mod udp_lite;
 
 pub use checksum::Checksum;
+pub use chunks::Chunks;
 pub use error::ParseError;
 pub use frame::{ChecksumState, Frame, Offload};
 pub use headers::Headers;

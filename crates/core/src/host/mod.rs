@@ -14,9 +14,8 @@ use alloc::collections::VecDeque;
 use core::net::IpAddr;
 
 use hashbrown::HashMap;
-use sockeye_wire::{Frame, Headers};
+use sockeye_wire::{Chunks, Frame, Headers};
 
-use crate::chunks::Chunks;
 use crate::config::{Config, InterfaceConfig, Medium, OffloadCapabilities};
 use crate::counters::Counters;
 use crate::ids::{InterfaceId, InterfaceKind, Slab, SocketKind};

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use sockeye_tcp::{Connection, State, UrgentRead};
+use sockeye_wire::Chunks;
 
 use super::output::make_ready;
 use super::{EndpointParts, Phase, Progress};
-use crate::chunks;
 use crate::host::Host;
 use crate::ids::SocketId;
 use crate::socket::Endpoint;
@@ -77,7 +77,7 @@ pub(crate) fn send_message(
         let is_last = left == 0;
         let count = if is_last && is_urgent {
             connection.send_urgent(piece, now)
-        } else if piece.len() >= chunks::LEAST {
+        } else if piece.len() >= Chunks::LEAST {
             connection.send(stack.chunks.copy(piece), more || !is_last, now)
         } else {
             connection.send_slice(piece, more || !is_last, now)

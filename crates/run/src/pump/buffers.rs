@@ -3,22 +3,21 @@
 use std::io;
 use std::os::fd::BorrowedFd;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use sockeye_wire::Chunks;
 
 use crate::slab::Id;
 use crate::sys;
 
 /// The most one read takes.
-const READ: usize = 64 * 1024;
-/// How much is set aside at a time. Slices of it are given away and it is used again when all are gone.
-const CHUNK: usize = 512 * 1024;
+const READ: usize = 128 * 1024;
 /// Reads up to this size are copied out, so that a few unread bytes never keep a whole chunk.
 const SMALL: usize = 4 * 1024;
 
 /// The pump's memory.
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
-    chunk: BytesMut,
+    chunks: Chunks,
     /// One datagram on its way.
     pub(crate) datagram: Vec<u8>,
     /// Connections that have more to move.
@@ -33,17 +32,14 @@ impl Buffers {
 
     /// Reads what there is, up to a bound; also whether there may be more.
     pub(crate) fn read(&mut self, file: BorrowedFd<'_>) -> io::Result<(Bytes, bool)> {
-        if self.chunk.capacity() < READ {
-            // Takes the old memory back if nobody holds a slice of it any more.
-            self.chunk.reserve(CHUNK);
-        }
-        let read = sys::receive_spare(file, &mut self.chunk, READ)?;
+        let room = self.chunks.room(READ);
+        let read = sys::receive_spare(file, room, READ)?;
         let data = if read <= SMALL {
-            let data = Bytes::copy_from_slice(&self.chunk[..read]);
-            self.chunk.clear();
+            let data = Bytes::copy_from_slice(room);
+            room.clear();
             data
         } else {
-            self.chunk.split().freeze()
+            room.split().freeze()
         };
         Ok((data, read == READ))
     }

@@ -24,7 +24,7 @@ use crate::supervisor::{Progress, Supervisor};
 use crate::sys::{self, Events};
 
 /// The most one turn moves for one connection in one direction, so that none starves another.
-const TURN: usize = 1 << 20;
+const TURN: usize = 128 * 1024;
 
 /// What is watched at an end that bytes go through.
 pub(crate) const RELAYED: Events = sys::IN | sys::OUT | sys::PRI | sys::RDHUP | sys::EDGE;
