@@ -324,10 +324,9 @@ impl Supervisor {
             }
             for event in events.iter() {
                 let id = Id::from_bits(event.u64);
-                closed |= self
-                    .conduits
-                    .get(id)
-                    .is_some_and(|conduit| matches!(conduit.state, crate::conduit::State::Joined));
+                closed |= self.conduits.get(id).is_some_and(|conduit| {
+                    matches!(conduit.state, crate::conduit::State::Joined(_))
+                });
             }
         }
         if closed {

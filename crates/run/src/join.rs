@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use sockeye_core::{Errno, SocketAddress, SocketId};
 
-use crate::conduit::{Conduit, State};
+use crate::conduit::{Conduit, Joined, State};
 use crate::launch::Loopback;
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
@@ -35,6 +35,13 @@ impl Supervisor {
         let Some(listener) = self.living_listener(client, address) else {
             return Ok(Join::No);
         };
+        // A reset at close is TCP's to tell: the kernel pair has only an end of file.
+        let listening = self.conduits.get(listener).map(|conduit| conduit.socket);
+        if self.aborts_at_close(client)
+            || listening.is_some_and(|socket| self.aborts_at_close(socket))
+        {
+            return Ok(Join::No);
+        }
         let listener_name = match self.conduits.get(listener) {
             Some(Conduit {
                 state: State::Listening(listening),
@@ -99,7 +106,7 @@ impl Supervisor {
             owner,
             cookie: 0,
             name: None,
-            state: State::Joined,
+            state: State::Joined(Joined::to(id)),
             waiting: Vec::new(),
             receive_timeout: None,
             send_timeout: None,
@@ -115,7 +122,7 @@ impl Supervisor {
         }
         self.count_line(listener);
         if let Some(conduit) = self.conduits.get_mut(id) {
-            conduit.state = State::Joined;
+            conduit.state = State::Joined(Joined::to(connection));
         }
         if self.census.report_hang_up(file, id).is_err() {
             tracing::debug!("no hang-up reports for a joined connection");

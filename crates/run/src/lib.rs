@@ -7,7 +7,7 @@
 //! - `filter`: which calls are trapped; `notify`: how they come in, wait and are answered; `calls`: one file for each;
 //! - `memory`, `sys`: the callers' memory and files, and the kernel calls used;
 //! - `conduit`: the states a socket's file goes through; `census`: which are still open;
-//! - `join`, `listeners`, `pump`, `datagrams`: how data travels; `publish`: from outside;
+//! - `join`, `resets`, `listeners`, `pump`, `datagrams`: how data travels; `publish`: from outside;
 //! - `control`, `report`: what `sockeye ss` shows; `doctor`: what this machine lacks.
 //!
 //! Where it differs from Linux is in the book, under "what is known not to work".
@@ -32,6 +32,7 @@ mod notify;
 mod publish;
 mod pump;
 pub mod report;
+mod resets;
 mod slab;
 mod supervisor;
 mod sys;

@@ -213,6 +213,7 @@ impl Supervisor {
             return;
         };
         match conduit.state {
+            State::Joined(joined) => self.end_joined(joined.partner),
             State::Listening(listening) => {
                 // Connections that nobody accepted end with their listener.
                 for (_, connection) in listening.arrivals {
@@ -226,7 +227,6 @@ impl Supervisor {
             State::Relay(_)
             | State::Connecting(_)
             | State::Fresh
-            | State::Joined
             | State::Failed
             | State::Datagram(_) => {}
         }

@@ -116,14 +116,17 @@ fn take(
         if was_full {
             supervisor.deliver_connections(id);
         }
-        let Some((connection, accepted)) = found else {
+        let Some((connection, mut accepted)) = found else {
             continue;
         };
         let Some(conduit) = supervisor.conduits.get(connection) else {
             continue;
         };
         if conduit.cookie == 0 {
-            let joined = matches!(conduit.state, State::Joined);
+            let joined = matches!(conduit.state, State::Joined(_));
+            accepted = supervisor
+                .before_accept(connection, accepted)
+                .map_err(|error| errno(&error))?;
             let cookie = sys::socket_cookie(accepted.as_fd()).map_err(|error| errno(&error))?;
             sys::set_send_buffer(accepted.as_fd(), supervisor.send_buffer);
             supervisor.conduits.set_cookie(connection, cookie);

@@ -30,7 +30,7 @@ pub(super) fn carry_out(
         State::Datagram(_) => return super::send::connect(supervisor, id, file, &address),
         State::Fresh => {}
         State::Listening(_) => return Err(Errno::EISCONN),
-        State::Joined | State::Relay(_) => {
+        State::Joined(_) | State::Relay(_) => {
             // What was begun before has come to its end.
             if std::mem::take(&mut conduit.untold) {
                 return Ok(Outcome::Connected(id));

@@ -76,7 +76,7 @@ fn unsent(
     match &conduit.state {
         State::Listening(_) => Err(Errno::EINVAL),
         // The kernel's number counts its bookkeeping too, but it is zero exactly when all has been read.
-        State::Joined => Ok(i32::from(sys::unsent(file).is_ok_and(|bytes| bytes > 0))),
+        State::Joined(_) => Ok(i32::from(sys::unsent(file).is_ok_and(|bytes| bytes > 0))),
         State::Relay(relay) => {
             let waiting =
                 usize::try_from(sys::unread(std::os::fd::AsFd::as_fd(&relay.end)).unwrap_or(0))

@@ -73,7 +73,7 @@ pub(crate) fn dispatch(supervisor: &mut Supervisor, call: &Call) -> Result<Outco
         libc::SYS_accept4 => accept::carry_out(supervisor, call, id, file, call.int(3)),
         libc::SYS_connect => connect::carry_out(supervisor, call, id, file),
         libc::SYS_getsockname => names::own(supervisor, call, id),
-        libc::SYS_getpeername => names::peer(supervisor, call, id),
+        libc::SYS_getpeername => names::peer(supervisor, call, id, file),
         libc::SYS_getsockopt => options::get(supervisor, call, id, file),
         libc::SYS_setsockopt => options::set(supervisor, call, id, file),
         libc::SYS_shutdown => shutdown::carry_out(supervisor, call, id, file),

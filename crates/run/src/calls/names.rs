@@ -1,5 +1,7 @@
 //! `getsockname(2)` and `getpeername(2)`.
 
+use std::os::fd::BorrowedFd;
+
 use sockeye_core::Errno;
 use sockeye_linux::address;
 
@@ -22,7 +24,15 @@ pub(super) fn own(supervisor: &mut Supervisor, call: &Call, id: Id) -> Result<Ou
     Ok(Outcome::Value(0))
 }
 
-pub(super) fn peer(supervisor: &mut Supervisor, call: &Call, id: Id) -> Result<Outcome, Errno> {
+pub(super) fn peer(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+) -> Result<Outcome, Errno> {
+    if supervisor.was_reset(id, file) {
+        return Err(Errno::ENOTCONN);
+    }
     let Some(conduit) = supervisor.conduits.get(id) else {
         return Err(Errno::EBADF);
     };

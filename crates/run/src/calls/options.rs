@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use sockeye_core::Errno;
 use sockeye_linux::number::{
-    SO_ERROR, SO_RCVLOWAT, SO_RCVTIMEO, SO_RCVTIMEO_NEW, SO_SNDTIMEO, SO_SNDTIMEO_NEW, SOL_SOCKET,
+    SO_ERROR, SO_LINGER, SO_RCVLOWAT, SO_RCVTIMEO, SO_RCVTIMEO_NEW, SO_SNDTIMEO, SO_SNDTIMEO_NEW,
+    SOL_SOCKET,
 };
 
 use super::errno;
@@ -51,7 +52,7 @@ pub(super) fn get(
     }
     let joined = matches!(
         conduit.state,
-        State::Joined | State::Relay(_) | State::Failed
+        State::Joined(_) | State::Relay(_) | State::Failed
     );
     let value = supervisor.host.get_option(
         conduit.socket,
@@ -108,6 +109,9 @@ pub(super) fn set(
         ) {
             sys::set_option(file, level, name, &value).map_err(|error| errno(&error))?;
         }
+    }
+    if (level, name) == (SOL_SOCKET, SO_LINGER) {
+        supervisor.linger_changed(id, file);
     }
     supervisor.settle();
     Ok(Outcome::Value(0))

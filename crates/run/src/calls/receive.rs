@@ -177,7 +177,7 @@ fn stream(
         return Err(Errno::EBADF);
     };
     match conduit.state {
-        State::Joined | State::Relay(_) | State::Failed | State::Connecting(_) => {}
+        State::Joined(_) | State::Relay(_) | State::Failed | State::Connecting(_) => {}
         _ => return Err(Errno::ENOTCONN),
     }
     if flags & libc::MSG_ERRQUEUE != 0 {

@@ -88,7 +88,7 @@ fn stream(
         return Err(Errno::EBADF);
     };
     match conduit.state {
-        State::Joined | State::Relay(_) | State::Failed | State::Connecting(_) => {}
+        State::Joined(_) | State::Relay(_) | State::Failed | State::Connecting(_) => {}
         _ => return Err(Errno::EPIPE),
     }
     let data = memory::read(call.tid(), call.argument(1), length)?;

@@ -41,7 +41,7 @@ pub(super) fn carry_out(
             }
             sys::shutdown(file, how).map_err(|error| errno(&error))?;
         }
-        State::Joined => {
+        State::Joined(_) => {
             supervisor.host.shutdown(socket, direction, now)?;
             sys::shutdown(file, how).map_err(|error| errno(&error))?;
         }

@@ -6,6 +6,7 @@
 
 mod connecting;
 mod datagram;
+mod joined;
 mod listening;
 mod relay;
 mod table;
@@ -16,6 +17,7 @@ use sockeye_core::SocketId;
 
 pub(crate) use connecting::Connecting;
 pub(crate) use datagram::{Datagram, PendingDatagram};
+pub(crate) use joined::Joined;
 pub(crate) use listening::Listening;
 pub(crate) use relay::{Far, Relay};
 pub(crate) use table::Conduits;
@@ -70,7 +72,7 @@ pub(crate) enum State {
     /// Bytes go through the supervisor.
     Relay(Box<Relay>),
     /// The program's two ends are one kernel pair. We hold nothing.
-    Joined,
+    Joined(Joined),
     /// Polls IN for each connection that can be accepted.
     Listening(Listening),
     /// The connect failed: polls IN, OUT, ERR, HUP and RDHUP. We hold nothing.
@@ -84,7 +86,7 @@ impl Conduit {
     pub(crate) fn needs_census(&self) -> bool {
         match &self.state {
             State::Fresh
-            | State::Joined
+            | State::Joined(_)
             | State::Listening(_)
             | State::Failed
             | State::Datagram(_) => true,

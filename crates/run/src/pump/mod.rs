@@ -219,7 +219,7 @@ impl Supervisor {
         if let Some(file) = file {
             let _sent = sys::send(file.as_fd(), &[0], libc::MSG_DONTWAIT);
         }
-        // A connection that nobody has accepted yet has no file to be reached: it ends by an end of file.
+        // A connection that nobody has accepted yet has no file to be reached: accept hands over one that is reset.
         conduit.state = State::Failed;
         self.resume(id);
     }

@@ -96,6 +96,16 @@ pub(crate) fn socket(domain: i32, kind: i32, nonblocking: bool) -> io::Result<Ow
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// `socketpair(2)` of AF_UNIX streams, close-on-exec.
+pub(crate) fn socket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+    // SAFETY: two descriptors are written to `ends`.
+    check(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, ends.as_mut_ptr()) })?;
+    // SAFETY: just created.
+    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+}
+
 pub(crate) fn bind(fd: BorrowedFd<'_>, name: &Name) -> io::Result<()> {
     // SAFETY: the name lives across the call and is as long as said.
     check(unsafe {
