@@ -19,6 +19,7 @@ mod inet;
 mod interface;
 pub mod ip;
 pub mod message;
+mod multicast;
 pub mod options;
 mod pages;
 pub mod pending;

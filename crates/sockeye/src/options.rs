@@ -15,6 +15,13 @@ const LINGER: Name = (SOL_SOCKET, 13);
 pub(crate) const READ_TIMEOUT: Name = (SOL_SOCKET, 20);
 pub(crate) const WRITE_TIMEOUT: Name = (SOL_SOCKET, 21);
 pub(crate) const TTL: Name = (0, 2);
+pub(crate) const MULTICAST_TTL: Name = (0, 33);
+pub(crate) const MULTICAST_LOOP: Name = (0, 34);
+pub(crate) const ADD_MEMBERSHIP: Name = (0, 35);
+pub(crate) const DROP_MEMBERSHIP: Name = (0, 36);
+pub(crate) const MULTICAST_LOOP_V6: Name = (41, 19);
+pub(crate) const ADD_MEMBERSHIP_V6: Name = (41, 20);
+pub(crate) const DROP_MEMBERSHIP_V6: Name = (41, 21);
 pub(crate) const NODELAY: Name = (6, 1);
 
 pub(crate) fn set(

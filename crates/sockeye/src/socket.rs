@@ -330,6 +330,10 @@ impl Socket {
         self.call(|host, id, now| options::set(host, id, name, value, now))
     }
 
+    pub(crate) fn set_bytes(&self, name: options::Name, value: &[u8]) -> io::Result<()> {
+        self.call(|host, id, now| host.set_option(id, name.0, name.1, value, now))
+    }
+
     pub(crate) fn option(&self, name: options::Name) -> io::Result<i32> {
         self.call(|host, id, now| options::get(host, id, name, now))
     }

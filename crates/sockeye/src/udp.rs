@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use sockeye_core::{Errno, MessageFlags, SocketType};
@@ -138,6 +138,63 @@ impl UdpSocket {
     /// `SO_BROADCAST`.
     pub fn broadcast(&self) -> io::Result<bool> {
         Ok(self.socket.option(options::BROADCAST)? != 0)
+    }
+
+    /// `IP_MULTICAST_LOOP`: whether this host's members hear what the socket sends to an IPv4 group.
+    pub fn set_multicast_loop_v4(&self, multicast_loop_v4: bool) -> io::Result<()> {
+        self.socket
+            .set_option(options::MULTICAST_LOOP, multicast_loop_v4.into())
+    }
+
+    /// `IP_MULTICAST_LOOP`.
+    pub fn multicast_loop_v4(&self) -> io::Result<bool> {
+        Ok(self.socket.option(options::MULTICAST_LOOP)? != 0)
+    }
+
+    /// `IP_MULTICAST_TTL`: 1 at first, so that datagrams to groups stay on their link.
+    pub fn set_multicast_ttl_v4(&self, multicast_ttl_v4: u32) -> io::Result<()> {
+        let ttl = i32::try_from(multicast_ttl_v4).unwrap_or(i32::MAX);
+        self.socket.set_option(options::MULTICAST_TTL, ttl)
+    }
+
+    /// `IP_MULTICAST_TTL`.
+    pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
+        Ok(u32::try_from(self.socket.option(options::MULTICAST_TTL)?).unwrap_or(0))
+    }
+
+    /// `IPV6_MULTICAST_LOOP`: whether this host's members hear what the socket sends to an IPv6 group.
+    pub fn set_multicast_loop_v6(&self, multicast_loop_v6: bool) -> io::Result<()> {
+        self.socket
+            .set_option(options::MULTICAST_LOOP_V6, multicast_loop_v6.into())
+    }
+
+    /// `IPV6_MULTICAST_LOOP`.
+    pub fn multicast_loop_v6(&self) -> io::Result<bool> {
+        Ok(self.socket.option(options::MULTICAST_LOOP_V6)? != 0)
+    }
+
+    /// Joins an IPv4 group on the interface of this address, or where the group is routed to if it is `0.0.0.0`.
+    pub fn join_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        let request = [multiaddr.octets(), interface.octets()].concat();
+        self.socket.set_bytes(options::ADD_MEMBERSHIP, &request)
+    }
+
+    /// Joins an IPv6 group on the interface of this number, or any if it is 0.
+    pub fn join_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        let request = [&multiaddr.octets()[..], &interface.to_ne_bytes()].concat();
+        self.socket.set_bytes(options::ADD_MEMBERSHIP_V6, &request)
+    }
+
+    /// Leaves an IPv4 group.
+    pub fn leave_multicast_v4(&self, multiaddr: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        let request = [multiaddr.octets(), interface.octets()].concat();
+        self.socket.set_bytes(options::DROP_MEMBERSHIP, &request)
+    }
+
+    /// Leaves an IPv6 group.
+    pub fn leave_multicast_v6(&self, multiaddr: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        let request = [&multiaddr.octets()[..], &interface.to_ne_bytes()].concat();
+        self.socket.set_bytes(options::DROP_MEMBERSHIP_V6, &request)
     }
 
     /// `IP_TTL`.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::{ErrorKind, IoSlice, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::thread;
 use std::time::Duration;
 
@@ -196,4 +197,51 @@ fn joining_by_a_name_that_is_taken_changes_neither_host() {
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     let known = nets[2].with_host(|host, _| host.interface_by_name("eth0"));
     assert_eq!(known, None);
+}
+
+#[test]
+fn members_hear_their_group() {
+    let (a, b) = joined("");
+    let group = Ipv4Addr::new(239, 1, 2, 3);
+    let member = UdpSocket::bind(&b, "0.0.0.0:5000").unwrap();
+    member.set_read_timeout(Some(SHORT)).unwrap();
+    member
+        .join_multicast_v4(&group, &Ipv4Addr::new(10, 0, 0, 2))
+        .unwrap();
+    let sender = UdpSocket::bind(&a, "10.0.0.1:0").unwrap();
+    let mut buffer = [0; 8];
+    assert_eq!(sender.multicast_ttl_v4().unwrap(), 1);
+    sender.send_to(b"group", (group, 5000)).unwrap();
+    assert_eq!(
+        member.recv_from(&mut buffer).unwrap(),
+        (5, sender.local_addr().unwrap())
+    );
+    member
+        .leave_multicast_v4(&group, &Ipv4Addr::new(10, 0, 0, 2))
+        .unwrap();
+    sender.send_to(b"group", (group, 5000)).unwrap();
+    let error = member.recv_from(&mut buffer).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn multicast_options_are_what_they_were_set_to() {
+    let net = Net::new().unwrap();
+    let v4 = UdpSocket::bind(&net, "127.0.0.1:0").unwrap();
+    let v6 = UdpSocket::bind(&net, "[::1]:0").unwrap();
+    assert!(v4.multicast_loop_v4().unwrap() && v6.multicast_loop_v6().unwrap());
+    v4.set_multicast_loop_v4(false).unwrap();
+    v6.set_multicast_loop_v6(false).unwrap();
+    assert!(!v4.multicast_loop_v4().unwrap() && !v6.multicast_loop_v6().unwrap());
+    v4.set_multicast_ttl_v4(9).unwrap();
+    assert_eq!(v4.multicast_ttl_v4().unwrap(), 9);
+    let error = v4.set_multicast_ttl_v4(256).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
+    v6.join_multicast_v6(&group, 1).unwrap();
+    let error = v6.join_multicast_v6(&group, 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    v6.leave_multicast_v6(&group, 1).unwrap();
+    let error = v6.leave_multicast_v6(&group, 1).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrNotAvailable);
 }

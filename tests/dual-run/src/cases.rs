@@ -6,6 +6,7 @@ mod control;
 mod datagram;
 mod extras;
 mod misuse;
+mod multicast;
 mod opening;
 pub(crate) mod option_table;
 pub(crate) mod options;
@@ -122,6 +123,7 @@ pub fn all() -> Vec<Case> {
     datagram::register(&mut registry);
     extras::register(&mut registry);
     misuse::register(&mut registry);
+    multicast::register(&mut registry);
     opening::register(&mut registry);
     options::register(&mut registry);
     raw::register(&mut registry);

@@ -2,12 +2,15 @@
 
 use super::{DatagramEndpoint, Protocol, endpoint, endpoint_of, owner};
 use crate::host::{Host, Stack};
+use core::net::IpAddr;
+
 use crate::inet::bind_table::PortSpace;
 use crate::inet::demux::Receiver;
 use crate::inet::{Names, any_address, bind as inet_bind};
+use crate::multicast::Sender;
 use crate::options::Switches;
 use crate::socket::{Endpoint, Socket};
-use crate::{Errno, Instant, SocketAddress, SocketId};
+use crate::{Domain, Errno, Instant, InterfaceId, SocketAddress, SocketId, multicast};
 
 /// `bind(2)`
 pub(crate) fn bind(
@@ -80,7 +83,12 @@ pub(crate) fn connect(
         return Err(Errno::EAFNOSUPPORT);
     }
     let bound = names.is_address_bound.then_some(names.local);
-    let path = host.stack.route(to.address, bound, socket.options.device)?;
+    let sender = Sender {
+        options: &socket.options,
+        source: bound.and_then(|local| source(&host.stack, socket.domain, local)),
+        device: scope(&host.stack, to.address, to.scope_id)?.or(socket.options.device),
+    };
+    let path = host.stack.route_from(&sender, to.address)?;
     if host.stack.is_broadcast(to.address) && !socket.options.is_on(Switches::BROADCAST) {
         return Err(Errno::EACCES);
     }
@@ -99,6 +107,33 @@ pub(crate) fn connect(
     Ok(())
 }
 
+/// The source address that a bound socket has: none if it is bound to a group or a broadcast address (`__inet_bind`,
+/// not so `__inet6_bind`).
+pub(super) fn source(stack: &Stack, domain: Domain, local: IpAddr) -> Option<IpAddr> {
+    let is_of_many = local.is_multicast() || stack.is_broadcast(local);
+    Some(local).filter(|local| !is_of_many || (domain == Domain::Inet6 && local.is_ipv4()))
+}
+
+/// The interface that the scope of a link-local address names (RFC 4007 6).
+pub(super) fn scope(
+    stack: &Stack,
+    address: IpAddr,
+    scope_id: u32,
+) -> Result<Option<InterfaceId>, Errno> {
+    let is_scoped = match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => {
+            let is_narrow = matches!(address.segments()[0], 0xff01 | 0xff11 | 0xff02 | 0xff12);
+            address.is_unicast_link_local() || is_narrow
+        }
+    };
+    if !is_scoped || scope_id == 0 {
+        return Ok(None);
+    }
+    let interface = stack.interface_by_index(scope_id);
+    interface.map(Some).ok_or(Errno::ENODEV)
+}
+
 /// A raw socket's "port" is its protocol, and stays.
 fn forget_raw_peer(socket: &Socket, names: &mut Names) {
     let any = any_address(socket.domain);
@@ -114,6 +149,7 @@ pub(crate) fn close(host: &mut Host, id: SocketId, _now: Instant) -> Result<(), 
     let Host { sockets, stack } = host;
     let mut socket = sockets.remove(id).ok_or(Errno::EBADF)?;
     withdraw(stack, id, &socket);
+    multicast::leave_all(stack, id, &socket.options);
     if let Endpoint::Datagram(endpoint) = &mut socket.endpoint {
         if let Protocol::Raw(_) = endpoint.protocol {
             stack.raw.remove(socket.domain, socket.protocol, id);

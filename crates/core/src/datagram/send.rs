@@ -17,9 +17,10 @@ use crate::inet::Names;
 use crate::ip::loopback_like;
 use crate::ip::output::{Fragmentation, IpMeta};
 use crate::message::{Ancillary, MessageFlags, Outgoing};
+use crate::multicast::Sender;
 use crate::options::{SharedOptions, Switches};
 use crate::socket::Endpoint;
-use crate::{Domain, Errno, Instant, SocketAddress, SocketId, ping, raw, udp};
+use crate::{Domain, Errno, Instant, InterfaceId, SocketAddress, SocketId, ping, raw, udp};
 
 /// No datagram is longer, whatever its protocol.
 const LONGEST: usize = 0xffff;
@@ -131,9 +132,19 @@ fn send(
     };
     overrides::check_source(stack, &socket.options, destination, overrides.source)?;
     let same_family = names.local.is_ipv4() == destination.is_ipv4();
-    let bound = Some(names.local).filter(|local| same_family && !local.is_multicast());
-    let device = overrides.device.or(socket.options.device);
-    let path = stack.route(destination, overrides.source.or(bound), device)?;
+    let bound = naming::source(stack, domain, names.local).filter(|_| same_family);
+    let scope_id = match address {
+        Some(SocketAddress::V6(address)) => address.scope_id(),
+        Some(_) => 0,
+        None => names.scope_id,
+    };
+    let scope = naming::scope(stack, destination, scope_id)?;
+    let sender = Sender {
+        options: &socket.options,
+        source: overrides.source.or(bound),
+        device: overrides.device.or(scope).or(socket.options.device),
+    };
+    let mut path = stack.route_from(&sender, destination)?;
     if stack.is_broadcast(destination) && !socket.options.is_on(Switches::BROADCAST) {
         return Err(Errno::EACCES);
     }
@@ -148,13 +159,18 @@ fn send(
     if endpoint.is_write_shut {
         return Err(Errno::EPIPE);
     }
+    let hop_limit = overrides
+        .hop_limit
+        .unwrap_or_else(|| hop_limit(&socket.options, &stack.config.sysctl, destination));
+    if destination.is_multicast() && path.interface != InterfaceId::LOOPBACK {
+        // RFC 1112 6.1: with a time to live of 0 it stays on this host; so does what is for the interface alone.
+        path.reach.link = hop_limit != 0 && !is_interface_local(destination);
+    }
     let meta = IpMeta {
         source: path.source,
         destination,
         protocol: ip_protocol(socket.protocol),
-        hop_limit: overrides
-            .hop_limit
-            .unwrap_or_else(|| hop_limit(&socket.options, &stack.config.sysctl, destination)),
+        hop_limit,
         traffic_class: overrides.traffic_class.unwrap_or(match destination {
             IpAddr::V4(_) => socket.options.type_of_service,
             IpAddr::V6(_) => socket.options.traffic_class,
@@ -315,10 +331,20 @@ fn fragmentation(
 
 fn hop_limit(options: &SharedOptions, sysctl: &crate::Sysctl, destination: IpAddr) -> u8 {
     match destination {
-        _ if destination.is_multicast() => options.multicast_ttl,
+        IpAddr::V4(address) if address.is_multicast() => {
+            options.multicast().map_or(1, |multicast| multicast.ttl)
+        }
+        IpAddr::V6(address) if address.is_multicast() => {
+            options.multicast().map_or(1, |multicast| multicast.hops)
+        }
         IpAddr::V4(_) => options.time_to_live.unwrap_or(sysctl.ip_default_ttl),
         IpAddr::V6(_) => options.unicast_hops.unwrap_or(sysctl.ipv6_hop_limit),
     }
+}
+
+/// RFC 4291 2.7: scope 1.
+fn is_interface_local(group: IpAddr) -> bool {
+    matches!(group, IpAddr::V6(group) if group.segments()[0] & 0xf == 1)
 }
 
 /// The most data that fits a datagram: 65,535 bytes less the headers; IPv6 does not count its own.

@@ -39,8 +39,8 @@ impl Host {
     pub(crate) fn settle(&mut self, now: Instant) {
         self.stack.now = now;
         for _ in 0..BATCH {
-            if let Some(frame) = self.stack.loopback.pop_front() {
-                self.ip_receive(InterfaceId::LOOPBACK, frame, true, now);
+            if let Some((interface, frame)) = self.stack.loopback.pop_front() {
+                self.ip_receive(interface, frame, true, now);
             } else if let Some(id) = self.stack.ready.pop_front() {
                 tcp::transmit(self, id, now);
             } else {

@@ -26,6 +26,7 @@ use crate::interface::Interface;
 use crate::ip::icmp::RateLimit;
 use crate::ip::reassembly::Reassembly;
 use crate::ip::routes::RoutingTable;
+use crate::multicast::groups::Groups;
 use crate::raw::RawTable;
 use crate::rng::Rng;
 use crate::socket::Socket;
@@ -74,8 +75,11 @@ pub(crate) struct Stack {
     pub(crate) routes: RoutingTable,
     /// Grows whenever a route that was found before may be another now.
     pub(crate) route_generation: u32,
-    /// Packets to own addresses that have not been received yet (`Loopback::Internal`).
-    pub(crate) loopback: VecDeque<Frame>,
+    /// Packets of this host that it has not received yet: to own addresses (`Loopback::Internal`), and copies of what it
+    /// sent to many, with the interface by which they seem to come.
+    pub(crate) loopback: VecDeque<(InterfaceId, Frame)>,
+    /// Who is a member of which group.
+    pub(crate) groups: Groups,
     pub(crate) identification: u16,
     pub(crate) reassembly_v4: Reassembly<(InterfaceId, Headers)>,
     pub(crate) reassembly_v6: Reassembly<(InterfaceId, Headers)>,
@@ -122,6 +126,7 @@ impl Host {
             routes: RoutingTable::default(),
             route_generation: 0,
             loopback: VecDeque::new(),
+            groups: Groups::new(keyed),
             identification: rng.next_u16(),
             reassembly_v4: Reassembly::new(sysctl.ipfrag_time, high),
             reassembly_v6: Reassembly::new(sysctl.ip6frag_time, high),

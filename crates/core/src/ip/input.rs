@@ -18,7 +18,7 @@ use super::reassembly::{Fragment, FragmentKey, Reassembled};
 use super::{Delivery, Inbound};
 use crate::host::{Host, Stack};
 use crate::ids::InterfaceId;
-use crate::{Instant, raw, tcp, udp};
+use crate::{Instant, multicast, raw, tcp, udp};
 
 /// What validation leaves to do with a packet.
 enum Verdict {
@@ -61,10 +61,14 @@ impl Host {
             },
         };
         let Ok(ip) = frame.ip() else { return };
+        let (source, destination) = (ip.source(), ip.destination());
+        if destination.is_multicast() && !multicast::permits(self, interface, destination, source) {
+            return;
+        }
         let inbound = Inbound {
             interface,
-            source: ip.source(),
-            destination: ip.destination(),
+            source,
+            destination,
             protocol: layout.protocol,
             hop_limit: ip.hop_limit(),
             traffic_class: ip.traffic_class(),
@@ -174,9 +178,12 @@ impl Stack {
             || source.is_broadcast()
             || (interface != InterfaceId::LOOPBACK
                 && (source.is_loopback() || destination.is_loopback()));
+        if destination.is_multicast() && !self.groups.is_joined(interface, destination.into()) {
+            return Verdict::Drop;
+        }
         let is_ours = self.is_local(destination.into())
             || destination.is_multicast()
-            || destination.is_broadcast();
+            || self.is_broadcast(destination.into());
         if is_martian || !is_ours {
             self.counters.ip_in_addr_errors += 1;
             return Verdict::Drop;
@@ -233,6 +240,9 @@ impl Stack {
             || (interface != InterfaceId::LOOPBACK
                 && (source.is_loopback() || destination.is_loopback()))
             || source.to_ipv4_mapped().is_some();
+        if destination.is_multicast() && !self.groups.is_joined(interface, destination.into()) {
+            return Verdict::Drop;
+        }
         let is_ours = self.is_local(destination.into()) || destination.is_multicast();
         if is_martian || !is_ours {
             self.counters.ip6_in_addr_errors += 1;

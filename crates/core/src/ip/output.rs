@@ -11,6 +11,26 @@ use crate::host::Stack;
 use crate::ids::InterfaceId;
 use crate::{Errno, Loopback};
 
+/// Who is to get a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// Those that the link carries it to.
+    pub(crate) link: bool,
+    /// This host's own sockets, as if it had come in by the same interface: what is sent to many.
+    pub(crate) host: bool,
+}
+
+impl Reach {
+    pub(crate) const LINK: Self = Self {
+        link: true,
+        host: false,
+    };
+    pub(crate) const BOTH: Self = Self {
+        link: true,
+        host: true,
+    };
+}
+
 /// How packets to one destination travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
@@ -22,6 +42,8 @@ pub(crate) struct Path {
     pub(crate) mtu: usize,
     /// `Stack::route_generation` when the path was found: it is stale when that has moved on.
     pub(crate) generation: u32,
+    /// Who gets them.
+    pub(crate) reach: Reach,
 }
 
 /// Whether a datagram that is too long may be cut.
@@ -73,6 +95,7 @@ impl Stack {
                 }),
                 mtu,
                 generation,
+                reach: Reach::LINK,
             });
         }
         let route = self
@@ -101,11 +124,12 @@ impl Stack {
             source,
             mtu: interface.mtu,
             generation,
+            reach: Reach::LINK,
         })
     }
 
     /// An address of any other interface: an interface without addresses borrows one.
-    fn any_source_for(&self, destination: IpAddr) -> Option<IpAddr> {
+    pub(crate) fn any_source_for(&self, destination: IpAddr) -> Option<IpAddr> {
         let others = self
             .interfaces
             .iter()
@@ -198,6 +222,7 @@ impl Stack {
             } else {
                 self.counters.ip6_out_requests += 1;
             }
+            self.echo(&frame, path);
             return self.emit(frame, path);
         }
         if fragmentation == Fragmentation::Forbidden {
@@ -208,6 +233,7 @@ impl Stack {
             }
             return Err(Errno::EMSGSIZE);
         }
+        self.echo(&frame, path);
         // A fragment has no transport checksum of its own: it must be there before the cut.
         frame.complete_checksum();
         let identification = self.rng.next_u32();
@@ -230,11 +256,21 @@ impl Stack {
             .try_for_each(|fragment| self.emit(fragment, path))
     }
 
+    /// A copy for this host, if it is to have one.
+    fn echo(&mut self, frame: &Frame, path: &Path) {
+        if path.reach.host {
+            self.loopback.push_back((path.interface, frame.clone()));
+        }
+    }
+
     fn emit(&mut self, mut frame: Frame, path: &Path) -> Result<(), Errno> {
+        if !path.reach.link {
+            return Ok(());
+        }
         let is_internal =
             path.interface == InterfaceId::LOOPBACK && self.config.loopback == Loopback::Internal;
         if is_internal {
-            self.loopback.push_back(frame);
+            self.loopback.push_back((InterfaceId::LOOPBACK, frame));
             return Ok(());
         }
         let interface = self

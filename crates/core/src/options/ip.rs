@@ -1,7 +1,7 @@
 //! `IPPROTO_IP` (ip(7), `net/ipv4/ip_sockglue.c`).
 
 use super::table::{Access, Entry, IPPROTO_IP, Scope, Target, Value, read_only, read_only_bytes};
-use super::{OptionValue, Switches};
+use super::{OptionValue, Switches, multicast};
 use crate::Errno;
 
 const L: i32 = IPPROTO_IP;
@@ -19,7 +19,6 @@ const fn refused(name: i32, label: &'static str, why: &'static str) -> Entry {
 /// is not 0 for these.
 pub(super) const NEEDS_A_BYTE: [i32; 6] = [2, 15, 19, 33, 34, 49];
 
-const NO_MULTICAST: &str = "the host joins no multicast groups yet";
 const NO_SUCH_MESSAGE: &str = "this control message is not delivered";
 
 pub(super) const TABLE: &[Entry] = &[
@@ -121,28 +120,24 @@ pub(super) const TABLE: &[Entry] = &[
     ),
     refused(25, "IP_RECVFRAGSIZE", NO_SUCH_MESSAGE),
     refused(26, "IP_RECVERR_RFC4884", NO_SUCH_MESSAGE),
-    refused(32, "IP_MULTICAST_IF", NO_MULTICAST),
-    Entry::new(
-        L,
-        33,
-        "IP_MULTICAST_TTL",
-        IP,
-        Access::Int(
-            |t| Ok(t.socket()?.options.multicast_ttl.into()),
-            set_multicast_ttl,
-        ),
-    ),
-    Entry::recorded(L, 34, "IP_MULTICAST_LOOP", IP, (1, 0, 1), NO_MULTICAST),
-    refused(35, "IP_ADD_MEMBERSHIP", NO_MULTICAST),
-    refused(36, "IP_DROP_MEMBERSHIP", NO_MULTICAST),
-    refused(37, "IP_UNBLOCK_SOURCE", NO_MULTICAST),
-    refused(38, "IP_BLOCK_SOURCE", NO_MULTICAST),
-    refused(39, "IP_ADD_SOURCE_MEMBERSHIP", NO_MULTICAST),
-    refused(40, "IP_DROP_SOURCE_MEMBERSHIP", NO_MULTICAST),
-    refused(41, "IP_MSFILTER", NO_MULTICAST),
-    refused(42, "MCAST_JOIN_GROUP", NO_MULTICAST),
-    refused(45, "MCAST_LEAVE_GROUP", NO_MULTICAST),
-    Entry::recorded(L, 49, "IP_MULTICAST_ALL", IP, (1, 0, 1), NO_MULTICAST),
+    multicast::IP_MULTICAST_IF,
+    multicast::IP_MULTICAST_TTL,
+    multicast::IP_MULTICAST_LOOP,
+    multicast::IP_ADD_MEMBERSHIP,
+    multicast::IP_DROP_MEMBERSHIP,
+    multicast::IP_UNBLOCK_SOURCE,
+    multicast::IP_BLOCK_SOURCE,
+    multicast::IP_ADD_SOURCE_MEMBERSHIP,
+    multicast::IP_DROP_SOURCE_MEMBERSHIP,
+    multicast::IP_MSFILTER,
+    multicast::MCAST_JOIN_GROUP,
+    multicast::MCAST_BLOCK_SOURCE,
+    multicast::MCAST_UNBLOCK_SOURCE,
+    multicast::MCAST_LEAVE_GROUP,
+    multicast::MCAST_JOIN_SOURCE_GROUP,
+    multicast::MCAST_LEAVE_SOURCE_GROUP,
+    multicast::MCAST_MSFILTER,
+    multicast::IP_MULTICAST_ALL,
     refused(50, "IP_UNICAST_IF", "SO_BINDTODEVICE chooses the interface"),
     refused(
         51,
@@ -244,18 +239,6 @@ pub(super) fn mtu(t: &mut Target<'_>) -> Result<i32, Errno> {
         .route(remote, Some(local), device)
         .map_err(|_| Errno::ENOTCONN)?;
     Ok(i32::try_from(path.mtu).unwrap_or(i32::MAX))
-}
-
-fn set_multicast_ttl(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
-    if t.is_tcp() {
-        return Err(Errno::EINVAL);
-    }
-    let ttl = match value {
-        -1 => 1,
-        value => u8::try_from(value).map_err(|_| Errno::EINVAL)?,
-    };
-    t.socket_mut()?.options.multicast_ttl = ttl;
-    Ok(())
 }
 
 /// `inet_num` of a raw socket; 0 of others. Only what is a raw socket of IPv4 gets here with a protocol.

@@ -1,7 +1,7 @@
 //! `IPPROTO_IPV6` (ipv6(7), RFC 3493, RFC 3542, `net/ipv6/ipv6_sockglue.c`).
 
 use super::table::{Access, Entry, IPPROTO_IPV6, Scope, Target, Value};
-use super::{OptionValue, Switches, ip};
+use super::{OptionValue, Switches, ip, multicast};
 use crate::Errno;
 
 const L: i32 = IPPROTO_IPV6;
@@ -15,7 +15,6 @@ const fn refused(name: i32, label: &'static str, why: &'static str) -> Entry {
     Entry::refused(L, name, label, V6, Errno::ENOPROTOOPT, why)
 }
 
-const NO_MULTICAST: &str = "the host joins no multicast groups yet";
 const NO_SUCH_MESSAGE: &str = "this control message is not delivered";
 const NO_EXTENSIONS: &str = "packets are sent without extension headers";
 const NO_LABELS: &str = "flow labels are the host's own";
@@ -57,27 +56,11 @@ pub(super) const TABLE: &[Entry] = &[
     refused(8, "IPV6_2292HOPLIMIT", "IPV6_RECVHOPLIMIT tells it"),
     refused(11, "IPV6_FLOWINFO", NO_LABELS),
     Entry::new(L, 16, "IPV6_UNICAST_HOPS", V6, Access::Int(hops, set_hops)),
-    Entry::refused(
-        L,
-        17,
-        "IPV6_MULTICAST_IF",
-        Scope::DATAGRAM6,
-        Errno::ENOPROTOOPT,
-        NO_MULTICAST,
-    ),
-    Entry::new(
-        L,
-        18,
-        "IPV6_MULTICAST_HOPS",
-        V6,
-        Access::Int(
-            |t| Ok(t.socket()?.options.multicast_ttl.into()),
-            set_multicast_hops,
-        ),
-    ),
-    Entry::recorded(L, 19, "IPV6_MULTICAST_LOOP", V6, (1, 0, 1), NO_MULTICAST),
-    refused(20, "IPV6_ADD_MEMBERSHIP", NO_MULTICAST),
-    refused(21, "IPV6_DROP_MEMBERSHIP", NO_MULTICAST),
+    multicast::IPV6_MULTICAST_IF,
+    multicast::IPV6_MULTICAST_HOPS,
+    multicast::IPV6_MULTICAST_LOOP,
+    multicast::IPV6_ADD_MEMBERSHIP,
+    multicast::IPV6_DROP_MEMBERSHIP,
     Entry::new(
         L,
         23,
@@ -117,13 +100,20 @@ pub(super) const TABLE: &[Entry] = &[
     .typed(Value::Bool),
     refused(27, "IPV6_JOIN_ANYCAST", "there are no anycast addresses"),
     refused(28, "IPV6_LEAVE_ANYCAST", "there are no anycast addresses"),
-    Entry::recorded(L, 29, "IPV6_MULTICAST_ALL", V6, (1, 0, 1), NO_MULTICAST),
+    multicast::IPV6_MULTICAST_ALL,
     refused(30, "IPV6_ROUTER_ALERT_ISOLATE", "the host forwards nothing"),
     refused(31, "IPV6_RECVERR_RFC4884", NO_SUCH_MESSAGE),
     refused(32, "IPV6_FLOWLABEL_MGR", NO_LABELS),
     refused(33, "IPV6_FLOWINFO_SEND", NO_LABELS),
     refused(34, "IPV6_IPSEC_POLICY", "there is no IPsec"),
     refused(35, "IPV6_XFRM_POLICY", "there is no IPsec"),
+    multicast::MCAST_JOIN_GROUP_V6,
+    multicast::MCAST_BLOCK_SOURCE_V6,
+    multicast::MCAST_UNBLOCK_SOURCE_V6,
+    multicast::MCAST_LEAVE_GROUP_V6,
+    multicast::MCAST_JOIN_SOURCE_GROUP_V6,
+    multicast::MCAST_LEAVE_SOURCE_GROUP_V6,
+    multicast::MCAST_MSFILTER_V6,
     switch(49, "IPV6_RECVPKTINFO", Switches::PACKET_INFO_V6),
     refused(
         50,
@@ -192,18 +182,6 @@ fn set_hops(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
         value => Some(u8::try_from(value).map_err(|_| Errno::EINVAL)?),
     };
     t.socket_mut()?.options.unicast_hops = hops;
-    Ok(())
-}
-
-fn set_multicast_hops(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
-    if t.is_tcp() {
-        return Err(Errno::ENOPROTOOPT);
-    }
-    let hops = match value {
-        -1 => 1,
-        value => u8::try_from(value).map_err(|_| Errno::EINVAL)?,
-    };
-    t.socket_mut()?.options.multicast_ttl = hops;
     Ok(())
 }
 

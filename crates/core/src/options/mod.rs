@@ -7,6 +7,7 @@
 pub mod compat;
 mod ip;
 mod ipv6;
+mod multicast;
 mod socket;
 mod table;
 mod tcp;
@@ -24,6 +25,7 @@ use smallvec::SmallVec;
 
 use crate::Sysctl;
 use crate::ids::InterfaceId;
+use crate::multicast::Multicast;
 
 /// The bytes of an option as `getsockopt` gives them.
 pub type OptionValue = SmallVec<[u8; 16]>;
@@ -104,6 +106,14 @@ bitflags::bitflags! {
         const NO_DELAY = 1 << 28;
         /// `TCP_CORK`
         const CORK = 1 << 29;
+        /// `IP_MULTICAST_LOOP`
+        const MULTICAST_LOOP = 1 << 30;
+        /// `IPV6_MULTICAST_LOOP`
+        const MULTICAST_LOOP_V6 = 1 << 31;
+        /// `IP_MULTICAST_ALL`
+        const MULTICAST_ALL = 1 << 32;
+        /// `IPV6_MULTICAST_ALL`
+        const MULTICAST_ALL_V6 = 1 << 33;
     }
 }
 
@@ -136,8 +146,6 @@ pub struct SharedOptions {
     pub type_of_service: u8,
     /// `IP_TTL`, if set.
     pub time_to_live: Option<u8>,
-    /// `IP_MULTICAST_TTL`
-    pub multicast_ttl: u8,
     /// `IPV6_TCLASS`
     pub traffic_class: u8,
     /// `IPV6_UNICAST_HOPS`, if set.
@@ -150,34 +158,18 @@ pub struct SharedOptions {
     pub udp_segment: u16,
     /// TCP's own options, once one of them is set.
     tcp: Option<Box<TcpChoices>>,
-    /// Values of options that are only recorded, by level and name.
-    recorded: Recorded,
+    /// What few sockets are told.
+    rare: Option<Box<Rare>>,
 }
 
-/// Values of recorded options by level and name. Few sockets have any, so that none cost a word.
+/// Options that few sockets have set, so that to the others they cost a word.
 #[derive(Clone, Debug, Default)]
-struct Recorded {
-    #[allow(
-        clippy::box_collection,
-        reason = "8 bytes in place of 24 in each socket"
-    )]
-    values: Option<Box<BTreeMap<(i32, i32), i32>>>,
-}
-
-impl Recorded {
-    fn get(&self, key: &(i32, i32)) -> Option<&i32> {
-        self.values.as_ref()?.get(key)
-    }
-
-    fn insert(&mut self, key: (i32, i32), value: i32) {
-        self.values.get_or_insert_default().insert(key, value);
-    }
-
-    fn remove(&mut self, key: &(i32, i32)) {
-        if let Some(values) = &mut self.values {
-            values.remove(key);
-        }
-    }
+struct Rare {
+    /// Values of options that are only recorded, by level and name.
+    recorded: BTreeMap<(i32, i32), i32>,
+    multicast: Multicast,
+    /// `SO_MAX_PACING_RATE`, if set.
+    pacing_rate: Option<u64>,
 }
 
 /// What a TCP socket was told about its connections.
@@ -199,6 +191,8 @@ impl SharedOptions {
         let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         let mut switches = Switches::empty();
         switches.set(Switches::V6_ONLY, sysctl.bindv6only);
+        switches |= Switches::MULTICAST_LOOP | Switches::MULTICAST_LOOP_V6;
+        switches |= Switches::MULTICAST_ALL | Switches::MULTICAST_ALL_V6;
         Self {
             switches,
             receive_buffer: size(sysctl.rmem_default),
@@ -213,7 +207,6 @@ impl SharedOptions {
             timestamping: Timestamping::Off,
             type_of_service: 0,
             time_to_live: None,
-            multicast_ttl: 1,
             traffic_class: 0,
             unicast_hops: None,
             // IP_PMTUDISC_WANT
@@ -221,7 +214,7 @@ impl SharedOptions {
             mtu_discover_v6: 1,
             udp_segment: 0,
             tcp: None,
-            recorded: Recorded::default(),
+            rare: None,
         }
     }
 
@@ -275,10 +268,42 @@ impl SharedOptions {
     /// entries of the table that say they are not inherited are computed, not stored.
     pub fn inherited(&self) -> Self {
         // `tcp_v4_syn_recv_sock` starts the child with the priority of the class of its SYN, which is 0.
-        Self {
+        let mut inherited = Self {
             priority: 0,
             ..self.clone()
+        };
+        if let Some(rare) = &mut inherited.rare {
+            rare.multicast = rare.multicast.without_memberships();
         }
+        inherited
+    }
+
+    fn recorded(&self, level: i32, name: i32) -> Option<i32> {
+        self.rare.as_ref()?.recorded.get(&(level, name)).copied()
+    }
+
+    fn record(&mut self, level: i32, name: i32, value: i32) {
+        let rare = self.rare.get_or_insert_default();
+        rare.recorded.insert((level, name), value);
+    }
+
+    /// `SO_MAX_PACING_RATE`, in bytes per second; the largest number is no limit.
+    pub(crate) fn pacing_rate(&self) -> u64 {
+        let rate = self.rare.as_ref().and_then(|rare| rare.pacing_rate);
+        rate.unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn set_pacing_rate(&mut self, rate: u64) {
+        self.rare.get_or_insert_default().pacing_rate = Some(rate);
+    }
+
+    /// What the socket has to do with multicast, if anything.
+    pub(crate) fn multicast(&self) -> Option<&Multicast> {
+        self.rare.as_ref().map(|rare| &rare.multicast)
+    }
+
+    pub(crate) fn multicast_mut(&mut self) -> &mut Multicast {
+        &mut self.rare.get_or_insert_default().multicast
     }
 
     /// Whether an option is on.

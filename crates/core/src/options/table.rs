@@ -394,11 +394,9 @@ pub(crate) fn set(
             if value < least || value > most {
                 return Err(Errno::EINVAL);
             }
-            let recorded = &mut target.socket_mut()?.options.recorded;
-            if value == default {
-                recorded.remove(&(level, name));
-            } else {
-                recorded.insert((level, name), value);
+            let options = &mut target.socket_mut()?.options;
+            if options.recorded(level, name).unwrap_or(default) != value {
+                options.record(level, name, value);
             }
         }
     }
@@ -462,9 +460,7 @@ pub(crate) fn get(
         Access::Kept(default, ..) => target
             .socket()?
             .options
-            .recorded
-            .get(&(level, name))
-            .copied()
+            .recorded(level, name)
             .unwrap_or(default),
     };
     Ok(shortened(level, value, length))

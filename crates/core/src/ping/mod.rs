@@ -131,6 +131,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
             source: inbound.source,
             source_port: 0,
             destination: inbound.destination,
+            specific: None,
             destination_port: identifier,
             interface: inbound.interface,
             hop_limit: inbound.hop_limit,

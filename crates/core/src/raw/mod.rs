@@ -22,7 +22,7 @@ use crate::ip::output::Path;
 use crate::ip::{IcmpReport, Inbound};
 use crate::socket::Endpoint;
 use crate::socket::datagrams::{Datagram, Envelope};
-use crate::{Credentials, Domain, Errno, Instant, SocketId};
+use crate::{Credentials, Domain, Errno, Instant, SocketId, multicast};
 
 /// `IPPROTO_RAW`
 pub(crate) const ANY_PROTOCOL: u16 = 255;
@@ -218,7 +218,11 @@ fn fill_checksum(
 /// unreachable" is due.
 pub(crate) fn receive(host: &mut Host, inbound: &Inbound, now: Instant) -> bool {
     let sockets = host.stack.raw.of(inbound.destination, inbound.protocol);
+    if sockets.is_empty() {
+        return false;
+    }
     let mut is_taken = false;
+    let envelope = envelope(&host.stack, inbound);
     for id in sockets {
         let Some(socket) = host.sockets.get_mut(id) else {
             continue;
@@ -235,7 +239,14 @@ pub(crate) fn receive(host: &mut Host, inbound: &Inbound, now: Instant) -> bool 
             && socket
                 .options
                 .device
-                .is_none_or(|device| device == inbound.interface);
+                .is_none_or(|device| device == inbound.interface)
+            && (!inbound.destination.is_multicast()
+                || multicast::hears(
+                    &socket.options,
+                    inbound.destination,
+                    inbound.interface,
+                    inbound.source,
+                ));
         if !is_for_it {
             continue;
         }
@@ -258,7 +269,7 @@ pub(crate) fn receive(host: &mut Host, inbound: &Inbound, now: Instant) -> bool 
             upper
         };
         let datagram = Datagram {
-            envelope: envelope(inbound),
+            envelope,
             received: now,
             payload,
         };
@@ -293,11 +304,12 @@ fn checksum_is_right(state: &RawOptions, inbound: &Inbound, upper: &Payload) -> 
     sum.is_valid()
 }
 
-fn envelope(inbound: &Inbound) -> Envelope {
+fn envelope(stack: &Stack, inbound: &Inbound) -> Envelope {
     Envelope {
         source: inbound.source,
         source_port: inbound.protocol.0.into(),
         destination: inbound.destination,
+        specific: stack.specific_address(inbound),
         destination_port: 0,
         interface: inbound.interface,
         hop_limit: inbound.hop_limit,

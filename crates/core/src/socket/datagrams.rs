@@ -6,7 +6,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use sockeye_wire::Payload;
 
@@ -24,6 +24,8 @@ pub(crate) struct Envelope {
     pub(crate) source_port: u16,
     /// To whom it was sent.
     pub(crate) destination: IpAddr,
+    /// The address from which to answer what was sent to many over IPv4 (`fib_compute_spec_dst`).
+    pub(crate) specific: Option<Ipv4Addr>,
     /// To which port.
     pub(crate) destination_port: u16,
     /// Where it came in.
@@ -236,7 +238,7 @@ pub(crate) fn ancillary(
             if options.is_on(Switches::PACKET_INFO) {
                 told.push(Ancillary::PacketInfo {
                     interface,
-                    local: destination,
+                    local: envelope.specific.unwrap_or(destination),
                     destination,
                 });
             }

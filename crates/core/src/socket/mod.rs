@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 
 use crate::datagram::DatagramEndpoint;
 use crate::inet::Names;
-use crate::options::SharedOptions;
+use crate::options::{SharedOptions, Switches};
 use crate::tcp::{Listener, TcpEndpoint};
 use crate::unix::UnixEndpoint;
 use crate::{Credentials, Domain, Errno, Readiness, SocketType};
@@ -60,9 +60,13 @@ impl Socket {
         kind: SocketType,
         protocol: u16,
         credentials: Credentials,
-        options: SharedOptions,
+        mut options: SharedOptions,
         endpoint: Endpoint,
     ) -> Self {
+        // `inet6_create` leaves IPv4's flag out, which `inet_create` sets.
+        if domain == Domain::Inet6 {
+            options.switches.remove(Switches::MULTICAST_ALL);
+        }
         Self {
             domain,
             kind,

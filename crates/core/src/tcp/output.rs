@@ -9,7 +9,7 @@ use super::{Phase, TcpEndpoint, close};
 use crate::host::{Host, Stack};
 use crate::ids::{InterfaceId, SocketId};
 use crate::inet::demux::FourTuple;
-use crate::ip::output::{Fragmentation, IpMeta, Path};
+use crate::ip::output::{Fragmentation, IpMeta, Path, Reach};
 use crate::options::{SharedOptions, Switches};
 use crate::{Errno, Instant};
 
@@ -54,6 +54,7 @@ impl CachedPath {
             source,
             mtu,
             generation: self.generation,
+            reach: Reach::LINK,
         })
     }
 }

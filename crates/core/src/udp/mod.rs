@@ -2,6 +2,7 @@
 
 mod count;
 mod coverage;
+mod many;
 
 use sockeye_wire::{
     ChecksumState, Frame, IpProtocol, Payload, Quote, QuotedTransport, UdpHeader, UdpLiteHeader,
@@ -10,6 +11,7 @@ use sockeye_wire::{
 
 pub(crate) use count::{Event, Kind};
 pub(crate) use coverage::Coverage;
+use many::deliver_to_many;
 
 use crate::datagram::{Departure, Protocol, errors};
 use crate::host::{Host, Stack};
@@ -98,11 +100,12 @@ pub(crate) fn receive(host: &mut Host, mut inbound: Inbound, now: Instant) -> De
         remote: inbound.source,
         remote_port: source_port,
     };
-    let datagram = Datagram {
+    let mut datagram = Datagram {
         envelope: Envelope {
             source: inbound.source,
             source_port,
             destination: inbound.destination,
+            specific: None,
             destination_port,
             interface: inbound.interface,
             hop_limit: inbound.hop_limit,
@@ -112,9 +115,8 @@ pub(crate) fn receive(host: &mut Host, mut inbound: Inbound, now: Instant) -> De
         payload: core::mem::take(&mut inbound.frame.payload),
     };
     if inbound.is_multicast() || host.stack.is_broadcast(inbound.destination) {
-        for id in host.stack.receivers.all(&tuple, inbound.interface) {
-            deliver(host, id, kind, datagram.clone(), partial);
-        }
+        datagram.envelope.specific = host.stack.specific_address(&inbound);
+        deliver_to_many(host, kind, &tuple, &datagram, partial);
         return Delivery::Done;
     }
     match find(host, &tuple, inbound.interface) {

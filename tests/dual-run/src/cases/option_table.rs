@@ -13,7 +13,8 @@ macro_rules! options {
         /// Every option of the table.
         #[must_use]
         pub fn names() -> Vec<&'static str> {
-            [$($group),*].concat().iter().map(|option| option.name).collect()
+            let all = [$($group),*].concat();
+            all.iter().map(|option| option.name).chain(STRUCTURES.iter().copied()).collect()
         }
     };
 }
@@ -195,6 +196,33 @@ options! {
         IPV6_UNICAST_IF = 76,
         IPV6_RECVFRAGSIZE = 77,
     }
+}
+
+macro_rules! structures {
+    ($($name:ident = $level:expr, $number:expr;)*) => {
+        $(pub(crate) const $name: Opt = Opt { name: stringify!($name), level: $level, number: $number };)*
+        const STRUCTURES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+// Those that take structures have cases of their own.
+structures! {
+    IP_ADD_MEMBERSHIP = IPPROTO_IP, 35;
+    IP_DROP_MEMBERSHIP = IPPROTO_IP, 36;
+    IP_UNBLOCK_SOURCE = IPPROTO_IP, 37;
+    IP_BLOCK_SOURCE = IPPROTO_IP, 38;
+    IP_ADD_SOURCE_MEMBERSHIP = IPPROTO_IP, 39;
+    IP_DROP_SOURCE_MEMBERSHIP = IPPROTO_IP, 40;
+    IP_MSFILTER = IPPROTO_IP, 41;
+    MCAST_JOIN_GROUP = IPPROTO_IP, 42;
+    MCAST_BLOCK_SOURCE = IPPROTO_IP, 43;
+    MCAST_UNBLOCK_SOURCE = IPPROTO_IP, 44;
+    MCAST_LEAVE_GROUP = IPPROTO_IP, 45;
+    MCAST_JOIN_SOURCE_GROUP = IPPROTO_IP, 46;
+    MCAST_LEAVE_SOURCE_GROUP = IPPROTO_IP, 47;
+    MCAST_MSFILTER = IPPROTO_IP, 48;
+    IPV6_ADD_MEMBERSHIP = IPPROTO_IPV6, 20;
+    IPV6_DROP_MEMBERSHIP = IPPROTO_IPV6, 21;
 }
 
 /// The congestion control by name.

@@ -2,7 +2,7 @@
 
 use super::{ALL, Entry, L, int, refused, switch};
 use crate::Errno;
-use crate::options::table::{Access, SOL_SOCKET, Target, bytes};
+use crate::options::table::{Access, Target, Value, bytes};
 use crate::options::{OptionValue, Switches};
 
 pub(super) const DONT_ROUTE: Entry =
@@ -32,6 +32,7 @@ pub(super) const MAX_PACING_RATE: Entry = Entry::new(
     ALL,
     Access::Bytes(pacing_rate, set_pacing_rate),
 )
+.typed(Value::U64)
 .why("packets are not paced yet");
 pub(super) const CONNECTION_ADVICE: Entry = refused(
     53,
@@ -82,36 +83,25 @@ fn set_mark(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     Ok(())
 }
 
-const PACING: (i32, i32) = (SOL_SOCKET, 47);
-
+/// `unsigned long` for those who have room for it, the low 32 bits for others.
 fn pacing_rate(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
-    let rate = t
-        .socket()?
-        .options
-        .recorded
-        .get(&PACING)
-        .copied()
-        .unwrap_or(-1);
+    let rate = t.socket()?.options.pacing_rate();
     if length >= 8 {
-        let rate = if rate == -1 {
-            u64::MAX
-        } else {
-            u64::from(rate.cast_unsigned())
-        };
         return Ok(OptionValue::from_slice(&rate.to_ne_bytes()));
     }
+    let rate = u32::try_from(rate).unwrap_or(u32::MAX);
     Ok(bytes(&rate.to_ne_bytes(), length))
 }
 
 fn set_pacing_rate(t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
     let rate = match (value.first_chunk::<8>(), value.first_chunk::<4>()) {
-        // More than 32 bits hold is as good as no limit for what is only recorded.
-        (Some(eight), _) => u32::try_from(u64::from_ne_bytes(*eight))
-            .unwrap_or(u32::MAX)
-            .cast_signed(),
-        (None, Some(four)) => i32::from_ne_bytes(*four),
+        (Some(eight), _) => u64::from_ne_bytes(*eight),
+        (None, Some(four)) => match u32::from_ne_bytes(*four) {
+            u32::MAX => u64::MAX,
+            rate => rate.into(),
+        },
         (None, None) => return Err(Errno::EINVAL),
     };
-    t.socket_mut()?.options.recorded.insert(PACING, rate);
+    t.socket_mut()?.options.set_pacing_rate(rate);
     Ok(())
 }
