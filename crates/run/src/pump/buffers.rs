@@ -12,7 +12,7 @@ use crate::sys;
 /// The most one read takes.
 const READ: usize = 128 * 1024;
 /// Reads up to this size are copied out, so that a few unread bytes never keep a whole chunk.
-const SMALL: usize = 4 * 1024;
+const SMALL: usize = Chunks::LEAST;
 
 /// The pump's memory.
 #[derive(Debug, Default)]

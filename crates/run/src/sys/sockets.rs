@@ -293,12 +293,15 @@ pub(crate) fn send(fd: BorrowedFd<'_>, data: &[u8], flags: i32) -> io::Result<us
     })
 }
 
-/// `sendmsg(2)` of several slices, never blocking.
+/// `sendmsg(2)` of several slices, never blocking; the cheaper `send(2)` of one.
 pub(crate) fn send_slices(
     fd: BorrowedFd<'_>,
     slices: &[io::IoSlice<'_>],
     flags: i32,
 ) -> io::Result<usize> {
+    if let [slice] = slices {
+        return send(fd, slice, flags | libc::MSG_DONTWAIT);
+    }
     // SAFETY: all zero is a valid msghdr.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     // `IoSlice` is laid out as an iovec, by its documentation.
