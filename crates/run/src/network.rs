@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
 
-use sockeye_core::{Config, Host, IpCidr, Loopback as HostLoopback};
+use sockeye_core::{Config, Host, IpCidr, Loopback as HostLoopback, Route};
 
 use crate::launch::Options;
 
@@ -73,7 +73,20 @@ pub(crate) fn host(seed: u64, options: &Options) -> Host {
     };
     // Ports below 1024 hurt nobody here, and the program may not be root.
     config.sysctl.ip_unprivileged_port_start = 0;
-    Host::new(config)
+    let mut host = Host::new(config);
+    // Nobody is on this link: the networks of the addresses are as unreachable as the rest of the world, and say so.
+    if let Some(interface) = host.interface_by_name(INTERFACES[1].name) {
+        for destination in addresses.into_iter().flatten() {
+            host.remove_route(&Route {
+                destination,
+                gateway: None,
+                interface,
+                preferred_source: None,
+                metric: 0,
+            });
+        }
+    }
+    host
 }
 
 /// When the host's clock was zero, counted from the Unix epoch.
