@@ -133,6 +133,8 @@ pub struct ExtendedError {
     pub data: u32,
     /// The node that reported it: `SO_EE_OFFENDER`.
     pub offender: Option<SocketAddress>,
+    /// An AF_INET6 socket has it: it is told as `IPV6_RECVERR`, whatever the datagram's family.
+    pub is_v6: bool,
 }
 
 /// One control message, either way.

@@ -135,13 +135,11 @@ fn extended(out: &mut Vec<u8>, error: &ExtendedError) {
     data.extend_from_slice(&[error.origin as u8, error.kind, error.code, 0]);
     data.extend_from_slice(&error.info.to_ne_bytes());
     data.extend_from_slice(&error.data.to_ne_bytes());
-    let six = error.origin == sockeye_core::ErrorOrigin::Icmp6
-        || matches!(error.offender, Some(sockeye_core::SocketAddress::V6(_)));
     match &error.offender {
         Some(offender) => data.extend_from_slice(&address::encode(offender)),
-        None => data.resize(data.len() + if six { 28 } else { 16 }, 0),
+        None => data.resize(data.len() + if error.is_v6 { 28 } else { 16 }, 0),
     }
-    let (level, kind) = if six {
+    let (level, kind) = if error.is_v6 {
         (SOL_IPV6, IPV6_RECVERR)
     } else {
         (SOL_IP, IP_RECVERR)

@@ -5,6 +5,7 @@ mod binding;
 mod control;
 mod datagram;
 mod extras;
+mod ip_level;
 mod misuse;
 mod multicast;
 mod opening;
@@ -122,6 +123,7 @@ pub fn all() -> Vec<Case> {
     control::register(&mut registry);
     datagram::register(&mut registry);
     extras::register(&mut registry);
+    ip_level::register(&mut registry);
     misuse::register(&mut registry);
     multicast::register(&mut registry);
     opening::register(&mut registry);

@@ -9,7 +9,7 @@ use crate::ip::IcmpReport;
 use crate::message::ExtendedError;
 use crate::socket::Endpoint;
 use crate::socket::datagrams::QueuedError;
-use crate::{Errno, SocketId};
+use crate::{Domain, Errno, SocketId};
 use core::net::IpAddr;
 
 /// Gives a report to a socket (`__udp4_lib_err`, `raw_err`, `ping_err`): with `IP_RECVERR` it is queued with its
@@ -39,6 +39,7 @@ pub(crate) fn report(
             info: report.mtu,
             data: 0,
             offender: Some(as_seen_by(socket.domain, report.offender, 0, 0)),
+            is_v6: socket.domain == Domain::Inet6,
         };
         let destination = as_seen_by(socket.domain, address, port, 0);
         endpoint.queues.push_error(
@@ -82,6 +83,7 @@ pub(crate) fn local_error(
         info,
         data: 0,
         offender: None,
+        is_v6: socket.domain == Domain::Inet6,
     };
     let destination = as_seen_by(socket.domain, address, port, 0);
     let queued = QueuedError {

@@ -15,15 +15,17 @@ use crate::address::unmapped;
 use crate::host::Host;
 use crate::inet::Names;
 use crate::ip::loopback_like;
-use crate::ip::output::{Fragmentation, IpMeta};
+use crate::ip::output::{Fragmentation, IpMeta, Path};
 use crate::message::{Ancillary, MessageFlags, Outgoing};
 use crate::multicast::Sender;
 use crate::options::{SharedOptions, Switches};
-use crate::socket::Endpoint;
+use crate::socket::{Endpoint, Socket};
 use crate::{Domain, Errno, Instant, InterfaceId, SocketAddress, SocketId, ping, raw, udp};
 
 /// No datagram is longer, whatever its protocol.
 const LONGEST: usize = 0xffff;
+/// With this much data a datagram fits the least MTU of IPv6 (RFC 8200 5), so that none is to be asked for.
+const SHORT: usize = 1280 - 40 - 8;
 /// `UDP_MAX_SEGMENTS`
 const MAX_SEGMENTS: usize = 128;
 
@@ -149,8 +151,18 @@ fn send(
         return Err(Errno::EACCES);
     }
     let fragmentation = fragmentation(&socket.options, destination, overrides.dont_fragment);
+    if destination.is_ipv6()
+        && extent.length > SHORT
+        && let Some(most) = socket.options.fragment_size_v6()
+    {
+        path.mtu = path.mtu.min(most);
+    }
     let limit = longest(&endpoint.protocol, destination);
     if extent.length > limit {
+        // udp_sendmsg refuses what no length field can say before it comes to where errors are queued.
+        if asked.is_ipv6() || extent.length <= LONGEST {
+            too_long(host, id, (destination, port), &path);
+        }
         return Err(Errno::EMSGSIZE);
     }
     if let Some(errno) = socket.error.take() {
@@ -216,10 +228,37 @@ fn send(
         }
     };
     if result == Err(Errno::EMSGSIZE) {
-        let mtu = u32::try_from(path.mtu).unwrap_or(u32::MAX);
-        errors::local_error(host, id, Errno::EMSGSIZE, (destination, port), mtu);
+        too_long(host, id, (destination, port), &path);
     }
     result
+}
+
+/// Queues the error of a datagram that is too long (`ip_local_error`, `ipv6_local_error`).
+fn too_long(host: &mut Host, id: SocketId, to: (IpAddr, u16), path: &Path) {
+    let Host { sockets, stack } = host;
+    let Some(Socket {
+        options,
+        endpoint: Endpoint::Datagram(endpoint),
+        ..
+    }) = sockets.get(id)
+    else {
+        return;
+    };
+    let (destination, port) = to;
+    let (mtu, port) = match destination {
+        IpAddr::V6(_) => (path.mtu, port),
+        // The port is the peer's, not the address's. From IP_PMTUDISC_PROBE on the device's MTU is taken, not the path's.
+        IpAddr::V4(_) => {
+            let device = stack.interface(path.interface);
+            let mtu = match (options.mtu_discover, device) {
+                (3.., Some(device)) => device.mtu,
+                _ => path.mtu,
+            };
+            (mtu, endpoint.names.remote_port)
+        }
+    };
+    let mtu = u32::try_from(mtu).unwrap_or(u32::MAX);
+    errors::local_error(host, id, Errno::EMSGSIZE, (destination, port), mtu);
 }
 
 /// Where the datagram goes: the address that was given, or the peer.
@@ -323,6 +362,7 @@ fn fragmentation(
     };
     match discover {
         2 | 3 => Fragmentation::Forbidden,
+        4 if !forbidden => Fragmentation::OnTheWay,
         _ if forbidden => Fragmentation::Forbidden,
         1 => Fragmentation::LocalOnly,
         _ => Fragmentation::Allowed,

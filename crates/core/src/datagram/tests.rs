@@ -263,6 +263,33 @@ fn an_error_queue_tells_who_refused_and_what() {
 }
 
 #[test]
+fn ipv6_mtu_bounds_the_fragments_of_a_datagram() {
+    let mut world = World {
+        host: Host::new(Config::default()),
+        domain: Domain::Inet6,
+        local: core::net::Ipv6Addr::LOCALHOST.into(),
+    };
+    let a = world.bound(1000);
+    let b = world.bound(1001);
+    let mut fragments_with = |mtu: i32, length: usize| {
+        let (level, name) = (41, 24);
+        let value = mtu.to_ne_bytes();
+        world.host.set_option(a, level, name, &value, NOW).unwrap();
+        let before = world.host.counters().ip6_frag_creates;
+        world.send(a, &vec![7; length], Some(1001)).unwrap();
+        let received = world.receive(b, 10_000, MessageFlags::empty()).unwrap();
+        assert_eq!(received.0, vec![7; length]);
+        world.host.counters().ip6_frag_creates - before
+    };
+    assert_eq!(fragments_with(0, 5000), 0);
+    // Each takes 1280 bytes less two headers, a multiple of eight: 1232 of the 5008 with the UDP header.
+    assert_eq!(fragments_with(1280, 5000), 5);
+    assert_eq!(fragments_with(1280, 1232), 0);
+    assert_eq!(fragments_with(1280, 1233), 2);
+    assert_eq!(fragments_with(3000, 5000), 2);
+}
+
+#[test]
 fn a_raw_socket_sees_its_protocol_and_the_host_answers_pings() {
     for (domain, local, protocol, request) in [
         (Domain::Inet, "127.0.0.1:0", 1, [8, 0, 0, 0, 1, 2, 0, 1]),

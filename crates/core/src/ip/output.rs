@@ -53,6 +53,8 @@ pub(crate) enum Fragmentation {
     Allowed,
     /// Here, but not on the way: `IP_PMTUDISC_WANT`, the usual, where the packet fits the path.
     LocalOnly,
+    /// On the way (IPv4), but not here: `IP_PMTUDISC_INTERFACE`.
+    OnTheWay,
     /// Nowhere: `EMSGSIZE`.
     Forbidden,
 }
@@ -93,7 +95,7 @@ impl Stack {
                 } else {
                     destination
                 }),
-                mtu,
+                mtu: longest_packet(destination, mtu),
                 generation,
                 reach: Reach::LINK,
             });
@@ -122,7 +124,7 @@ impl Stack {
         Ok(Path {
             interface: route.interface,
             source,
-            mtu: interface.mtu,
+            mtu: longest_packet(destination, interface.mtu),
             generation,
             reach: Reach::LINK,
         })
@@ -165,7 +167,7 @@ impl Stack {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let fits = length + 20 <= path.mtu;
                 let dont_fragment = match meta.fragmentation {
-                    Fragmentation::Allowed => false,
+                    Fragmentation::Allowed | Fragmentation::OnTheWay => false,
                     Fragmentation::LocalOnly => fits,
                     Fragmentation::Forbidden => true,
                 };
@@ -225,7 +227,10 @@ impl Stack {
             self.echo(&frame, path);
             return self.emit(frame, path);
         }
-        if fragmentation == Fragmentation::Forbidden {
+        if matches!(
+            fragmentation,
+            Fragmentation::Forbidden | Fragmentation::OnTheWay
+        ) {
             if is_v4 {
                 self.counters.ip_frag_fails += 1;
             } else {
@@ -306,6 +311,14 @@ impl Stack {
         self.identification = self.identification.wrapping_add(1);
         self.identification
     }
+}
+
+/// An MTU as far as the header can say: `IP_MAX_MTU`, `IP6_MAX_MTU`.
+fn longest_packet(destination: IpAddr, mtu: usize) -> usize {
+    mtu.min(match destination {
+        IpAddr::V4(_) => 0xffff,
+        IpAddr::V6(_) => 0xffff + 40,
+    })
 }
 
 fn to_v6(address: IpAddr) -> core::net::Ipv6Addr {

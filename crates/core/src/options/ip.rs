@@ -44,7 +44,8 @@ pub(super) const TABLE: &[Entry] = &[
             set_header_included,
         ),
     )
-    .typed(Value::Bool),
+    .typed(Value::Bool)
+    .settable(Scope::RAW4),
     Entry::new(
         L,
         4,
@@ -174,13 +175,8 @@ fn set_tos(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Every socket can be asked, only a raw one told.
 fn set_header_included(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
-    let socket = t.socket_mut()?;
-    if socket.kind != crate::SocketType::Raw {
-        return Err(Errno::ENOPROTOOPT);
-    }
-    socket
+    t.socket_mut()?
         .options
         .switches
         .set(Switches::HEADER_INCLUDED, value != 0);
@@ -214,7 +210,7 @@ fn set_options(_t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
     }
 }
 
-fn set_transparent(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+pub(super) fn set_transparent(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     if value != 0 && !t.is_privileged() {
         return Err(Errno::EPERM);
     }

@@ -1,7 +1,9 @@
 //! `IPPROTO_IPV6` (ipv6(7), RFC 3493, RFC 3542, `net/ipv6/ipv6_sockglue.c`).
 
-use super::table::{Access, Entry, IPPROTO_IPV6, Scope, Target, Value};
-use super::{OptionValue, Switches, ip, multicast};
+use sockeye_wire::IpProtocol;
+
+use super::table::{Access, Entry, IPPROTO_IPV6, Scope, Target, Value, read_only_bytes};
+use super::{OptionValue, Switches, ip, multicast, udp_raw};
 use crate::Errno;
 
 const L: i32 = IPPROTO_IPV6;
@@ -30,28 +32,17 @@ pub(super) const TABLE: &[Entry] = &[
         6,
         "IPV6_2292PKTOPTIONS",
         Scope::TCP6,
-        Access::Bytes(
-            |_, _| Ok(OptionValue::new()),
-            |_, value| {
-                if value.is_empty() {
-                    Ok(())
-                } else {
-                    Err(Errno::EINVAL)
-                }
-            },
-        ),
+        Access::Bytes(|_, _| Ok(OptionValue::new()), set_packet_options),
     )
+    .settable(V6)
     .typed(Value::Bytes)
-    .why("there are never any: only the empty list can be set"),
+    .why("there are never any: only a list without one can be set"),
     Entry::new(
         L,
         7,
         "IPV6_CHECKSUM",
         Scope::RAW6,
-        Access::Int(super::udp_raw::checksum, |_, _| {
-            // Only for other protocols, which set it at the level SOL_RAW here; ICMPv6 always has its checksum at 2.
-            Err(Errno::EINVAL)
-        }),
+        Access::Int(udp_raw::checksum, set_checksum),
     ),
     refused(8, "IPV6_2292HOPLIMIT", "IPV6_RECVHOPLIMIT tells it"),
     refused(11, "IPV6_FLOWINFO", NO_LABELS),
@@ -74,18 +65,7 @@ pub(super) const TABLE: &[Entry] = &[
             },
         ),
     ),
-    Entry::new(
-        L,
-        24,
-        "IPV6_MTU",
-        V6,
-        Access::Int(ip::mtu, |_, value| match value {
-            // No bound below the path's.
-            0 => Ok(()),
-            _ => Err(Errno::EINVAL),
-        }),
-    )
-    .own(),
+    Entry::new(L, MTU, "IPV6_MTU", V6, Access::Int(ip::mtu, set_mtu)).own(),
     switch(25, "IPV6_RECVERR", Switches::RECEIVE_ERRORS_V6),
     Entry::new(
         L,
@@ -129,7 +109,15 @@ pub(super) const TABLE: &[Entry] = &[
     refused(58, "IPV6_RECVDSTOPTS", NO_SUCH_MESSAGE),
     refused(59, "IPV6_DSTOPTS", NO_EXTENSIONS),
     refused(60, "IPV6_RECVPATHMTU", NO_SUCH_MESSAGE),
-    refused(61, "IPV6_PATHMTU", "IPV6_MTU tells it"),
+    Entry::new(
+        L,
+        61,
+        "IPV6_PATHMTU",
+        V6,
+        Access::Bytes(path_mtu, read_only_bytes),
+    )
+    .typed(Value::Bytes)
+    .own(),
     switch(62, "IPV6_DONTFRAG", Switches::DONT_FRAGMENT_V6),
     switch(66, "IPV6_RECVTCLASS", Switches::RECEIVE_TRAFFIC_CLASS),
     Entry::new(
@@ -158,7 +146,7 @@ pub(super) const TABLE: &[Entry] = &[
         V6,
         Access::Int(
             |t| Ok(i32::from(t.socket()?.options.is_on(Switches::TRANSPARENT))),
-            set_transparent,
+            ip::set_transparent,
         ),
     )
     .typed(Value::Bool),
@@ -170,6 +158,52 @@ pub(super) const TABLE: &[Entry] = &[
     refused(77, "IPV6_RECVFRAGSIZE", NO_SUCH_MESSAGE),
     switch(78, "IPV6_FREEBIND", Switches::FREE_BIND),
 ];
+
+pub(super) const MTU: i32 = 24;
+
+/// `IPV6_DONTFRAG`, `IPV6_AUTOFLOWLABEL`: a value of less than four bytes is 0 for these.
+pub(super) const TAKES_LESS: [i32; 2] = [62, 70];
+
+/// RFC 8200 5: every link carries as much.
+const LEAST_MTU: i32 = 1280;
+
+/// A bound below the path's MTU, for fragments; 0 is none. `getsockopt` does not tell it.
+fn set_mtu(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    if value != 0 && value < LEAST_MTU {
+        return Err(Errno::EINVAL);
+    }
+    t.socket_mut()?.options.record(L, MTU, value);
+    Ok(())
+}
+
+/// RFC 3542 11.2: `struct ip6_mtuinfo`, whose address Linux leaves empty.
+fn path_mtu(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
+    const ADDRESS_SIZE: usize = 28;
+    if length < ADDRESS_SIZE + size_of::<u32>() {
+        return Err(Errno::EINVAL);
+    }
+    let mut info = OptionValue::from_elem(0, ADDRESS_SIZE);
+    info.extend_from_slice(&ip::mtu(t)?.to_ne_bytes());
+    Ok(info)
+}
+
+/// RFC 2292 4.1: control messages. What is too short for one holds none.
+fn set_packet_options(_t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
+    const HEADER_SIZE: usize = 16;
+    if value.len() < HEADER_SIZE {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL)
+    }
+}
+
+/// RFC 3542 3.1: ICMPv6 always has its checksum where it is. The level SOL_RAW leaves the choice.
+fn set_checksum(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    if t.socket()?.protocol == IpProtocol::ICMPV6.0.into() {
+        return Err(Errno::EINVAL);
+    }
+    udp_raw::set_checksum(t, value)
+}
 
 fn hops(t: &mut Target<'_>) -> Result<i32, Errno> {
     let default = t.host.stack.config.sysctl.ipv6_hop_limit;
@@ -185,12 +219,14 @@ fn set_hops(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Not after a port was taken.
+/// Not while a port is held. A connection that was reset still tells its port, but gave it back.
 fn set_only(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let is_stream = t.is_tcp();
     let socket = t.socket_mut()?;
-    if socket.names().is_some_and(|names| names.local_port != 0)
-        || socket.kind == crate::SocketType::Raw
-    {
+    let holds = socket
+        .names()
+        .is_some_and(|names| names.local_port != 0 && (!is_stream || names.binding.is_some()));
+    if holds || socket.kind == crate::SocketType::Raw {
         return Err(Errno::EINVAL);
     }
     socket.options.switches.set(Switches::V6_ONLY, value != 0);
@@ -205,16 +241,5 @@ fn set_class(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     };
     let class = ip::class_of(t, class.into(), t.socket()?.options.traffic_class);
     t.socket_mut()?.options.traffic_class = class;
-    Ok(())
-}
-
-fn set_transparent(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
-    if value != 0 && !t.is_privileged() {
-        return Err(Errno::EPERM);
-    }
-    t.socket_mut()?
-        .options
-        .switches
-        .set(Switches::TRANSPARENT, value != 0);
     Ok(())
 }

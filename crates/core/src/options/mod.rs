@@ -306,6 +306,12 @@ impl SharedOptions {
         &mut self.rare.get_or_insert_default().multicast
     }
 
+    /// `IPV6_MTU`: the longest packet or fragment that datagrams over IPv6 are sent in.
+    pub(crate) fn fragment_size_v6(&self) -> Option<usize> {
+        let size = self.recorded(table::IPPROTO_IPV6, ipv6::MTU)?;
+        usize::try_from(size).ok().filter(|size| *size != 0)
+    }
+
     /// Whether an option is on.
     pub fn is_on(&self, switch: Switches) -> bool {
         self.switches.contains(switch)

@@ -129,6 +129,8 @@ pub struct Entry {
     pub scope: Scope,
     /// An accepted TCP socket has its listener's value.
     pub is_inherited: bool,
+    /// For which it can be set, where that differs.
+    pub(super) settable: Scope,
     /// What comes of it.
     pub standing: Standing,
     pub(super) access: Access,
@@ -213,6 +215,7 @@ impl Entry {
             value,
             scope,
             is_inherited: true,
+            settable: scope,
             standing: Standing::Effective,
             access,
             elsewhere: if level == SOL_SOCKET {
@@ -270,6 +273,10 @@ impl Entry {
         }
     }
 
+    pub(super) const fn settable(self, settable: Scope) -> Self {
+        Self { settable, ..self }
+    }
+
     pub(super) const fn own(self) -> Self {
         Self {
             is_inherited: false,
@@ -317,7 +324,12 @@ fn is_udp(level: i32) -> bool {
     matches!(level, IPPROTO_UDP | IPPROTO_UDPLITE)
 }
 
-fn find(socket: &Socket, level: i32, name: i32) -> Result<&'static Entry, Errno> {
+fn find(
+    socket: &Socket,
+    level: i32,
+    name: i32,
+    scope_of: fn(&Entry) -> Scope,
+) -> Result<&'static Entry, Errno> {
     let scope = Scope::of(socket);
     // `udp_setsockopt` does not tell its two levels apart.
     let has_level = |of: i32| of == level || (is_udp(of) && is_udp(level));
@@ -325,7 +337,7 @@ fn find(socket: &Socket, level: i32, name: i32) -> Result<&'static Entry, Errno>
         .iter()
         .find(|entry| has_level(entry.level) && entry.name == name);
     let entry = entry.ok_or(Errno::ENOPROTOOPT)?;
-    if entry.scope.contains(scope) {
+    if scope_of(entry).contains(scope) {
         Ok(entry)
     } else {
         Err(entry.elsewhere)
@@ -350,7 +362,7 @@ pub(crate) fn set(
         });
     }
     // Lengths are judged before names: `sk_setsockopt`, `do_tcp_setsockopt`, `udp_lib_setsockopt`.
-    let entry = find(socket, level, name);
+    let entry = find(socket, level, name, |entry| entry.settable);
     let takes_bytes = entry.is_ok_and(|entry| matches!(entry.access, Access::Bytes(..)));
     let takes_ints = is_udp(level) || matches!(level, SOL_SOCKET | IPPROTO_TCP);
     if takes_ints && value.len() < 4 && !takes_bytes {
@@ -373,11 +385,11 @@ pub(crate) fn set(
         }
         Access::Bytes(_, set) => set(&mut target, value)?,
         Access::Int(_, set) => {
-            let value = int_of(level, value)?;
+            let value = int_of((level, name), value)?;
             set(&mut target, value)?;
         }
         Access::Switch(switch) => {
-            let value = int_of(level, value)?;
+            let value = int_of((level, name), value)?;
             target
                 .socket_mut()?
                 .options
@@ -385,7 +397,7 @@ pub(crate) fn set(
                 .set(switch, value != 0);
         }
         Access::Kept(default, least, most) => {
-            let value = int_of(level, value)?;
+            let value = int_of((level, name), value)?;
             let value = if (least, most) == (0, 1) {
                 i32::from(value != 0)
             } else {
@@ -407,7 +419,7 @@ pub(crate) fn set(
 }
 
 /// An integer as each level reads it.
-fn int_of(level: i32, value: &[u8]) -> Result<i32, Errno> {
+fn int_of((level, name): (i32, i32), value: &[u8]) -> Result<i32, Errno> {
     if let Some(four) = value.first_chunk() {
         return Ok(i32::from_ne_bytes(*four));
     }
@@ -415,6 +427,8 @@ fn int_of(level: i32, value: &[u8]) -> Result<i32, Errno> {
         // `do_ip_setsockopt` takes a single byte, or nothing for 0.
         (IPPROTO_IP, Some(byte)) => Ok(i32::from(*byte)),
         (IPPROTO_IP, None) => Ok(0),
+        // `do_ipv6_setsockopt` takes less than an int for 0 where it does not ask for one.
+        (IPPROTO_IPV6, _) if ipv6::TAKES_LESS.contains(&name) => Ok(0),
         _ => Err(Errno::EINVAL),
     }
 }
@@ -440,7 +454,7 @@ pub(crate) fn get(
             Errno::EOPNOTSUPP
         });
     }
-    let entry = find(socket, level, name)?;
+    let entry = find(socket, level, name, |entry| entry.scope)?;
     let level = entry.level;
     let mut target = Target { host, id, now };
     let value = match entry.access {

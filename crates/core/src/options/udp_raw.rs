@@ -138,18 +138,16 @@ fn set_filter(t: &mut Target<'_>, value: &[u8], most: usize) -> Result<(), Errno
 
 /// Where the checksum of the socket's packets is; -1 if the program computes it.
 pub(super) fn checksum(t: &mut Target<'_>) -> Result<i32, Errno> {
-    Ok(raw(t)?.checksum_offset.map_or(-1, i32::from))
+    Ok(raw(t)?
+        .checksum_offset
+        .map_or(-1, |offset| i32::try_from(offset).unwrap_or(i32::MAX)))
 }
 
 /// RFC 3542 3.1: an even offset; a negative one switches it off.
-fn set_checksum(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+pub(super) fn set_checksum(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     if value > 0 && value & 1 != 0 {
         return Err(Errno::EINVAL);
     }
-    raw(t)?.checksum_offset = match u16::try_from(value) {
-        Ok(offset) => Some(offset),
-        Err(_) if value < 0 => None,
-        Err(_) => return Err(Errno::EINVAL),
-    };
+    raw(t)?.checksum_offset = u32::try_from(value).ok();
     Ok(())
 }

@@ -32,7 +32,7 @@ const IPV4_HEADER_LEN: usize = 20;
 #[derive(Debug)]
 pub(crate) struct RawOptions {
     /// `IPV6_CHECKSUM`: where the host fills in and checks a checksum.
-    pub(crate) checksum_offset: Option<u16>,
+    pub(crate) checksum_offset: Option<u32>,
     /// `ICMP_FILTER` or `ICMPV6_FILTER`.
     pub(crate) filter: IcmpFilter,
 }
@@ -203,12 +203,13 @@ fn fill_checksum(
     else {
         return Ok(());
     };
-    let at = usize::from(offset);
+    let at = usize::try_from(offset).unwrap_or(usize::MAX);
+    let field = at..at.saturating_add(2);
     let mut sum = Checksum::pseudo_header_v6(source, destination, protocol, data.len());
-    data.get_mut(at..at + 2).ok_or(Errno::EINVAL)?.fill(0);
+    data.get_mut(field.clone()).ok_or(Errno::EINVAL)?.fill(0);
     sum.add_bytes(data);
     let checksum = sum.finish();
-    if let Some(field) = data.get_mut(at..at + 2) {
+    if let Some(field) = data.get_mut(field) {
         field.copy_from_slice(&checksum.to_be_bytes());
     }
     Ok(())

@@ -188,6 +188,7 @@ options! {
         IPV6_RECVRTHDR = 56,
         IPV6_RECVDSTOPTS = 58,
         IPV6_RECVPATHMTU = 60,
+        IPV6_PATHMTU = 61,
         IPV6_AUTOFLOWLABEL = 70,
         IPV6_ADDR_PREFERENCES = 72,
         IPV6_MINHOPCOUNT = 73,
