@@ -102,6 +102,7 @@ counters! {
     tcp_ext_tcp_req_qfull_drop: "TcpExtTCPReqQFullDrop",
     tcp_ext_tcp_backlog_drop: "TcpExtTCPBacklogDrop",
     tcp_ext_tcp_abort_on_timeout: "TcpExtTCPAbortOnTimeout",
+    tcp_ext_tcp_defer_accept_drop: "TcpExtTCPDeferAcceptDrop",
     tcp_ext_tcp_orig_data_sent: "TcpExtTCPOrigDataSent",
     tcp_ext_tcp_timeouts: "TcpExtTCPTimeouts",
     tcp_ext_delayed_acks: "TcpExtDelayedACKs",

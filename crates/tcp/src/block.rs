@@ -90,7 +90,8 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    pub(crate) fn new(settings: Settings, now: Instant) -> Block {
+    /// `options` is what options take of each segment, as far as that is known.
+    pub(crate) fn new(settings: Settings, options: u16, now: Instant) -> Block {
         let buffer = span(settings.receive_buffer).clamp(2304, 1 << 30);
         let buffer_max = span(settings.receive_buffer_max).clamp(buffer, 1 << 30);
         let local_mss = match settings.options.max_segment {
@@ -99,8 +100,8 @@ impl Block {
         }
         .max(MIN_MSS);
         let space = space_of(buffer);
-        // Linux: a multiple of the MSS, and no more than an unscaled window can tell in the SYN.
-        let mss = u32::from(local_mss);
+        // Linux: a multiple of the data of a full segment, and no more than an unscaled window can tell in the SYN.
+        let mss = u32::from(local_mss - options);
         let threshold = if space > mss {
             space / mss * mss
         } else {
@@ -128,7 +129,7 @@ impl Block {
                 probes: 0,
                 queue: SendQueue::default(),
                 flight: Flight::default(),
-                rtt: RoundTrip::default(),
+                rtt: RoundTrip::new(&settings.options),
                 window: Window::new(settings.initial_window),
                 congestion: Congestion::new(settings.congestion),
                 recovery_point: isn,
@@ -154,7 +155,7 @@ impl Block {
                 assembler: None,
                 urgent: None,
                 dsack: None,
-                ack: Acknowledger::default(),
+                ack: Acknowledger::new(settings.ping_pong),
                 recent: RecentTimestamp::default(),
                 mss: local_mss.min(536),
                 told_mss: local_mss,
@@ -317,7 +318,8 @@ impl Block {
             return;
         }
         if recv.ack.scheduled && !self.timers.is_set(Timer::Acknowledge) {
-            let delay = recv.ack.delay(self.send.rtt.srtt());
+            let most = self.options.delayed_ack_max;
+            let delay = recv.ack.delay(self.send.rtt.srtt(), most);
             self.timers.set(Timer::Acknowledge, now + delay);
         }
     }

@@ -37,12 +37,10 @@ pub struct Connection {
 impl Connection {
     /// Active open (RFC 9293 3.10.1): SYN-SENT.
     pub fn connect(settings: Settings, now: Instant) -> Connection {
-        let iss = settings.isn;
-        let mut block = Block::new(settings, now);
+        let mut block = Block::new(settings, 0, now);
         block.syn_due = true;
         Connection {
             machine: SynSent {
-                iss,
                 sent: FirstSent::NOT_YET,
             }
             .into(),
@@ -51,19 +49,19 @@ impl Connection {
     }
 
     /// Passive open by a SYN (RFC 9293 3.10.7.2): SYN-RECEIVED.
-    pub fn accept(settings: Settings, syn: &Segment, now: Instant) -> Connection {
-        let iss = settings.isn;
-        let mut block = Block::new(settings, now);
+    pub fn accept(mut settings: Settings, syn: &Segment, now: Instant) -> Connection {
+        settings.timestamps &= syn.options.timestamps.is_some();
+        let options = if settings.timestamps {
+            crate::block::TIMESTAMPS_LEN
+        } else {
+            0
+        };
+        let mut block = Block::new(settings, options, now);
         block.synchronize(syn, now);
         block.counts.segments_in = 1;
         block.syn_due = true;
         Connection {
-            machine: SynReceived {
-                iss,
-                sent: FirstSent::NOT_YET,
-                passive: true,
-            }
-            .into(),
+            machine: SynReceived::new(FirstSent::NOT_YET, true).into(),
             block,
         }
     }
@@ -75,7 +73,7 @@ impl Connection {
         if let Machine::SynReceived(state) = &mut connection.machine {
             state.sent = FirstSent::UNKNOWN;
             connection.block.syn_due = false;
-            connection.block.send.nxt = state.iss + 1u32;
+            connection.block.send.nxt = connection.block.send.una + 1u32;
         }
         connection
     }
@@ -107,8 +105,9 @@ impl Connection {
         };
         segment.has(TcpFlags::ACK)
             && !segment.flags.intersects(TcpFlags::RST | TcpFlags::SYN)
-            && segment.acknowledgment == state.iss + 1u32
+            && segment.acknowledgment == self.block.send.una + 1u32
             && self.block.recv.is_acceptable(segment)
+            && !state.defers(&self.block, segment)
     }
 
     /// Time has passed: does what is due.
@@ -132,11 +131,13 @@ impl Connection {
         let machine = core::mem::replace(&mut self.machine, Closed.into());
         self.machine = match machine {
             Machine::SynSent(state) => state.retransmit(block, now),
-            Machine::SynReceived(state) => state.retransmit(block),
-            machine if machine.transmits() => match block.retransmit_due(now) {
-                Ok(()) => machine,
-                Err(error) => Next::closed(block, Some(error)).state,
-            },
+            Machine::SynReceived(state) => state.retransmit(block, now),
+            machine if machine.transmits() => {
+                match block.retransmit_due(matches!(machine, Machine::Established(_)), now) {
+                    Ok(()) => machine,
+                    Err(error) => Next::closed(block, Some(error)).state,
+                }
+            }
             machine => machine,
         };
     }
@@ -351,6 +352,7 @@ impl Connection {
     /// The options were changed: timers and pending data follow.
     pub fn options_changed(&mut self, now: Instant) {
         let block = &mut self.block;
+        block.send.rtt.set_bounds(&block.options);
         if !self.machine.transmits() || block.orphan {
             return;
         }
@@ -367,13 +369,32 @@ impl Connection {
         }
     }
 
-    /// `TCP_QUICKACK`: acknowledge at once (and what waits now), or delay as in a ping-pong.
-    pub fn set_quickack(&mut self, on: bool, _now: Instant) {
-        let ack = &mut self.block.recv.ack;
-        ack.set_ping_pong(!on);
-        if on && ack.scheduled {
-            ack.now = true;
+    /// `TCP_QUICKACK`: acknowledge at once (and what waits now, unless there is something to read first), or delay as in
+    /// a ping-pong. Until the connection is taken for the other again by what it does; not `lasting`, no longer than
+    /// that one acknowledgment.
+    pub fn set_quickack(&mut self, on: bool, lasting: bool, _now: Instant) {
+        let is_open = matches!(
+            self.machine,
+            Machine::Established(_) | Machine::CloseWait(_)
+        );
+        let recv = &mut self.block.recv;
+        recv.ack.set_ping_pong(!on);
+        if on && is_open && recv.ack.scheduled {
+            recv.ack.pushed = true;
+            recv.ack.now |= recv.queue.is_empty();
+            recv.ack.set_ping_pong(!lasting);
         }
+    }
+
+    /// What `TCP_QUICKACK` tells: it does not delay as in a ping-pong.
+    pub fn is_quickack(&self) -> bool {
+        !self.block.recv.ack.ping_pong
+    }
+
+    /// What `TCP_WINDOW_CLAMP` tells: the bound that was set, else that of the buffer.
+    pub fn window_clamp(&self) -> u32 {
+        let all = crate::recv::window::space_of(self.block.recv.buffer);
+        self.block.options.window_clamp.unwrap_or(all)
     }
 
     /// `SO_SNDBUF` in `getsockopt`'s units; stops autotuning.

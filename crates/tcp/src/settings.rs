@@ -60,6 +60,8 @@ pub struct Settings {
     pub slow_start_after_idle: bool,
     /// Congestion control.
     pub congestion: Algorithm,
+    /// `TCP_QUICKACK` is off from the beginning: acknowledge as in a ping-pong.
+    pub ping_pong: bool,
     /// The socket's options at open.
     pub options: SocketOptions,
 }
@@ -90,6 +92,7 @@ impl Default for Settings {
             fin_timeout: Duration::from_secs(60),
             slow_start_after_idle: true,
             congestion: Algorithm::Cubic,
+            ping_pong: false,
             options: SocketOptions::default(),
         }
     }
@@ -133,6 +136,17 @@ pub struct Tuning {
     pub unsent_low_water: Option<u32>,
     /// `SO_RCVLOWAT`.
     pub receive_low_water: u32,
+    /// `TCP_DEFER_ACCEPT` of the listener, in timeouts of the SYN-ACK: until then a bare acknowledgment completes no
+    /// handshake. Of a socket that connects: its first acknowledgment waits for data.
+    pub defer_accept: u8,
+    /// `TCP_THIN_LINEAR_TIMEOUTS`: the first timeouts of a thin stream do not back off.
+    pub thin_linear_timeouts: bool,
+    /// `TCP_RTO_MIN_US`.
+    pub rto_min: Duration,
+    /// `TCP_RTO_MAX_MS`.
+    pub rto_max: Duration,
+    /// `TCP_DELACK_MAX_US`.
+    pub delayed_ack_max: Duration,
 }
 
 impl Tuning {
@@ -147,6 +161,11 @@ impl Tuning {
         window_clamp: None,
         unsent_low_water: None,
         receive_low_water: 1,
+        defer_accept: 0,
+        thin_linear_timeouts: false,
+        rto_min: Duration::from_millis(200),
+        rto_max: Duration::from_secs(120),
+        delayed_ack_max: Duration::from_millis(200),
     };
 }
 

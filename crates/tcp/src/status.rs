@@ -125,7 +125,7 @@ pub struct Status {
 bitflags! {
     /// What happened while an input was handled: for counters (named as in `/proc/net/netstat`) and for waking up.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-    pub struct Events: u32 {
+    pub struct Events: u64 {
         /// The handshake is complete.
         const ESTABLISHED = 1;
         /// There is new data to read.
@@ -190,6 +190,8 @@ bitflags! {
         const HEADER_PREDICTED = 1 << 30;
         /// `TCPSpuriousRTOs` and the like are left for later; `tcp_retries1` timeouts in a row: suspect the path.
         const SUSPECT_PATH = 1 << 31;
+        /// `TCPDeferAcceptDrop`
+        const ACCEPT_DEFERRED = 1 << 32;
     }
 }
 

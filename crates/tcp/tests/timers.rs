@@ -106,6 +106,43 @@ fn an_acknowledgment_is_delayed_40_ms_in_a_ping_pong() {
 }
 
 #[test]
+fn the_delay_of_an_acknowledgment_has_a_bound_of_the_sockets() {
+    let mut pair = pair();
+    for end in [0, 1, 0, 1] {
+        pair.ends[end].options_mut().delayed_ack_max = 8 * MS;
+        write(&mut pair, end, 1);
+        pair.flush();
+        pair.run_for(15 * MS);
+        let now = pair.now;
+        assert_eq!(pair.ends[1 - end].read(&mut [0; 4], now), 1);
+    }
+    pair.run_for(15 * MS);
+    assert_eq!(pair.ends[1].unacknowledged().0, 0);
+}
+
+#[test]
+fn quick_acknowledgments_can_be_asked_for_and_end_a_delay() {
+    let mut pair = pair();
+    for end in [0, 1, 0, 1] {
+        write(&mut pair, end, 1);
+        pair.flush();
+        pair.run_for(15 * MS);
+        let now = pair.now;
+        assert_eq!(pair.ends[1 - end].read(&mut [0; 4], now), 1);
+    }
+    let now = pair.now;
+    assert!(!pair.ends[0].is_quickack());
+    // Lasting or not, what waits is acknowledged.
+    pair.ends[0].set_quickack(true, false, now);
+    assert_eq!(sends(&mut pair, 0), [(0, TcpFlags::ACK)]);
+    assert!(!pair.ends[0].is_quickack());
+    pair.ends[0].set_quickack(true, true, now);
+    assert!(pair.ends[0].is_quickack());
+    pair.ends[0].set_quickack(false, true, now);
+    assert!(!pair.ends[0].is_quickack());
+}
+
+#[test]
 fn every_second_full_segment_is_acknowledged_at_once() {
     let mut pair = pair();
     write(&mut pair, 0, 14_480);
@@ -172,6 +209,49 @@ fn silence_is_given_up_after_924_seconds() {
     pair.run_for(Duration::from_secs(124));
     assert_eq!(pair.ends[0].state(), State::Closed);
     assert_eq!(pair.ends[0].take_error(), Some(Error::TimedOut));
+}
+
+/// Timeouts of one short segment that never gets through, by time.
+fn timeouts(change: impl FnOnce(&mut sockeye_tcp::SocketOptions), time: Duration) -> u16 {
+    let mut pair = pair();
+    change(pair.ends[0].options_mut());
+    let now = pair.now;
+    pair.ends[0].options_changed(now);
+    // The variance comes down to the bound by and by.
+    for _ in 0..40 {
+        write(&mut pair, 0, 10);
+        pair.flush();
+        pair.run_for(100 * MS);
+    }
+    pair.channel.loss = 100;
+    write(&mut pair, 0, 10);
+    pair.flush();
+    pair.run_for(time);
+    pair.ends[0].info(pair.now).total_rto
+}
+
+#[test]
+fn a_thin_stream_may_time_out_six_times_without_backing_off() {
+    let exponential = timeouts(|_| {}, Duration::from_secs(3));
+    let linear = timeouts(
+        |options| options.thin_linear_timeouts = true,
+        Duration::from_secs(3),
+    );
+    // The timeout is 0.24 s: after 0.24, 0.72, 1.68 s; after 0.24, 0.48 ... 1.68, 2.16 s.
+    assert_eq!((exponential, linear), (3, 8));
+}
+
+#[test]
+fn the_retransmission_timeout_keeps_to_the_sockets_bounds() {
+    let slow = timeouts(
+        |options| options.rto_max = Duration::from_secs(1),
+        Duration::from_secs(10),
+    );
+    // After 0.2, 0.6 and 1.4 s, then each second.
+    assert_eq!(slow, 11);
+    let quick = timeouts(|options| options.rto_min = 8 * MS, Duration::from_secs(1));
+    let usual = timeouts(|_| {}, Duration::from_secs(1));
+    assert!(quick > usual + 1, "{quick} {usual}");
 }
 
 #[test]

@@ -87,6 +87,7 @@ pub(crate) fn connect(
         options: &socket.options,
         source: bound.and_then(|local| source(&host.stack, socket.domain, local)),
         device: scope(&host.stack, to.address, to.scope_id)?.or(socket.options.device),
+        is_on_link: false,
     };
     let path = host.stack.route_from(&sender, to.address)?;
     if host.stack.is_broadcast(to.address) && !socket.options.is_on(Switches::BROADCAST) {

@@ -58,6 +58,7 @@ pub(crate) fn send_message(
         return Err(Errno::EMSGSIZE);
     }
     let is_oob = message.flags.contains(MessageFlags::OOB);
+    let is_on_link = message.flags.contains(MessageFlags::DONTROUTE);
     if is_oob && !is_udp_v6 {
         return Err(Errno::EOPNOTSUPP);
     }
@@ -69,7 +70,11 @@ pub(crate) fn send_message(
         } else {
             gather(message.data)
         };
-        let extent = Extent { length, is_oob };
+        let extent = Extent {
+            length,
+            is_oob,
+            is_on_link,
+        };
         send(host, id, message.address, data, &message.ancillary, extent)?;
         return Ok(length);
     }
@@ -90,6 +95,7 @@ pub(crate) fn send_message(
         let extent = Extent {
             length: corked.data.len(),
             is_oob,
+            is_on_link,
         };
         send(
             host,
@@ -108,6 +114,8 @@ pub(crate) fn send_message(
 struct Extent {
     length: usize,
     is_oob: bool,
+    /// `MSG_DONTROUTE`
+    is_on_link: bool,
 }
 
 fn send(
@@ -145,6 +153,7 @@ fn send(
         options: &socket.options,
         source: overrides.source.or(bound),
         device: overrides.device.or(scope).or(socket.options.device),
+        is_on_link: extent.is_on_link,
     };
     let mut path = stack.route_from(&sender, destination)?;
     if stack.is_broadcast(destination) && !socket.options.is_on(Switches::BROADCAST) {

@@ -7,6 +7,7 @@ use sockeye_wire::{
 };
 
 use super::fragment::fragment;
+use super::routes::Route;
 use crate::host::Stack;
 use crate::ids::InterfaceId;
 use crate::{Errno, Loopback};
@@ -71,16 +72,42 @@ pub(crate) struct IpMeta {
     pub(crate) fragmentation: Fragmentation,
 }
 
+/// Which routes a socket may use.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Via {
+    /// `SO_BINDTODEVICE`: only those that leave by it.
+    pub(crate) device: Option<InterfaceId>,
+    /// `SO_DONTROUTE`, `MSG_DONTROUTE`: only those without a gateway. IPv6 takes no notice of it (`sk_localroute`).
+    pub(crate) is_on_link: bool,
+}
+
+impl From<Option<InterfaceId>> for Via {
+    fn from(device: Option<InterfaceId>) -> Self {
+        Self {
+            device,
+            is_on_link: false,
+        }
+    }
+}
+
+impl Via {
+    fn allows(&self, route: &Route) -> bool {
+        self.device.is_none_or(|device| route.interface == device)
+            && !(self.is_on_link && matches!(route.gateway, Some(IpAddr::V4(_))))
+    }
+}
+
 impl Stack {
-    /// How to reach `destination`, from `source` if that is fixed already, by `device` if the socket is bound to one.
+    /// How to reach `destination`, from `source` if that is fixed already, by what the socket may use.
     ///
     /// `ENETUNREACH` without a route, `EINVAL` for a loopback source to elsewhere (`ip_route_output_key`).
     pub(crate) fn route(
         &self,
         destination: IpAddr,
         source: Option<IpAddr>,
-        device: Option<InterfaceId>,
+        via: impl Into<Via>,
     ) -> Result<Path, Errno> {
+        let via = via.into();
         let source = source.filter(|source| !source.is_unspecified());
         let generation = self.route_generation;
         if self.is_local(destination) {
@@ -102,7 +129,7 @@ impl Stack {
         }
         let route = self
             .routes
-            .lookup(destination, device)
+            .find(destination, |route| via.allows(route))
             .ok_or(Errno::ENETUNREACH)?;
         let interface = self.interface(route.interface).ok_or(Errno::ENETUNREACH)?;
         if source.is_some_and(|source| source.is_loopback())

@@ -117,6 +117,17 @@ impl RoutingTable {
     /// The best route to `destination`, among those that leave by `interface` if one is given
     /// (`SO_BINDTODEVICE`, a scoped address).
     pub fn lookup(&self, destination: IpAddr, interface: Option<InterfaceId>) -> Option<&Route> {
+        self.find(destination, |route| {
+            interface.is_none_or(|interface| route.interface == interface)
+        })
+    }
+
+    /// The best route to `destination` of those that will do.
+    pub(crate) fn find(
+        &self,
+        destination: IpAddr,
+        will_do: impl Fn(&Route) -> bool,
+    ) -> Option<&Route> {
         let is_ipv4 = destination.is_ipv4();
         self.lengths[usize::from(!is_ipv4)]
             .iter()
@@ -127,8 +138,7 @@ impl RoutingTable {
                     prefix_len,
                     prefix,
                 })?;
-                same.iter()
-                    .find(|route| interface.is_none_or(|interface| route.interface == interface))
+                same.iter().find(|route| will_do(route))
             })
     }
 

@@ -7,7 +7,7 @@ use core::net::{IpAddr, Ipv4Addr};
 
 use crate::host::Stack;
 use crate::ip::Inbound;
-use crate::ip::output::{Path, Reach};
+use crate::ip::output::{Path, Reach, Via};
 use crate::options::{SharedOptions, Switches};
 use crate::{Errno, InterfaceId};
 
@@ -19,6 +19,8 @@ pub(crate) struct Sender<'a> {
     pub(crate) source: Option<IpAddr>,
     /// The interface that the call or the socket is bound to.
     pub(crate) device: Option<InterfaceId>,
+    /// `MSG_DONTROUTE`; `SO_DONTROUTE` is among the options.
+    pub(crate) is_on_link: bool,
 }
 
 impl Stack {
@@ -32,6 +34,7 @@ impl Stack {
             options,
             source,
             device,
+            is_on_link,
         } = *sender;
         let source = source.filter(|source| !source.is_unspecified());
         if let Some(IpAddr::V4(source)) = source
@@ -57,7 +60,11 @@ impl Stack {
                 Ok(path)
             }
             IpAddr::V4(_) => {
-                let mut path = self.route(destination, source, device)?;
+                let via = Via {
+                    device,
+                    is_on_link: is_on_link || options.via().is_on_link,
+                };
+                let mut path = self.route(destination, source, via)?;
                 if path.interface != InterfaceId::LOOPBACK && self.is_broadcast(destination) {
                     path.reach = Reach::BOTH;
                 }

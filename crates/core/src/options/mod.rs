@@ -25,6 +25,7 @@ use smallvec::SmallVec;
 
 use crate::Sysctl;
 use crate::ids::InterfaceId;
+use crate::ip::output::Via;
 use crate::multicast::Multicast;
 
 /// The bytes of an option as `getsockopt` gives them.
@@ -114,6 +115,8 @@ bitflags::bitflags! {
         const MULTICAST_ALL = 1 << 32;
         /// `IPV6_MULTICAST_ALL`
         const MULTICAST_ALL_V6 = 1 << 33;
+        /// `TCP_QUICKACK` is off.
+        const PING_PONG = 1 << 34;
     }
 }
 
@@ -181,8 +184,6 @@ pub struct TcpChoices {
     pub syn_retries: Option<u8>,
     /// `TCP_CONGESTION`
     pub congestion: sockeye_tcp::Algorithm,
-    /// `TCP_DEFER_ACCEPT` in retransmissions of the SYN-ACK, 0 for off.
-    pub defer_accept: u8,
 }
 
 impl SharedOptions {
@@ -244,7 +245,6 @@ impl SharedOptions {
                 },
                 syn_retries: None,
                 congestion: sockeye_tcp::Algorithm::default(),
-                defer_accept: 0,
             },
         }
     }
@@ -259,7 +259,6 @@ impl SharedOptions {
                 tuning: sockeye_tcp::Tuning::DEFAULT,
                 syn_retries: None,
                 congestion: sockeye_tcp::Algorithm::default(),
-                defer_accept: 0,
             })
         })
     }
@@ -310,6 +309,14 @@ impl SharedOptions {
     pub(crate) fn fragment_size_v6(&self) -> Option<usize> {
         let size = self.recorded(table::IPPROTO_IPV6, ipv6::MTU)?;
         usize::try_from(size).ok().filter(|size| *size != 0)
+    }
+
+    /// Which routes the socket may use.
+    pub(crate) fn via(&self) -> Via {
+        Via {
+            device: self.device,
+            is_on_link: self.is_on(Switches::DONT_ROUTE),
+        }
     }
 
     /// Whether an option is on.

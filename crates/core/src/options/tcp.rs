@@ -5,7 +5,8 @@ use core::time::Duration;
 use sockeye_tcp::{Algorithm, Linger2};
 
 use super::table::{
-    Access, Entry, IPPROTO_TCP, Scope, Target, Value, bytes, is_listening, read_only_bytes,
+    Access, Entry, IPPROTO_TCP, Scope, Target, Value, bytes, is_listening, read_only,
+    read_only_bytes,
 };
 use super::{OptionValue, Switches, TcpChoices, tcp_info};
 use crate::Errno;
@@ -74,14 +75,13 @@ pub(super) const TABLE: &[Entry] = &[
         9,
         "TCP_DEFER_ACCEPT",
         Access::Int(
-            |t| Ok(seconds_of_retries(current(t)?.defer_accept)),
+            |t| Ok(seconds_of_retries(tuning(t)?.defer_accept)),
             |t, value| {
-                choices(t)?.defer_accept = retries_of_seconds(value);
+                choices(t)?.tuning.defer_accept = retries_of_seconds(value);
                 Ok(())
             },
         ),
-    )
-    .why("a connection can be accepted as soon as its handshake is complete"),
+    ),
     int(
         10,
         "TCP_WINDOW_CLAMP",
@@ -90,14 +90,7 @@ pub(super) const TABLE: &[Entry] = &[
     int(11, "TCP_INFO", Access::Bytes(info, read_only_bytes))
         .typed(Value::Bytes)
         .own(),
-    Entry::recorded(
-        L,
-        12,
-        "TCP_QUICKACK",
-        Scope::TCP,
-        (1, 0, 1),
-        "how soon to acknowledge is decided by the connection",
-    ),
+    int(12, "TCP_QUICKACK", Access::Int(quickack, set_quickack)),
     int(
         13,
         "TCP_CONGESTION",
@@ -105,14 +98,18 @@ pub(super) const TABLE: &[Entry] = &[
     )
     .typed(Value::Text),
     refused(14, "TCP_MD5SIG", Errno::EINVAL, NO_KEYS),
-    Entry::recorded(
-        L,
+    int(
         16,
         "TCP_THIN_LINEAR_TIMEOUTS",
-        Scope::TCP,
-        (0, 0, 1),
-        "timeouts always grow exponentially",
-    ),
+        Access::Int(
+            |t| Ok(tuning(t)?.thin_linear_timeouts.into()),
+            |t, value| {
+                choices(t)?.tuning.thin_linear_timeouts = byte(value, 0, 1)? == 1;
+                Ok(())
+            },
+        ),
+    )
+    .typed(Value::Bool),
     int(
         17,
         "TCP_THIN_DUPACK",
@@ -156,12 +153,22 @@ pub(super) const TABLE: &[Entry] = &[
     ),
     refused(29, "TCP_REPAIR_WINDOW", Errno::EPERM, NO_REPAIR),
     refused(30, "TCP_FASTOPEN_CONNECT", Errno::EOPNOTSUPP, NO_FAST_OPEN),
-    refused(
+    int(
         31,
         "TCP_ULP",
-        Errno::ENOENT,
-        "there are no upper-layer protocols",
-    ),
+        Access::Bytes(
+            |_, _| Ok(OptionValue::new()),
+            |_, name| {
+                Err(if name.is_empty() {
+                    Errno::EINVAL
+                } else {
+                    Errno::ENOENT
+                })
+            },
+        ),
+    )
+    .typed(Value::Text)
+    .why("there are no upper-layer protocols, so that every name is unknown"),
     refused(32, "TCP_MD5SIG_EXT", Errno::EINVAL, NO_KEYS),
     refused(33, "TCP_FASTOPEN_KEY", Errno::EOPNOTSUPP, NO_FAST_OPEN),
     refused(
@@ -188,7 +195,73 @@ pub(super) const TABLE: &[Entry] = &[
         Errno::EOPNOTSUPP,
         "a link delays packets, not the stack",
     ),
+    int(43, "TCP_IS_MPTCP", Access::Int(|_| Ok(0), read_only)).own(),
+    int(
+        44,
+        "TCP_RTO_MAX_MS",
+        Access::Int(
+            |t| millis(tuning(t)?.rto_max),
+            |t, value| {
+                choices(t)?.tuning.rto_max = Duration::from_millis(within(value, 1000, 120_000)?);
+                Ok(())
+            },
+        ),
+    ),
+    int(
+        45,
+        "TCP_RTO_MIN_US",
+        Access::Int(
+            |t| micros(tuning(t)?.rto_min),
+            |t, value| {
+                choices(t)?.tuning.rto_min = in_ticks(value)?;
+                Ok(())
+            },
+        ),
+    ),
+    int(
+        46,
+        "TCP_DELACK_MAX_US",
+        Access::Int(
+            |t| micros(tuning(t)?.delayed_ack_max),
+            |t, value| {
+                choices(t)?.tuning.delayed_ack_max = in_ticks(value)?;
+                Ok(())
+            },
+        ),
+    ),
 ];
+
+/// Linux's clock tick at the usual 250 a second.
+const TICK: u64 = 4000;
+
+/// A time in microseconds, up to a whole tick: from `TCP_TIMEOUT_MIN`, two ticks, to `TCP_RTO_MIN` or `TCP_DELACK_MAX`, both
+/// 200 ms.
+fn in_ticks(value: i32) -> Result<Duration, Errno> {
+    let micros = u64::try_from(value).map_err(|_| Errno::EINVAL)?;
+    let rounded = micros.next_multiple_of(TICK);
+    let is_allowed = (2 * TICK..=200_000).contains(&rounded);
+    is_allowed
+        .then(|| Duration::from_micros(rounded))
+        .ok_or(Errno::EINVAL)
+}
+
+/// Told by the connection, which changes it as it sees fit; before there is one, as it is to begin.
+fn quickack(t: &mut Target<'_>) -> Result<i32, Errno> {
+    if let Some(is_quick) = crate::tcp::quickack(t.host, t.id) {
+        return Ok(is_quick.into());
+    }
+    Ok((!t.socket()?.options.is_on(Switches::PING_PONG)).into())
+}
+
+/// `__tcp_sock_set_quickack`: an even number but 0 acknowledges at once what waits, and delays from then on.
+fn set_quickack(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    t.socket_mut()?
+        .options
+        .switches
+        .set(Switches::PING_PONG, value == 0);
+    crate::tcp::set_quickack(t.host, t.id, value != 0, value & 1 == 1, t.now);
+    Ok(())
+}
 
 fn current(t: &mut Target<'_>) -> Result<TcpChoices, Errno> {
     Ok(t.socket()?.options.tcp_choices(&t.host.stack.config.sysctl))
@@ -217,6 +290,14 @@ fn byte(value: i32, least: u8, most: u8) -> Result<u8, Errno> {
         .ok()
         .filter(|value| (least..=most).contains(value))
         .ok_or(Errno::EINVAL)
+}
+
+fn millis(duration: Duration) -> Result<i32, Errno> {
+    Ok(i32::try_from(duration.as_millis()).unwrap_or(i32::MAX))
+}
+
+fn micros(duration: Duration) -> Result<i32, Errno> {
+    Ok(i32::try_from(duration.as_micros()).unwrap_or(i32::MAX))
 }
 
 fn seconds(duration: Duration) -> Result<i32, Errno> {
@@ -303,6 +384,9 @@ fn seconds_of_retries(retries: u8) -> i32 {
 const LEAST_CLAMP: u32 = 1152;
 
 fn window_clamp(t: &mut Target<'_>) -> Result<i32, Errno> {
+    if let Some(clamp) = crate::tcp::window_clamp(t.host, t.id) {
+        return Ok(i32::try_from(clamp).unwrap_or(i32::MAX));
+    }
     Ok(tuning(t)?
         .window_clamp
         .map_or(0, |clamp| i32::try_from(clamp).unwrap_or(i32::MAX)))

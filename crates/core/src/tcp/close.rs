@@ -129,7 +129,9 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
         return;
     };
     take_error(connection, parts.error);
-    if events.intersects(Events::RESET | Events::ATTEMPT_FAILED) {
+    if events.intersects(Events::RESET | Events::ATTEMPT_FAILED | Events::ACCEPT_DEFERRED) {
+        stack.counters.tcp_ext_tcp_defer_accept_drop +=
+            u64::from(events.contains(Events::ACCEPT_DEFERRED));
         stack.counters.tcp_estab_resets += u64::from(events.contains(Events::RESET));
         stack.counters.tcp_attempt_fails += u64::from(events.contains(Events::ATTEMPT_FAILED));
     }

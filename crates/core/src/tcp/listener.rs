@@ -225,7 +225,7 @@ pub(super) fn request(
     let Some(way) = listener.way_of_request(stack, least_isn.is_some()) else {
         return;
     };
-    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.device) else {
+    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.via()) else {
         return;
     };
     let mut settings = settings(stack, &tuple, &path, &socket.options, now);
@@ -284,7 +284,7 @@ pub(super) fn take_cookie(
     if !is_plain || !listener.last_cookie.is_some_and(is_recent) {
         return Cookie::None;
     }
-    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.device) else {
+    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.via()) else {
         return Cookie::None;
     };
     let mut settings = settings(stack, &tuple, &path, &socket.options, now);

@@ -145,6 +145,35 @@ pub(crate) fn info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tc
     (connection.state() != sockeye_tcp::State::Closed).then(|| connection.info(now))
 }
 
+/// The connection of a socket, unless it is over.
+fn live(host: &Host, id: SocketId) -> Option<&Connection> {
+    let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else {
+        return None;
+    };
+    let connection = endpoint.connection()?;
+    (connection.state() != sockeye_tcp::State::Closed).then_some(connection)
+}
+
+/// `TCP_QUICKACK`, if there is a connection.
+pub(crate) fn quickack(host: &Host, id: SocketId) -> Option<bool> {
+    live(host, id).map(Connection::is_quickack)
+}
+
+/// `TCP_QUICKACK` for the connection, if there is one.
+pub(crate) fn set_quickack(host: &mut Host, id: SocketId, on: bool, lasting: bool, now: Instant) {
+    if let Ok((parts, stack)) = call(host, id)
+        && let Phase::Connected(connection) = &mut parts.endpoint.phase
+    {
+        connection.set_quickack(on, lasting, now);
+        output::make_ready(stack, parts.endpoint, id);
+    }
+}
+
+/// `TCP_WINDOW_CLAMP`, if there is a connection.
+pub(crate) fn window_clamp(host: &Host, id: SocketId) -> Option<u32> {
+    live(host, id).map(Connection::window_clamp)
+}
+
 /// Before an option is read: autotuning may have grown the buffers.
 pub(crate) fn note_buffer_sizes(host: &mut Host, id: SocketId) {
     let Some(parts) = endpoint_mut(&mut host.sockets, id) else {

@@ -87,7 +87,7 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
         };
         let path = match endpoint.path.current(stack, tuple.local) {
             Some(path) => path,
-            None => match stack.route(tuple.remote, Some(tuple.local), parts.options.device) {
+            None => match stack.route(tuple.remote, Some(tuple.local), parts.options.via()) {
                 Ok(path) => path,
                 // As a lost segment: the retransmission finds a route or none.
                 Err(_) => {
@@ -189,7 +189,7 @@ pub(super) fn settings(
     } else {
         (60, 1220)
     };
-    let mss = path.mtu.min(usize::from(u16::MAX)).saturating_sub(headers);
+    let mss = path.mtu.saturating_sub(headers);
     let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
     let choices = shared.tcp_choices(sysctl);
     let is_locked = |switch| shared.is_on(switch);
@@ -231,6 +231,7 @@ pub(super) fn settings(
         sack: sysctl.tcp_sack,
         syn_retries: choices.syn_retries.unwrap_or(sysctl.tcp_syn_retries),
         congestion: choices.congestion,
+        ping_pong: shared.is_on(Switches::PING_PONG),
         synack_retries: sysctl.tcp_synack_retries,
         retries2: sysctl.tcp_retries2,
         fin_timeout: sysctl.tcp_fin_timeout,
@@ -254,6 +255,6 @@ pub(super) fn path_to(
     stack.route(
         remote,
         Some(local).filter(|local| !local.is_unspecified()),
-        options.device,
+        options.via(),
     )
 }

@@ -1,6 +1,7 @@
 //! Behaviour of TCP sockets within one host and between two, over IPv4 and IPv6.
 
 mod calls;
+mod deferring;
 mod ends;
 mod flood;
 mod joined;

@@ -129,7 +129,7 @@ impl Connection {
                 .then_some((send.shift, recv.shift)),
             rto: send.rtt.rto(),
             ato: recv.ack.ato(),
-            snd_mss: u32::from(send.mss),
+            snd_mss: send.effective_mss(),
             rcv_mss: u32::from(recv.mss),
             unacked: send.flight.out,
             sacked: send.flight.sacked,

@@ -35,6 +35,19 @@ pub(crate) struct Acknowledger {
 }
 
 impl Acknowledger {
+    pub(crate) fn new(ping_pong: bool) -> Acknowledger {
+        Acknowledger {
+            ping_pong,
+            ..Acknowledger::default()
+        }
+    }
+
+    /// The SYN-ACK came, and data will follow soon that can carry its acknowledgment.
+    pub(crate) fn save_first(&mut self) {
+        self.scheduled = true;
+        self.force_quick(QUICK_MAX);
+    }
+
     /// Data came: adapts the delay to how far apart segments come. `quota` is how many quick acknowledgments a restart
     /// allows, half the window in segments.
     pub(crate) fn data_received(&mut self, now: Instant, quota: u32, rto: Duration) {
@@ -119,11 +132,11 @@ impl Acknowledger {
         self.now = true;
     }
 
-    /// How long to wait.
-    pub(crate) fn delay(&self, srtt: Option<Duration>) -> Duration {
+    /// How long to wait; `most` is the socket's bound (`TCP_DELACK_MAX_US`).
+    pub(crate) fn delay(&self, srtt: Option<Duration>, most: Duration) -> Duration {
         let delay = Duration::from_millis(u64::from(self.delay)).max(DELAY_MIN);
         if delay == DELAY_MIN {
-            return delay;
+            return delay.min(most);
         }
         let mut limit = if self.ping_pong || self.pushed {
             DELAY_MAX
@@ -133,7 +146,7 @@ impl Acknowledger {
         if let Some(srtt) = srtt {
             limit = limit.min(srtt.max(DELAY_MIN));
         }
-        delay.min(limit).min(DELAY_MAX)
+        delay.min(limit).min(most)
     }
 
     pub(crate) fn ato(&self) -> Duration {

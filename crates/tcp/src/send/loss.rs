@@ -3,11 +3,17 @@ use core::time::Duration;
 
 use super::flight::DUP_THRESH;
 use super::give_up::{duration_of, orphan_retries};
-use super::rtt::{RTO_MAX, RTO_MIN};
+use super::rtt::RTO_MIN;
 use super::{Phase, Probe};
 use crate::block::Block;
+use crate::congestion::INFINITE;
 use crate::timers::Timer;
 use crate::{Error, Events, Instant};
+
+/// A stream with fewer packets than this in flight is thin: they can't make three duplicate acknowledgments.
+const THIN: u32 = 4;
+/// `TCP_THIN_LINEAR_RETRIES`
+const THIN_RETRIES: u8 = 6;
 
 impl Block {
     /// After the flight has taken what an acknowledgment says.
@@ -69,7 +75,7 @@ impl Block {
     }
 
     /// The timer that serves both retransmission and probing is due. An error ends the connection.
-    pub(crate) fn retransmit_due(&mut self, now: Instant) -> Result<(), Error> {
+    pub(crate) fn retransmit_due(&mut self, is_open: bool, now: Instant) -> Result<(), Error> {
         if self.send.flight.is_empty() {
             return self.probe_due(now);
         }
@@ -80,7 +86,7 @@ impl Block {
         if self.send.wnd == 0 {
             // RFC 9293 3.8.6: the window was taken back. What is retransmitted are probes, and no reason to give up as
             // long as the peer answers.
-            if now - self.last_received > RTO_MAX {
+            if now - self.last_received > self.send.rtt.rto_max() {
                 return Err(self.timed_out());
             }
         } else if self.has_stalled_too_long(now) {
@@ -92,10 +98,24 @@ impl Block {
         self.enter_loss();
         self.send.retransmits = self.send.retransmits.saturating_add(1);
         self.counts.timeouts = self.counts.timeouts.saturating_add(1);
-        // RFC 6298 5.5, 5.6
-        self.send.rtt.back_off();
+        if is_open && self.is_thin() {
+            self.send.rtt.repeat();
+        } else {
+            // RFC 6298 5.5, 5.6
+            self.send.rtt.back_off();
+        }
         self.restart_retransmit(now);
         Ok(())
+    }
+
+    /// `TCP_THIN_LINEAR_TIMEOUTS`, `tcp_stream_is_thin`: a stream with so little in flight that nothing but the timeout
+    /// tells of a loss may use it more often, six times in a row at most.
+    fn is_thin(&self) -> bool {
+        let send = &self.send;
+        self.options.thin_linear_timeouts
+            && send.flight.out < THIN
+            && send.window.threshold < INFINITE
+            && send.retransmits <= THIN_RETRIES
     }
 
     fn timed_out(&mut self) -> Error {
@@ -114,7 +134,7 @@ impl Block {
         } else {
             self.limits.retries2
         };
-        self.send.retransmits > 0 && stalled >= duration_of(retries)
+        self.send.retransmits > 0 && stalled >= duration_of(retries, self.send.rtt.rto_max())
     }
 
     /// RFC 5681 3.1 (4), RFC 6298 5.4, RFC 6675 5.1
@@ -154,7 +174,7 @@ impl Block {
     pub(crate) fn probe_interval(&self) -> Duration {
         let base = self.send.rtt.base_rto().max(RTO_MIN);
         let factor = 1u32 << self.send.rtt.backoff.min(16);
-        base.saturating_mul(factor).min(RTO_MAX)
+        base.saturating_mul(factor).min(self.send.rtt.rto_max())
     }
 
     /// Data waits, nothing is in flight and nothing may be sent: the window, or a cork, holds it back. `tcp_probe_timer`

@@ -4,16 +4,12 @@
 //! below the minimum of 200 ms, so that RTO = SRTT + max(RTTVAR, 200 ms); a decreasing RTT weighs less into the variance.
 use core::time::Duration;
 
-use crate::Seq;
+use crate::{Seq, Tuning};
 
 /// `TCP_RTO_MIN`
 pub(crate) const RTO_MIN: Duration = Duration::from_millis(200);
-/// `TCP_RTO_MAX`
-pub(crate) const RTO_MAX: Duration = Duration::from_secs(120);
 /// `TCP_TIMEOUT_INIT` (RFC 6298 2.1)
 pub(crate) const RTO_INITIAL: Duration = Duration::from_secs(1);
-
-const RTO_MIN_MICROS: u32 = 200_000;
 
 /// All values in microseconds, scaled as in Linux: `srtt` by 8, `deviation` by 4.
 #[derive(Debug, Clone)]
@@ -27,10 +23,18 @@ pub(crate) struct RoundTrip {
     rto: u32,
     pub(crate) backoff: u8,
     min: u32,
+    /// `tcp_rto_min`, in ms.
+    least: u16,
+    /// `tcp_rto_max`
+    most: u32,
 }
 
-impl Default for RoundTrip {
-    fn default() -> Self {
+fn millis(duration: Duration) -> u16 {
+    u16::try_from(duration.as_millis()).unwrap_or(u16::MAX)
+}
+
+impl RoundTrip {
+    pub(crate) fn new(tuning: &Tuning) -> Self {
         RoundTrip {
             srtt: 0,
             deviation: 0,
@@ -40,6 +44,8 @@ impl Default for RoundTrip {
             rto: micros(RTO_INITIAL),
             backoff: 0,
             min: u32::MAX,
+            least: millis(tuning.rto_min),
+            most: micros(tuning.rto_max),
         }
     }
 }
@@ -49,6 +55,21 @@ fn micros(duration: Duration) -> u32 {
 }
 
 impl RoundTrip {
+    /// The bounds were changed: they hold from the next sample or timeout on.
+    pub(crate) fn set_bounds(&mut self, tuning: &Tuning) {
+        self.least = millis(tuning.rto_min);
+        self.most = micros(tuning.rto_max);
+    }
+
+    fn least(&self) -> u32 {
+        u32::from(self.least) * 1000
+    }
+
+    /// `tcp_rto_max`
+    pub(crate) fn rto_max(&self) -> Duration {
+        Duration::from_micros(u64::from(self.most))
+    }
+
     /// Takes a sample; `una` and `nxt` delimit the round trip.
     pub(crate) fn sample(&mut self, sample: Duration, una: Seq, nxt: Seq) {
         let sample = micros(sample).max(1);
@@ -57,7 +78,7 @@ impl RoundTrip {
             // RFC 6298 2.2
             self.srtt = sample.saturating_mul(8);
             self.deviation = sample.saturating_mul(2);
-            self.variance = self.deviation.max(RTO_MIN_MICROS);
+            self.variance = self.deviation.max(self.least());
             self.deviation_max = self.variance;
             self.round = nxt;
         } else {
@@ -81,7 +102,7 @@ impl RoundTrip {
                     self.variance -= (self.variance - self.deviation_max) / 4;
                 }
                 self.round = nxt;
-                self.deviation_max = RTO_MIN_MICROS;
+                self.deviation_max = self.least();
             }
         }
         self.backoff = 0;
@@ -89,15 +110,19 @@ impl RoundTrip {
     }
 
     fn update(&mut self) {
-        self.rto = (self.srtt / 8)
-            .saturating_add(self.variance)
-            .min(micros(RTO_MAX));
+        self.rto = (self.srtt / 8).saturating_add(self.variance).min(self.most);
     }
 
     /// RFC 6298 5.5
     pub(crate) fn back_off(&mut self) {
         self.backoff = self.backoff.saturating_add(1);
-        self.rto = self.rto.saturating_mul(2).min(micros(RTO_MAX));
+        self.rto = self.rto.saturating_mul(2).min(self.most);
+    }
+
+    /// A timeout that does not count towards the backoff (`tcp_thin_linear_timeouts`).
+    pub(crate) fn repeat(&mut self) {
+        self.backoff = 0;
+        self.update();
     }
 
     /// New data was acknowledged: no more backoff.
@@ -126,7 +151,8 @@ impl RoundTrip {
         if self.srtt == 0 {
             return self.rto();
         }
-        Duration::from_micros(u64::from((self.srtt / 8).saturating_add(self.variance))).min(RTO_MAX)
+        Duration::from_micros(u64::from((self.srtt / 8).saturating_add(self.variance)))
+            .min(self.rto_max())
     }
 
     /// The smoothed round-trip time, if there has been a sample.

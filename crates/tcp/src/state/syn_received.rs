@@ -1,5 +1,8 @@
 //! SYN-RECEIVED: "represents waiting for a confirming connection request acknowledgment after having both received and
 //! sent a connection request".
+use core::num::NonZeroU32;
+use core::time::Duration;
+
 use sockeye_wire::TcpFlags;
 
 use super::screen::Screen;
@@ -7,21 +10,38 @@ use super::syn_sent::FirstSent;
 use super::{CloseWait, Established, Machine, Next};
 use crate::block::Block;
 use crate::segment::reset_for;
-use crate::{Error, Events, Instant, Segment, Seq, State};
+use crate::{Error, Events, Instant, Segment, State};
 
+/// ISS is SND.UNA.
 #[derive(Debug)]
 pub(crate) struct SynReceived {
-    /// ISS
-    pub(crate) iss: Seq,
     /// When the SYN was sent first.
     pub(crate) sent: FirstSent,
     /// Opened by the peer: nobody here waits for it yet.
-    pub(crate) passive: bool,
+    passive: bool,
+    /// Acknowledged, but `TCP_DEFER_ACCEPT` waits for data.
+    is_deferred: bool,
+    /// How long the bare acknowledgment took, in microseconds.
+    round_trip: Option<NonZeroU32>,
 }
 
 impl SynReceived {
+    pub(crate) fn new(sent: FirstSent, passive: bool) -> SynReceived {
+        SynReceived {
+            sent,
+            passive,
+            is_deferred: false,
+            round_trip: None,
+        }
+    }
+
+    /// `TCP_DEFER_ACCEPT`: a bare acknowledgment is no reason yet to wake the application (`tcp_check_req`).
+    pub(crate) fn defers(&self, block: &Block, segment: &Segment) -> bool {
+        self.passive && block.send.retransmits < block.options.defer_accept && segment.length() == 0
+    }
+
     /// RFC 9293 3.10.7.4
-    pub(crate) fn receive(self, block: &mut Block, segment: Segment, now: Instant) -> Next {
+    pub(crate) fn receive(mut self, block: &mut Block, segment: Segment, now: Instant) -> Next {
         // The peer's SYN again: its SYN-ACK was lost (Linux tcp_check_req). In a simultaneous open, the peer's SYN-ACK.
         let again = segment.has(TcpFlags::SYN)
             && !segment.has(TcpFlags::RST)
@@ -46,11 +66,22 @@ impl SynReceived {
             Screen::Pass => {}
         }
         // Fifth.
-        if segment.acknowledgment != self.iss + 1u32 || !self.sent.is_sent() {
+        if segment.acknowledgment != block.send.una + 1u32 || !self.sent.is_sent() {
             return Next {
                 reset: reset_for(&segment),
                 ..self.into()
             };
+        }
+        if self.defers(block, &segment) {
+            block.events |= Events::ACCEPT_DEFERRED;
+            if let (Some(sent), 0, None) =
+                (self.sent.get(), block.send.retransmits, self.round_trip)
+            {
+                let micros = u32::try_from((now - sent).as_micros()).unwrap_or(u32::MAX);
+                self.round_trip = NonZeroU32::new(micros.max(1));
+            }
+            self.is_deferred = true;
+            return self.into();
         }
         block.remember_timestamp(&segment, now);
         block.send.una = segment.acknowledgment;
@@ -58,13 +89,15 @@ impl SynReceived {
         block.send.wnd = u32::from(segment.window) << block.send.shift;
         block.send.max_wnd = block.send.wnd;
         block.send.wl1 = segment.sequence;
-        match (self.sent.get(), block.send.retransmits) {
-            (Some(sent), 0) => {
-                let (una, nxt) = (block.send.una, block.send.nxt);
-                block.send.rtt.sample(now - sent, una, nxt);
+        let (una, nxt) = (block.send.una, block.send.nxt);
+        match (self.sent.get(), block.send.retransmits, self.round_trip) {
+            (_, _, Some(micros)) => {
+                let sample = Duration::from_micros(u64::from(micros.get()));
+                block.send.rtt.sample(sample, una, nxt);
             }
+            (Some(sent), 0, None) => block.send.rtt.sample(now - sent, una, nxt),
             // A cookie: nothing is known of the round trip, and nothing was lost.
-            (None, 0) => {}
+            (None, 0, None) => {}
             _ => {
                 block.send.rtt.syn_was_lost();
                 block.send.window.size = 1;
@@ -81,13 +114,16 @@ impl SynReceived {
     }
 
     /// The SYN-ACK's timer is due.
-    pub(crate) fn retransmit(self, block: &mut Block) -> Machine {
+    pub(crate) fn retransmit(self, block: &mut Block, now: Instant) -> Machine {
         let limit = if self.passive {
             block.limits.synack_retries
         } else {
             block.limits.syn_retries
         };
-        if block.send.retransmits >= limit {
+        // `syn_ack_recalc`: while data is waited for, the SYN-ACK is not repeated but for the last chance at the end.
+        let (tried, patience) = (block.send.retransmits, block.options.defer_accept);
+        let waits = self.is_deferred && tried < patience;
+        if tried >= limit && !waits {
             block.events |= Events::ATTEMPT_FAILED;
             let error = (!self.passive).then_some(Error::TimedOut);
             return Next::closed(block, error).state;
@@ -96,15 +132,18 @@ impl SynReceived {
         block.send.retransmits += 1;
         block.counts.timeouts = block.counts.timeouts.saturating_add(1);
         block.send.rtt.back_off();
-        block.syn_due = true;
+        if waits && tried + 1 < patience {
+            block.restart_retransmit(now);
+        } else {
+            block.syn_due = true;
+        }
         self.into()
     }
 
     pub(crate) fn transmit(&mut self, block: &mut Block, now: Instant) -> Segment {
         self.sent.note(now);
-        block.send.una = self.iss;
-        block.send.nxt = self.iss + 1u32;
+        block.send.nxt = block.send.una + 1u32;
         block.restart_retransmit(now);
-        block.syn_segment(self.iss, TcpFlags::SYN | TcpFlags::ACK, now)
+        block.syn_segment(TcpFlags::SYN | TcpFlags::ACK, now)
     }
 }

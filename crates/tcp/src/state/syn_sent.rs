@@ -10,9 +10,7 @@ use crate::{Error, Events, Instant, Segment, Seq};
 /// Sending is not possible yet, closing forgets everything.
 #[derive(Debug)]
 pub(crate) struct SynSent {
-    /// ISS
-    pub(crate) iss: Seq,
-    /// When the SYN was sent first.
+    /// When the SYN was sent first. ISS is SND.UNA.
     pub(crate) sent: FirstSent,
 }
 
@@ -46,7 +44,8 @@ impl SynSent {
         block.counts.segments_in = block.counts.segments_in.wrapping_add(1);
         let ack = segment.has(TcpFlags::ACK);
         if ack {
-            let unacceptable = segment.acknowledgment != self.iss + 1u32 || !self.sent.is_sent();
+            let unacceptable =
+                segment.acknowledgment != block.send.una + 1u32 || !self.sent.is_sent();
             // RFC 7323 3.2: an echo that cannot be ours belongs to another incarnation.
             let stale = matches!((block.timestamps, self.sent.get(), segment.options.timestamps), (true, Some(sent), Some(t))
                 if t.echo != 0 && (t.echo.wrapping_sub(block.timestamp(sent)).cast_signed() < 0
@@ -71,16 +70,11 @@ impl SynSent {
         block.synchronize(&segment, now);
         if !ack {
             // RFC 9293 3.5 figure 7: simultaneous open. The SYN is sent again, with an acknowledgment.
-            block.send.nxt = self.iss + 1u32;
+            block.send.nxt = block.send.una + 1u32;
             block.syn_due = true;
             block.send.retransmits = 0;
             block.timers.clear(Timer::Retransmit);
-            return SynReceived {
-                iss: self.iss,
-                sent: self.sent,
-                passive: false,
-            }
-            .into();
+            return SynReceived::new(self.sent, false).into();
         }
         block.send.una = segment.acknowledgment;
         block.send.nxt = block.send.una;
@@ -96,7 +90,14 @@ impl SynSent {
                 .sample(now - sent, block.send.una, block.send.nxt);
         }
         block.establish(now);
-        block.recv.ack.now = true;
+        if block.recv.ack.ping_pong || block.options.defer_accept > 0 {
+            // Linux saves the acknowledgment where data is expected to follow.
+            block.recv.ack.save_first();
+            let wait = block.options.delayed_ack_max;
+            block.timers.set(Timer::Acknowledge, now + wait);
+        } else {
+            block.recv.ack.now = true;
+        }
         // Data that came with the SYN-ACK.
         let mut rest = segment;
         rest.trim_front(1);
@@ -137,15 +138,15 @@ impl SynSent {
 
     pub(crate) fn transmit(&mut self, block: &mut Block, now: Instant) -> Segment {
         self.sent.note(now);
-        block.send.nxt = self.iss + 1u32;
+        block.send.nxt = block.send.una + 1u32;
         block.restart_retransmit(now);
-        block.syn_segment(self.iss, TcpFlags::SYN, now)
+        block.syn_segment(TcpFlags::SYN, now)
     }
 }
 
 impl Block {
     /// A SYN or SYN-ACK with the options we offer, or accept.
-    pub(super) fn syn_segment(&mut self, iss: Seq, flags: TcpFlags, now: Instant) -> Segment {
+    pub(super) fn syn_segment(&mut self, flags: TcpFlags, now: Instant) -> Segment {
         self.syn_due = false;
         self.counts.segments_out = self.counts.segments_out.wrapping_add(1);
         if self.send.retransmits > 0 {
@@ -165,7 +166,7 @@ impl Block {
             timestamps
         });
         Segment {
-            sequence: iss,
+            sequence: self.send.una,
             acknowledgment: if acknowledges {
                 self.recv.nxt
             } else {

@@ -165,6 +165,81 @@ fn syn_received_repeats_the_syn_ack_and_resets_a_wrong_acknowledgment() {
     assert_eq!(lab.connection.status().readable, 5);
 }
 
+/// A connection in SYN-RECEIVED whose listener waits for data through so many timeouts.
+fn deferring(timeouts: u8) -> Lab {
+    let mut settings = settings();
+    settings.options.defer_accept = timeouts;
+    let syn = segment(5000, 0, SYN, b"");
+    let mut lab = Lab::new(Connection::accept(settings, &syn, Instant::from_secs(10)));
+    lab.out.clear();
+    lab
+}
+
+#[test]
+fn a_deferring_listener_waits_for_data() {
+    let mut lab = deferring(3);
+    let bare = segment(5001, 1001, ACK, b"");
+    assert!(!lab.connection.completes_handshake(&bare));
+    let answer = lab.gets(bare);
+    assert_eq!(answer.events, Events::ACCEPT_DEFERRED);
+    assert!(lab.out.is_empty() && answer.reset.is_none());
+    lab.is_in(State::SynReceived);
+    lab.waits(Duration::from_millis(2900));
+    // The peer knows that it is connected: nothing to repeat yet.
+    assert!(lab.out.is_empty());
+    let data = segment(5001, 1001, ACK, b"now");
+    assert!(lab.connection.completes_handshake(&data));
+    lab.gets(data);
+    lab.is_in(State::Established);
+    assert_eq!(lab.connection.status().readable, 3);
+}
+
+#[test]
+fn a_deferring_listener_gives_a_silent_peer_a_last_chance() {
+    // What Linux does with TCP_DEFER_ACCEPT of 1, 3 and 7 seconds: the SYN-ACK comes again at the end of that time.
+    for (timeouts, seconds) in [(1, 1), (2, 3), (3, 7)] {
+        let mut lab = deferring(timeouts);
+        lab.gets(segment(5001, 1001, ACK, b""));
+        lab.waits(Duration::from_millis(1000 * seconds - 1));
+        assert!(lab.out.is_empty(), "{timeouts}");
+        lab.waits(Duration::from_millis(1));
+        assert_eq!(lab.sent(), (1000, 5001, SYN | ACK));
+        lab.gets(segment(5001, 1001, ACK, b""));
+        lab.is_in(State::Established);
+    }
+}
+
+#[test]
+fn a_peer_that_never_answers_a_deferring_listener_is_given_up() {
+    let mut lab = deferring(3);
+    lab.waits(Duration::from_secs(200));
+    assert_eq!(lab.out.len(), 5);
+    assert!(lab.connection.is_finished());
+}
+
+#[test]
+fn a_client_that_delays_saves_the_first_acknowledgment() {
+    let connect = |ping_pong, defer_accept| {
+        let mut settings = Settings {
+            ping_pong,
+            ..settings()
+        };
+        settings.options.defer_accept = defer_accept;
+        let mut lab = Lab::new(Connection::connect(settings, Instant::from_secs(10)));
+        lab.out.clear();
+        lab.gets(segment(5000, 1001, SYN | ACK, b""));
+        lab.is_in(State::Established);
+        lab
+    };
+    assert_eq!(connect(false, 0).sent(), (1001, 5001, ACK));
+    for mut lab in [connect(true, 0), connect(false, 1)] {
+        lab.waits(Duration::from_millis(199));
+        assert!(lab.out.is_empty());
+        lab.waits(Duration::from_millis(1));
+        assert_eq!(lab.sent(), (1001, 5001, ACK));
+    }
+}
+
 #[test]
 fn syn_received_is_given_up_after_five_repetitions() {
     let mut lab = Lab::syn_received();

@@ -5,8 +5,7 @@ use crate::Errno;
 use crate::options::table::{Access, Target, Value, bytes};
 use crate::options::{OptionValue, Switches};
 
-pub(super) const DONT_ROUTE: Entry =
-    switch(5, "SO_DONTROUTE", Switches::DONT_ROUTE).why("every destination is routed as usual");
+pub(super) const DONT_ROUTE: Entry = switch(5, "SO_DONTROUTE", Switches::DONT_ROUTE);
 pub(super) const BROADCAST: Entry = switch(6, "SO_BROADCAST", Switches::BROADCAST);
 pub(super) const NO_CHECKSUM: Entry = switch(11, "SO_NO_CHECK", Switches::NO_CHECKSUM)
     .why("checksums cost nothing on the way that has no wire");

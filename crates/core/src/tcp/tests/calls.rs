@@ -127,3 +127,41 @@ fn ports_run_out_for_one_peer_only() {
         );
     }
 }
+
+#[test]
+fn dontroute_reaches_only_what_no_gateway_lies_before() {
+    const SO_DONTROUTE: i32 = 5;
+    let mut host = super::peer::exposed(|_| {});
+    host.add_route(crate::Route {
+        destination: IpCidr::new("0.0.0.0".parse().unwrap(), 0).unwrap(),
+        gateway: Some("10.0.0.9".parse().unwrap()),
+        interface: host.interface_by_name("eth0").unwrap(),
+        preferred_source: None,
+        metric: 0,
+    });
+    for (there, is_near) in [("10.7.7.7", true), ("192.0.2.1", false)] {
+        let there = SocketAddress::new(there.parse().unwrap(), 80);
+        for kind in [SocketType::Stream, SocketType::Datagram] {
+            for is_set in [false, true] {
+                let id = host
+                    .socket(Domain::Inet, kind, 0, Credentials::ROOT)
+                    .unwrap();
+                let value = i32::from(is_set).to_ne_bytes();
+                host.set_option(id, 1, SO_DONTROUTE, &value, NOW).unwrap();
+                let is_unreachable = host.connect(id, &there, NOW) == Err(Errno::ENETUNREACH);
+                assert_eq!(is_unreachable, is_set && !is_near, "{there:?} {kind:?}");
+            }
+            let id = host
+                .socket(Domain::Inet, SocketType::Datagram, 0, Credentials::ROOT)
+                .unwrap();
+            let message = Outgoing {
+                data: &[b"x"],
+                address: Some(&there),
+                flags: MessageFlags::DONTROUTE,
+                ..Outgoing::default()
+            };
+            let sent = host.send_message(id, message, NOW);
+            assert_eq!(sent == Err(Errno::ENETUNREACH), !is_near);
+        }
+    }
+}
