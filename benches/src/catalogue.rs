@@ -1,11 +1,11 @@
 //! The rows, with what each compares and the goal of each.
 
-use crate::in_process::{flat_cost, flow, idle_memory, ping_pong};
+use crate::in_process::{churn, flat_cost, flow, idle_memory, ping_pong, threads};
 use crate::programs::{Loopback, iperf3, nginx, redis, startup};
 use crate::row::{Goal, Row, Rule};
 
 /// Every row, in the order in which they are measured.
-static ROWS: [Row; 11] = [
+static ROWS: [Row; 17] = [
     Row {
         name: "redis-direct",
         about: "redis, 50 clients, SET and GET, joined directly, to native",
@@ -59,8 +59,40 @@ static ROWS: [Row; 11] = [
         about: "in process: one TCP flow, 64 KiB writes, both ends on one core, to the kernel's loopback on one core",
         unit: "Gbit/s",
         rule: Rule::Ratio,
-        goal: Goal::AtLeast(1.0),
+        goal: Goal::AtLeast(2.0),
         measure: flow::measure,
+    },
+    Row {
+        name: "flow-smoltcp",
+        about: "in process: the same, to smoltcp at a large MTU",
+        unit: "Gbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.3),
+        measure: flow::measure_smoltcp,
+    },
+    Row {
+        name: "flow-threads",
+        about: "in process: one TCP flow, each end on a thread of its own that blocks, to the kernel's loopback",
+        unit: "Gbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.7),
+        measure: threads::flow,
+    },
+    Row {
+        name: "flow-1500",
+        about: "in process: 1,500-byte segments without offload, both ends on one core, to smoltcp",
+        unit: "Gbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.1),
+        measure: |plan| flow::measure_1500(plan, 0),
+    },
+    Row {
+        name: "flow-1500-idle",
+        about: "in process: the same with 1,000 idle sockets beside it, to smoltcp with as many",
+        unit: "Gbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(8.0),
+        measure: |plan| flow::measure_1500(plan, 1000),
     },
     Row {
         name: "ping-pong",
@@ -69,6 +101,22 @@ static ROWS: [Row; 11] = [
         rule: Rule::Ratio,
         goal: Goal::AtMost(0.2),
         measure: ping_pong::measure,
+    },
+    Row {
+        name: "ping-pong-threads",
+        about: "in process: 1-byte ping-pong between two threads that sleep, time per round trip, to the kernel's loopback",
+        unit: "us",
+        rule: Rule::Ratio,
+        goal: Goal::AtMost(0.8),
+        measure: threads::ping_pong,
+    },
+    Row {
+        name: "churn",
+        about: "in process: connections opened and closed, both ends on one core, to the kernel's loopback",
+        unit: "connections/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(5.0),
+        measure: churn::measure,
     },
     Row {
         name: "flat-cost",
@@ -120,7 +168,7 @@ pub(crate) fn select(names: &[String]) -> Result<Vec<&'static Row>, String> {
 pub(crate) fn help() -> String {
     let mut text = "Rows:\n".to_owned();
     for row in &ROWS {
-        text.push_str(&format!("  {:<14} {}\n", row.name, row.about));
+        text.push_str(&format!("  {:<18} {}\n", row.name, row.about));
     }
     text.push_str(
         "\nThe kernel's side uses cubic. A goal is compared with the median over the bursts; `ratio` in the JSON is ours \

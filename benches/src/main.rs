@@ -1,4 +1,4 @@
-//! Figures beside the kernel, measured in one interleaved run.
+//! Figures beside the kernel and smoltcp, measured in one interleaved run.
 //!
 //! `cargo run --release -p sockeye-bench -- [--quick] [--json] [NAME...]`
 //!
@@ -15,6 +15,7 @@ mod kernel;
 mod programs;
 mod report;
 mod row;
+mod smoltcp;
 
 use std::process::ExitCode;
 
@@ -29,7 +30,7 @@ static ALLOCATOR: counting::Counting = counting::Counting;
 #[derive(Parser)]
 #[command(
     name = "sockeye-bench",
-    about = "Measures Sockeye beside the kernel in one interleaved run",
+    about = "Measures Sockeye beside the kernel and smoltcp in one interleaved run",
     after_help = catalogue::help()
 )]
 struct Arguments {

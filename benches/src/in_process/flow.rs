@@ -5,13 +5,17 @@ use std::io;
 use anyhow::{Result, ensure};
 
 use super::ours::Ours;
+use super::wired::Wired;
 use super::{End, Pair};
 use crate::affinity::Pinned;
 use crate::clock::Stopwatch;
 use crate::kernel::KernelPair;
 use crate::row::{Outcome, Plan, Samples};
+use crate::smoltcp::{SmoltcpPair, Sums};
 
 const WRITE: usize = 64 * 1024;
+const LARGE_MTU: usize = 65_535;
+const ETHERNET_MTU: usize = 1500;
 
 pub(crate) fn measure(plan: &Plan) -> Result<Outcome> {
     let _pinned = Pinned::to_one_cpu()?;
@@ -25,6 +29,36 @@ pub(crate) fn measure(plan: &Plan) -> Result<Outcome> {
     Ok(Outcome::Measured(
         samples.with_note("kernel: one thread, cubic"),
     ))
+}
+
+/// Our loopback beside smoltcp's, each with the largest packets it knows.
+pub(crate) fn measure_smoltcp(plan: &Plan) -> Result<Outcome> {
+    let _pinned = Pinned::to_one_cpu()?;
+    let mut smoltcp = SmoltcpPair::new(LARGE_MTU, Sums::Nobody, 0)?;
+    let mut ours = Ours::pair()?;
+    let samples = Samples::interleaved(
+        plan,
+        || gigabits_per_second(plan, &mut ours),
+        || gigabits_per_second(plan, &mut smoltcp),
+    )?;
+    Ok(Outcome::Measured(samples.with_note(
+        "smoltcp 0.14, MTU 65535, nobody sums; ours: super-segments over its loopback",
+    )))
+}
+
+/// Segments of 1,500 bytes that both ends sum, beside smoltcp's, with other sockets about.
+pub(crate) fn measure_1500(plan: &Plan, idle: usize) -> Result<Outcome> {
+    let _pinned = Pinned::to_one_cpu()?;
+    let mut smoltcp = SmoltcpPair::new(ETHERNET_MTU, Sums::Both, idle)?;
+    let mut ours = Wired::new(ETHERNET_MTU, idle)?;
+    let samples = Samples::interleaved(
+        plan,
+        || gigabits_per_second(plan, &mut ours),
+        || gigabits_per_second(plan, &mut smoltcp),
+    )?;
+    Ok(Outcome::Measured(samples.with_note(
+        "smoltcp 0.14, its loopback; ours: two hosts on a wire",
+    )))
 }
 
 fn gigabits_per_second(plan: &Plan, pair: &mut impl Pair) -> Result<f64> {

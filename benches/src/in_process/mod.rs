@@ -1,11 +1,14 @@
-//! Rows in process: both ends of a connection driven by one thread on one core, the same body for the kernel's
-//! sockets and for ours.
+//! Rows in process: the same body for the kernel's sockets, smoltcp's and ours. Unless a row says otherwise, one thread
+//! on one core drives both ends of a connection.
 
+pub(crate) mod churn;
 pub(crate) mod flat_cost;
 pub(crate) mod flow;
 pub(crate) mod idle_memory;
 mod ours;
 pub(crate) mod ping_pong;
+pub(crate) mod threads;
+mod wired;
 
 use std::io;
 

@@ -187,7 +187,7 @@ impl Pair for Ours {
     }
 }
 
-fn zero_if_blocked(answer: Result<usize, Errno>) -> std::io::Result<usize> {
+pub(super) fn zero_if_blocked(answer: Result<usize, Errno>) -> std::io::Result<usize> {
     match answer {
         Ok(count) => Ok(count),
         Err(Errno::EAGAIN) => Ok(0),
