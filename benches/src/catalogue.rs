@@ -183,9 +183,9 @@ mod tests {
 
     #[test]
     fn a_name_selects_what_begins_with_it() {
-        let chosen = select(&["redis".to_owned(), "flow".to_owned()]).unwrap();
+        let chosen = select(&["redis".to_owned(), "flat".to_owned()]).unwrap();
         let names: Vec<&str> = chosen.iter().map(|row| row.name).collect();
-        assert_eq!(names, ["redis-direct", "redis-stack", "flow"]);
+        assert_eq!(names, ["redis-direct", "redis-stack", "flat-cost"]);
         assert!(select(&["nonsense".to_owned()]).is_err());
         assert_eq!(select(&[]).unwrap().len(), ROWS.len());
     }
