@@ -31,6 +31,20 @@ impl<L: Link> Corrupt<L> {
         }
     }
 
+    /// Changes how likely damage is.
+    pub fn set_chance(&mut self, corrupt: Probability, correlation: Probability) {
+        self.corrupt = corrupt;
+        self.random.set_correlation(correlation.scaled());
+    }
+
+    pub(super) fn inner_mut(&mut self) -> &mut L {
+        &mut self.inner
+    }
+
+    pub(super) fn inner(&self) -> &L {
+        &self.inner
+    }
+
     fn flip(&mut self, frame: &Frame) -> Frame {
         let mut bytes = frame.to_vec();
         let bits = u64::try_from(bytes.len() * 8).unwrap_or(0);

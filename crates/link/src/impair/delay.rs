@@ -5,8 +5,8 @@ use std::time::Duration;
 use sockeye_tcp::Instant;
 use sockeye_wire::Frame;
 
-use super::Probability;
-use super::random::Correlated;
+use super::random::{Correlated, Random};
+use super::{Distribution, Probability};
 use crate::Link;
 use crate::link::earlier;
 
@@ -21,15 +21,28 @@ pub struct Reorder {
     pub gap: u32,
 }
 
-/// `delay TIME [JITTER [CORRELATION]]`: each frame arrives after `TIME`, give or take up to `JITTER`. Frames whose delays differ
-/// arrive in a different order, as with netem.
+/// How long frames take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Latency {
+    /// How long each frame takes.
+    pub delay: Duration,
+    /// How much more or less; see [`Distribution`]. A delay that would be below zero is zero.
+    pub jitter: Duration,
+    /// How much a frame's delay depends on the last one's.
+    pub correlation: Probability,
+    /// How delays are spread.
+    pub distribution: Distribution,
+    /// Frames that overtake.
+    pub reorder: Option<Reorder>,
+}
+
+/// `delay TIME [JITTER [CORRELATION]] [distribution NAME]`: frames whose delays differ arrive in a different order, as with netem.
 #[derive(Debug)]
 pub struct Delay<L> {
     inner: L,
-    delay: Duration,
-    jitter: Duration,
+    latency: Latency,
     random: Correlated,
-    reorder: Option<(Reorder, Correlated)>,
+    reorder: Correlated,
     /// Frames delayed since the last one that overtook.
     since_reorder: u32,
     /// Frames by due time, then by the order in which they were sent.
@@ -38,41 +51,39 @@ pub struct Delay<L> {
 }
 
 impl<L: Link> Delay<L> {
-    /// Delays frames on the way into `inner`. A jitter longer than the delay acts as a delay of zero at its low end.
-    pub fn new(
-        inner: L,
-        delay: Duration,
-        jitter: Duration,
-        correlation: Probability,
-        seed: u64,
-    ) -> Self {
-        Delay {
+    /// Delays frames on the way into `inner`.
+    pub fn new(inner: L, latency: Latency, seed: u64) -> Self {
+        let mut seeds = Random::new(seed);
+        let mut delay = Delay {
             inner,
-            delay,
-            jitter,
-            random: Correlated::new(seed, correlation.scaled()),
-            reorder: None,
+            latency,
+            random: Correlated::new(seeds.next_u64(), 0),
+            reorder: Correlated::new(seeds.next_u64(), 0),
             since_reorder: 0,
             queue: BTreeMap::new(),
             sent: 0,
-        }
+        };
+        delay.set_latency(latency);
+        delay
     }
 
-    /// Lets some frames overtake.
-    #[must_use]
-    pub fn with_reorder(mut self, reorder: Reorder, seed: u64) -> Self {
-        let random = Correlated::new(seed, reorder.correlation.scaled());
-        self.reorder = Some((reorder, random));
-        self
+    /// Changes how long frames take that are sent from now on.
+    pub fn set_latency(&mut self, latency: Latency) {
+        self.latency = latency;
+        self.random.set_correlation(latency.correlation.scaled());
+        let reorder = latency
+            .reorder
+            .map_or(Probability::NEVER, |reorder| reorder.correlation);
+        self.reorder.set_correlation(reorder.scaled());
     }
 
     fn overtakes(&mut self) -> bool {
-        let Some((reorder, random)) = &mut self.reorder else {
+        let Some(reorder) = self.latency.reorder else {
             return false;
         };
         // As in netem: with a gap, the frames between are never candidates.
         let candidate = self.since_reorder >= reorder.gap.saturating_sub(1);
-        if candidate && reorder.probability.happens(random) {
+        if candidate && reorder.probability.happens(&mut self.reorder) {
             self.since_reorder = 0;
             true
         } else {
@@ -81,15 +92,20 @@ impl<L: Link> Delay<L> {
         }
     }
 
-    /// The delay of the next frame: uniform in delay - jitter up to delay + jitter.
+    /// The delay of the next frame.
     fn draw(&mut self) -> Duration {
-        if self.jitter.is_zero() {
-            return self.delay;
+        let latency = self.latency;
+        if latency.jitter.is_zero() {
+            return latency.delay;
         }
-        let position = u128::from(self.random.next_u32());
-        let offset = (self.jitter.as_nanos() * 2 * position) >> 32;
-        let offset = Duration::from_nanos(u64::try_from(offset).unwrap_or(u64::MAX));
-        (self.delay + offset).saturating_sub(self.jitter)
+        let position = self.random.next_u32();
+        latency
+            .distribution
+            .place(latency.delay, latency.jitter, position)
+    }
+
+    pub(super) fn inner_mut(&mut self) -> &mut L {
+        &mut self.inner
     }
 
     /// Hands frames that are due to the inner link, each with the time at which it was due.
@@ -107,6 +123,10 @@ impl<L: Link> Delay<L> {
 impl<L: Link> Link for Delay<L> {
     fn send(&mut self, frame: Frame, now: Instant) {
         self.flush(now);
+        if self.latency == Latency::default() && self.queue.is_empty() {
+            self.inner.send(frame, now);
+            return;
+        }
         let due = if self.overtakes() {
             now
         } else {

@@ -23,6 +23,20 @@ impl<L: Link> Duplicate<L> {
             random: Correlated::new(seed, correlation.scaled()),
         }
     }
+
+    /// Changes how likely a copy is.
+    pub fn set_chance(&mut self, duplicate: Probability, correlation: Probability) {
+        self.duplicate = duplicate;
+        self.random.set_correlation(correlation.scaled());
+    }
+
+    pub(super) fn inner_mut(&mut self) -> &mut L {
+        &mut self.inner
+    }
+
+    pub(super) fn inner(&self) -> &L {
+        &self.inner
+    }
 }
 
 impl<L: Link> Link for Duplicate<L> {

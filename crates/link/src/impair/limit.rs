@@ -22,6 +22,19 @@ impl<L: Link> Limit<L> {
         }
     }
 
+    /// Changes how many frames may be under way; those that are stay.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    pub(super) fn inner_mut(&mut self) -> &mut L {
+        &mut self.inner
+    }
+
+    pub(super) fn inner(&self) -> &L {
+        &self.inner
+    }
+
     /// How many frames found the queue full.
     pub fn dropped(&self) -> u64 {
         self.dropped

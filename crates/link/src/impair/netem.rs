@@ -3,204 +3,208 @@ use core::fmt;
 use core::str::FromStr;
 use std::time::Duration;
 
-use super::probability::decimal;
-use super::random::Random;
-use super::{Bandwidth, Corrupt, Delay, Duplicate, Limit, Loss, Probability, Rate, Reorder};
+use super::words::Words;
+use super::{
+    Bandwidth, Discipline, Distribution, Framing, Impaired, Latency, LossModel, NetemError,
+    Probability, Reorder,
+};
 use crate::Link;
 
 /// What happens to frames on a link, in the words of `tc netem`:
 ///
-/// `delay TIME [JITTER [CORRELATION]]`, `loss [random] PERCENT [CORRELATION]`, `duplicate PERCENT [CORRELATION]`,
-/// `corrupt PERCENT [CORRELATION]`, `reorder PERCENT [CORRELATION] [gap DISTANCE]`, `rate RATE`, `limit PACKETS`.
+/// `delay TIME [JITTER [CORRELATION]]`, `distribution uniform | normal | pareto | paretonormal`,
+/// `loss [random] PERCENT [CORRELATION]`, `loss state P13 [P31 [P32 [P23 P14]]]`, `loss gemodel P [R [1-H [1-K]]]`, `ecn`,
+/// `duplicate PERCENT [CORRELATION]`, `corrupt PERCENT [CORRELATION]`, `reorder PERCENT [CORRELATION] [gap DISTANCE]`,
+/// `rate RATE [PACKETOVERHEAD [CELLSIZE [CELLOVERHEAD]]]`, `limit PACKETS`, `seed NUMBER`.
+///
+/// A `rate` may be followed at the end by a queue discipline with its own words, as a child of netem has them:
+/// `pfifo`, `bfifo`, `codel`, `fq_codel` or `red`, see [`Discipline`].
 ///
 /// Times are `10ms`, `250us`, `1.5s` or microseconds without a unit. Reordering needs a delay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Netem {
-    /// How long each frame takes.
-    pub delay: Duration,
-    /// How much more or less at most.
-    pub jitter: Duration,
-    /// How much a frame's delay depends on the last one's.
-    pub delay_correlation: Probability,
-    /// Frames that overtake.
-    pub reorder: Option<Reorder>,
-    /// Frames that are lost, and the correlation.
-    pub loss: (Probability, Probability),
+    /// How long frames take, and which overtake.
+    pub latency: Latency,
+    /// Frames that are lost.
+    pub loss: LossModel,
+    /// Frames are marked in place of being lost, if their transport understands it.
+    pub ecn: bool,
     /// Frames that arrive twice, and the correlation.
     pub duplicate: (Probability, Probability),
     /// Frames that are damaged, and the correlation.
     pub corrupt: (Probability, Probability),
     /// The speed of the link.
     pub rate: Option<Bandwidth>,
-    /// How many frames may be under way; `None` is netem's default of 1000.
+    /// What the link adds to each frame.
+    pub framing: Framing,
+    /// How many frames may be under way. `None` is netem's default of 1000; with a discipline, whose own limit says how many may
+    /// wait, it is no limit.
     pub limit: Option<usize>,
+    /// How the queue in front of the link is kept.
+    pub discipline: Option<Discipline>,
+    /// A seed in place of the one that the link is built with.
+    pub seed: Option<u64>,
 }
-
-/// What was read and what was expected instead.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NetemError {
-    found: String,
-    expected: &'static str,
-}
-
-impl NetemError {
-    pub(crate) fn new(found: &str, expected: &'static str) -> Self {
-        NetemError {
-            found: found.to_owned(),
-            expected,
-        }
-    }
-}
-
-impl fmt::Display for NetemError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "expected {}, found '{}'", self.expected, self.found)
-    }
-}
-
-impl std::error::Error for NetemError {}
 
 impl Netem {
     /// What `tc` takes if no limit is given.
     pub const DEFAULT_LIMIT: usize = 1000;
 
     /// Puts the impairments around `inner`. The same seed makes the same decisions.
-    ///
-    /// From the outside in: duplicate, loss, corrupt, limit, rate, delay.
     pub fn build<L: Link + Send + 'static>(&self, inner: L, seed: u64) -> Box<dyn Link + Send> {
-        let mut seeds = Random::new(seed);
-        let mut link: Box<dyn Link + Send> = Box::new(inner);
-        // Every generator gets its seed whether it is used or not: adding one impairment leaves the decisions of the others.
-        let [delay, reorder, corrupt, loss, duplicate] = [0; 5].map(|_| seeds.next_u64());
-        if !self.delay.is_zero() || !self.jitter.is_zero() {
-            let correlation = self.delay_correlation;
-            let delayed = Delay::new(link, self.delay, self.jitter, correlation, delay);
-            link = match self.reorder {
-                Some(settings) => Box::new(delayed.with_reorder(settings, reorder)),
-                None => Box::new(delayed),
-            };
-        }
-        if let Some(rate) = self.rate {
-            link = Box::new(Rate::new(link, rate));
-        }
-        link = Box::new(Limit::new(link, self.limit.unwrap_or(Self::DEFAULT_LIMIT)));
-        let (probability, correlation) = self.corrupt;
-        if probability != Probability::NEVER {
-            link = Box::new(Corrupt::new(link, probability, correlation, corrupt));
-        }
-        let (probability, correlation) = self.loss;
-        if probability != Probability::NEVER {
-            link = Box::new(Loss::new(link, probability, correlation, loss));
-        }
-        let (probability, correlation) = self.duplicate;
-        if probability != Probability::NEVER {
-            link = Box::new(Duplicate::new(link, probability, correlation, duplicate));
-        }
-        link
+        Box::new(Impaired::new(inner, self, seed))
     }
 }
 
-/// Words with one word of look-ahead.
-struct Words<'a>(core::iter::Peekable<core::str::SplitWhitespace<'a>>);
-
-impl<'a> Words<'a> {
-    fn next(&mut self, expected: &'static str) -> Result<&'a str, NetemError> {
-        self.0
-            .next()
-            .ok_or_else(|| NetemError::new("the end", expected))
-    }
-
-    /// The next word if it looks like a value and not like a keyword.
-    fn value(&mut self) -> Option<&'a str> {
-        self.0
-            .next_if(|word| word.starts_with(|first: char| first.is_ascii_digit() || first == '.'))
-    }
-
-    fn chance(&mut self) -> Result<(Probability, Probability), NetemError> {
-        let probability = self.next("a percentage")?.parse()?;
-        Ok((probability, self.correlation()?))
-    }
-
-    fn correlation(&mut self) -> Result<Probability, NetemError> {
-        self.value().map_or(Ok(Probability::NEVER), str::parse)
-    }
-
-    fn number(&mut self) -> Result<u32, NetemError> {
-        let word = self.next("a number")?;
-        word.parse()
-            .map_err(|_| NetemError::new(word, "a whole number"))
-    }
-}
+const KEYWORDS: &str = "delay, distribution, loss, ecn, duplicate, corrupt, reorder, gap, rate, limit, seed, pfifo, bfifo, codel, \
+                        fq_codel or red";
 
 impl FromStr for Netem {
     type Err = NetemError;
 
     fn from_str(text: &str) -> Result<Self, NetemError> {
-        const KEYWORDS: &str = "delay, loss, duplicate, corrupt, reorder, rate or limit";
         let mut netem = Netem::default();
-        let mut words = Words(text.split_whitespace().peekable());
-        while let Some(word) = words.0.next() {
+        let mut gap = None;
+        let mut words = Words::new(text);
+        while let Some(word) = words.word() {
             match word {
                 "delay" | "latency" => {
-                    netem.delay = time(words.next("a time")?)?;
+                    netem.latency.delay = words.time()?;
                     if let Some(jitter) = words.value() {
-                        netem.jitter = time(jitter)?;
-                        netem.delay_correlation = words.correlation()?;
+                        netem.latency.jitter = super::words::time(jitter)?;
+                        netem.latency.correlation = words.percentage_or(Probability::NEVER)?;
                     }
                 }
-                "loss" | "drop" => {
-                    words.0.next_if(|word| *word == "random");
-                    netem.loss = words.chance()?;
+                "distribution" => {
+                    let name = words.next("a distribution")?;
+                    netem.latency.distribution = Distribution::named(name)?;
                 }
+                "loss" | "drop" => netem.loss = loss(&mut words)?,
+                "ecn" => netem.ecn = true,
                 "duplicate" => netem.duplicate = words.chance()?,
                 "corrupt" => netem.corrupt = words.chance()?,
                 "reorder" => {
                     let (probability, correlation) = words.chance()?;
-                    let gap = match words.0.next_if(|word| *word == "gap") {
-                        Some(_) => words.number()?.max(1),
-                        None => 1,
-                    };
-                    netem.reorder = Some(Reorder {
+                    netem.latency.reorder = Some(Reorder {
                         probability,
                         correlation,
-                        gap,
+                        gap: 1,
                     });
                 }
-                "rate" => netem.rate = Some(words.next("a rate")?.parse()?),
-                "limit" => netem.limit = Some(usize::try_from(words.number()?).unwrap_or(0)),
-                other => return Err(NetemError::new(other, KEYWORDS)),
+                "gap" => gap = Some(words.number()?),
+                "rate" => {
+                    netem.rate = Some(words.rate()?);
+                    netem.framing = Framing {
+                        packet_overhead: words.signed_or_zero()?,
+                        cell_size: words.number_or(0)?,
+                        cell_overhead: words.signed_or_zero()?,
+                    };
+                }
+                "limit" => netem.limit = Some(words.number()?),
+                "seed" => netem.seed = Some(words.number()?),
+                // Everything behind its name belongs to the discipline.
+                name => match Discipline::read(name, &mut words)? {
+                    Some(discipline) => netem.discipline = Some(discipline),
+                    None => return Err(NetemError::new(name, KEYWORDS)),
+                },
             }
         }
-        // As `tc` says: reordering not possible without specifying some delay.
-        if netem.reorder.is_some() && netem.delay.is_zero() {
-            return Err(NetemError::new(
-                "reorder",
-                "a delay, without which nothing can overtake",
-            ));
+        match (&mut netem.latency.reorder, gap) {
+            (Some(reorder), Some(gap)) => reorder.gap = u32::max(gap, 1),
+            (None, Some(1..)) => {
+                return Err(NetemError::new(
+                    "gap",
+                    "a reorder, whose distance the gap is",
+                ));
+            }
+            _ => {}
         }
+        netem.check()?;
         Ok(netem)
+    }
+}
+
+impl Netem {
+    /// What `tc` refuses, for the same reasons, and a queue that nothing waits in.
+    fn check(&self) -> Result<(), NetemError> {
+        let latency = &self.latency;
+        if latency.reorder.is_some() && latency.delay.is_zero() {
+            let expected = "a delay, without which nothing can overtake";
+            return Err(NetemError::new("reorder", expected));
+        }
+        let is_spread = latency.distribution != Distribution::Uniform;
+        if is_spread && (latency.delay.is_zero() || latency.jitter.is_zero()) {
+            let expected = "a delay with jitter, which alone has a distribution";
+            return Err(NetemError::new("distribution", expected));
+        }
+        if self.ecn && self.loss == LossModel::NONE {
+            let expected = "a loss, in whose place frames are marked";
+            return Err(NetemError::new("ecn", expected));
+        }
+        if let (Some(discipline), None) = (self.discipline, self.rate) {
+            let expected = "a rate, without which no frame has to wait";
+            return Err(NetemError::new(discipline.name(), expected));
+        }
+        Ok(())
+    }
+}
+
+fn loss(words: &mut Words<'_>) -> Result<LossModel, NetemError> {
+    if words.next_is("state") {
+        let p13 = words.percentage()?;
+        Ok(LossModel::FourStates {
+            p13,
+            p31: words.percentage_or(p13.complement())?,
+            p32: words.percentage_or(Probability::NEVER)?,
+            p23: words.percentage_or(Probability::ALWAYS)?,
+            p14: words.percentage_or(Probability::NEVER)?,
+        })
+    } else if words.next_is("gemodel") {
+        let worsens = words.percentage()?;
+        Ok(LossModel::GilbertElliott {
+            worsens,
+            recovers: words.percentage_or(worsens.complement())?,
+            loss_if_bad: words.percentage_or(Probability::ALWAYS)?,
+            loss_if_good: words.percentage_or(Probability::NEVER)?,
+        })
+    } else {
+        words.next_is("random");
+        let (loss, correlation) = words.chance()?;
+        Ok(LossModel::Random { loss, correlation })
     }
 }
 
 impl fmt::Display for Netem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words = Vec::new();
-        if !self.delay.is_zero() || !self.jitter.is_zero() {
-            words.push(format!("delay {:?}", self.delay));
-            if !self.jitter.is_zero() {
-                words.push(format!("{:?}{}", self.jitter, more(self.delay_correlation)));
+        let latency = &self.latency;
+        if !latency.delay.is_zero() || !latency.jitter.is_zero() {
+            words.push(format!("delay {}", precise(latency.delay)));
+            if !latency.jitter.is_zero() {
+                words.push(format!(
+                    "{}{}",
+                    precise(latency.jitter),
+                    more(latency.correlation)
+                ));
+            }
+            if latency.distribution != Distribution::Uniform {
+                words.push(format!("distribution {}", latency.distribution));
             }
         }
-        for (name, (probability, correlation)) in [
-            ("loss", self.loss),
-            ("duplicate", self.duplicate),
-            ("corrupt", self.corrupt),
-        ] {
+        if self.loss != LossModel::NONE {
+            words.push(self.loss.to_string());
+        }
+        if self.ecn {
+            words.push("ecn".to_owned());
+        }
+        for (name, (probability, correlation)) in
+            [("duplicate", self.duplicate), ("corrupt", self.corrupt)]
+        {
             if probability != Probability::NEVER {
                 words.push(format!("{name} {probability}{}", more(correlation)));
             }
         }
-        if let Some(reorder) = self.reorder {
+        if let Some(reorder) = latency.reorder {
             let correlation = more(reorder.correlation);
             words.push(format!(
                 "reorder {}{correlation} gap {}",
@@ -209,11 +213,51 @@ impl fmt::Display for Netem {
         }
         if let Some(rate) = self.rate {
             words.push(format!("rate {rate}"));
+            if self.framing != Framing::default() {
+                let Framing {
+                    packet_overhead,
+                    cell_size,
+                    cell_overhead,
+                } = self.framing;
+                words.push(format!("{packet_overhead} {cell_size} {cell_overhead}"));
+            }
         }
         if let Some(limit) = self.limit {
             words.push(format!("limit {limit}"));
         }
+        if let Some(seed) = self.seed {
+            words.push(format!("seed {seed}"));
+        }
+        if let Some(discipline) = self.discipline {
+            words.push(discipline.to_string());
+        }
         f.write_str(&words.join(" "))
+    }
+}
+
+impl fmt::Display for LossModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LossModel::Random { loss, correlation } => {
+                write!(f, "loss {loss}{}", more(*correlation))
+            }
+            LossModel::GilbertElliott {
+                worsens,
+                recovers,
+                loss_if_bad,
+                loss_if_good,
+            } => write!(
+                f,
+                "loss gemodel {worsens} {recovers} {loss_if_bad} {loss_if_good}"
+            ),
+            LossModel::FourStates {
+                p13,
+                p31,
+                p32,
+                p23,
+                p14,
+            } => write!(f, "loss state {p13} {p31} {p32} {p23} {p14}"),
+        }
     }
 }
 
@@ -225,21 +269,7 @@ fn more(correlation: Probability) -> String {
     }
 }
 
-/// A time as `tc` and as [`Duration`]'s debug form write it; microseconds if there is no unit.
-fn time(text: &str) -> Result<Duration, NetemError> {
-    let bad = || NetemError::new(text, "a time such as 10ms");
-    let split = text
-        .find(|c: char| !c.is_ascii_digit() && c != '.')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let digits = match unit {
-        "ns" => 0,
-        "us" | "usec" | "usecs" | "µs" | "" => 3,
-        "ms" | "msec" | "msecs" => 6,
-        "s" | "sec" | "secs" => 9,
-        _ => return Err(bad()),
-    };
-    Ok(Duration::from_nanos(
-        decimal(number, digits).ok_or_else(bad)?,
-    ))
+/// A time without rounding.
+fn precise(time: Duration) -> String {
+    format!("{time:?}")
 }

@@ -40,7 +40,23 @@ impl Probability {
 
     /// Whether it happens this time.
     pub(crate) fn happens(self, random: &mut Correlated) -> bool {
-        self.0 != 0 && self.0 >= random.next_u32()
+        self.0 != 0 && self.covers(random.next_u32())
+    }
+
+    /// Whether it happens if this number was drawn.
+    pub(crate) fn covers(self, number: u32) -> bool {
+        self.0 != 0 && self.0 >= number
+    }
+
+    /// That this or that happens, which exclude each other.
+    pub(crate) fn and(self, other: Probability) -> Probability {
+        Probability(self.0.saturating_add(other.0))
+    }
+
+    /// That it does not happen.
+    #[must_use]
+    pub fn complement(self) -> Probability {
+        Probability(u32::MAX - self.0)
     }
 }
 
@@ -61,10 +77,10 @@ impl fmt::Display for Probability {
 impl FromStr for Probability {
     type Err = NetemError;
 
-    /// `12%` or `0.3%`.
+    /// `12%` or `0.3%`; `tc` takes the sign as said.
     fn from_str(text: &str) -> Result<Self, NetemError> {
         let bad = || NetemError::new(text, "a percentage such as 0.3%");
-        let number = text.strip_suffix('%').ok_or_else(bad)?;
+        let number = text.strip_suffix('%').unwrap_or(text);
         let parts = decimal(number, 6).ok_or_else(bad)?;
         if parts > WHOLE {
             return Err(NetemError::new(text, "at most 100%"));

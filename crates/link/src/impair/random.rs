@@ -52,6 +52,10 @@ impl Correlated {
         }
     }
 
+    pub(crate) fn set_correlation(&mut self, correlation: u32) {
+        self.correlation = correlation;
+    }
+
     pub(crate) fn next_u32(&mut self) -> u32 {
         if self.correlation == 0 || self.random.next_u32() > self.correlation {
             self.last = self.random.next_u32();

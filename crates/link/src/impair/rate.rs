@@ -1,108 +1,91 @@
-//! A wire of finite speed.
-use core::fmt;
-use core::str::FromStr;
-use std::collections::VecDeque;
-use std::time::Duration;
-
+//! A wire of finite speed, and the queue in front of it.
 use sockeye_tcp::Instant;
 use sockeye_wire::Frame;
 
-use super::NetemError;
-use super::probability::decimal;
+use super::{Bandwidth, Discipline, Framing, Queue};
 use crate::Link;
 use crate::link::earlier;
 
-/// How many bits a second. Text as in `tc`: `10mbit`, `1.5gbit`, `64kbps` (bytes), `8000` (bits).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Bandwidth(u64);
-
-/// Units of `tc`, in bits a second; `bps` is bytes a second.
-const UNITS: [(&str, u64); 10] = [
-    ("kibit", 1 << 10),
-    ("mibit", 1 << 20),
-    ("gibit", 1 << 30),
-    ("kbit", 1_000),
-    ("mbit", 1_000_000),
-    ("gbit", 1_000_000_000),
-    ("kbps", 8_000),
-    ("mbps", 8_000_000),
-    ("gbps", 8_000_000_000),
-    ("bps", 8),
-];
-
-impl Bandwidth {
-    /// So many bits a second; zero counts as one.
-    pub fn bits_per_second(bits: u64) -> Self {
-        Bandwidth(bits.max(1))
-    }
-
-    /// How long it takes to send so many bytes.
-    pub fn time_for(self, bytes: usize) -> Duration {
-        let nanos = u128::try_from(bytes).unwrap_or(0) * 8 * 1_000_000_000 / u128::from(self.0);
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
-}
-
-impl fmt::Display for Bandwidth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = [
-            ("gbit", 1_000_000_000),
-            ("mbit", 1_000_000),
-            ("kbit", 1_000),
-        ];
-        match unit.iter().find(|(_, size)| self.0.is_multiple_of(*size)) {
-            Some((name, size)) => write!(f, "{}{name}", self.0 / size),
-            None => write!(f, "{}bit", self.0),
-        }
-    }
-}
-
-impl FromStr for Bandwidth {
-    type Err = NetemError;
-
-    fn from_str(text: &str) -> Result<Self, NetemError> {
-        let bad = || NetemError::new(text, "a rate such as 10mbit");
-        let lower = text.to_ascii_lowercase();
-        let (number, unit) = UNITS
-            .iter()
-            .find_map(|(name, size)| lower.strip_suffix(name).map(|number| (number, *size)))
-            .unwrap_or_else(|| (lower.strip_suffix("bit").unwrap_or(&lower), 1));
-        let thousandths = decimal(number, 3).ok_or_else(bad)?;
-        let bits = u128::from(thousandths) * u128::from(unit) / 1000;
-        match u64::try_from(bits) {
-            Ok(bits) if bits > 0 => Ok(Bandwidth(bits)),
-            _ => Err(bad()),
-        }
-    }
-}
-
-/// `rate RATE`: one frame after the other, each taking as long as its bytes need.
+/// `rate RATE`: one frame after the other, each taking as long as its bytes need. What has to wait does so in a queue, whose
+/// [`Discipline`] decides what comes next and what is dropped or marked.
 #[derive(Debug)]
 pub struct Rate<L> {
     inner: L,
-    bandwidth: Bandwidth,
-    /// Frames with the time at which their last bit has been sent.
-    queue: VecDeque<(Instant, Frame)>,
-    /// When the wire is free again.
-    free: Instant,
+    /// Without one, every frame goes at once.
+    bandwidth: Option<Bandwidth>,
+    framing: Framing,
+    discipline: Discipline,
+    queue: Box<dyn Queue>,
+    seed: u64,
+    /// The frame that is being sent, with the time at which its last bit has been.
+    sending: Option<(Instant, Frame)>,
 }
 
 impl<L: Link> Rate<L> {
-    /// Slows frames down on the way into `inner`.
-    pub fn new(inner: L, bandwidth: Bandwidth) -> Self {
+    /// Slows frames down on the way into `inner`, queued by `discipline`.
+    pub fn new(inner: L, bandwidth: Option<Bandwidth>, discipline: Discipline, seed: u64) -> Self {
         Rate {
             inner,
             bandwidth,
-            queue: VecDeque::new(),
-            free: Instant::ZERO,
+            framing: Framing::default(),
+            discipline,
+            queue: discipline.queue(seed),
+            seed,
+            sending: None,
         }
     }
 
-    fn flush(&mut self, now: Instant) {
-        while self.queue.front().is_some_and(|(due, _)| *due <= now) {
-            if let Some((due, frame)) = self.queue.pop_front() {
-                self.inner.send(frame, due);
+    /// Changes the speed for frames whose sending has not begun.
+    pub fn set_bandwidth(&mut self, bandwidth: Option<Bandwidth>, framing: Framing) {
+        self.bandwidth = bandwidth;
+        self.framing = framing;
+    }
+
+    /// Changes the queue's discipline. What waits goes on waiting in the new one, as far as it has room.
+    pub fn set_discipline(&mut self, discipline: Discipline, now: Instant) {
+        if discipline == self.discipline {
+            return;
+        }
+        let mut old = core::mem::replace(&mut self.queue, discipline.queue(self.seed));
+        self.discipline = discipline;
+        while let Some(frame) = old.take() {
+            self.queue.enqueue(frame, now);
+        }
+        let (dropped, marked) = (old.dropped(), old.marked());
+        self.queue.count(dropped, marked);
+    }
+
+    /// The frames that wait.
+    pub fn waiting(&self) -> &dyn Queue {
+        &*self.queue
+    }
+
+    pub(super) fn inner_mut(&mut self) -> &mut L {
+        &mut self.inner
+    }
+
+    /// Sends the next frame that waits, from `at` on.
+    fn begin(&mut self, at: Instant) {
+        while self.sending.is_none() {
+            let Some(frame) = self.queue.dequeue(at) else {
+                return;
+            };
+            match self.bandwidth {
+                Some(bandwidth) => {
+                    let time = bandwidth.time_for(self.framing.length(frame.len()));
+                    self.sending = Some((at + time, frame));
+                }
+                None => self.inner.send(frame, at),
             }
+        }
+    }
+
+    /// Does what has happened by `now`, in the order in which it did.
+    fn flush(&mut self, now: Instant) {
+        while let Some((due, frame)) = self.sending.take_if(|(due, _)| *due <= now) {
+            self.inner.send(frame, due);
+            // Whatever waits was there before: at each call everything due by then was done first.
+            self.begin(due);
         }
     }
 }
@@ -110,8 +93,12 @@ impl<L: Link> Rate<L> {
 impl<L: Link> Link for Rate<L> {
     fn send(&mut self, frame: Frame, now: Instant) {
         self.flush(now);
-        self.free = self.free.max(now) + self.bandwidth.time_for(frame.len());
-        self.queue.push_back((self.free, frame));
+        if self.bandwidth.is_none() && self.sending.is_none() {
+            self.inner.send(frame, now);
+            return;
+        }
+        self.queue.enqueue(frame, now);
+        self.begin(now);
     }
 
     fn receive(&mut self, now: Instant) -> Option<Frame> {
@@ -120,11 +107,11 @@ impl<L: Link> Link for Rate<L> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let own = self.queue.front().map(|(due, _)| *due);
+        let own = self.sending.as_ref().map(|(due, _)| *due);
         earlier(own, self.inner.next_deadline())
     }
 
     fn queued(&self) -> usize {
-        self.queue.len() + self.inner.queued()
+        self.queue.len() + usize::from(self.sending.is_some()) + self.inner.queued()
     }
 }

@@ -213,29 +213,68 @@ fn the_default_limit_is_that_of_netem() {
 
 #[test]
 fn texts_are_read_as_tc_reads_them() {
-    let netem: Netem = "delay 100ms 10ms 25% loss random 0.3% 25% duplicate 1% corrupt 0.1% \
-                        reorder 25% 50% gap 5 rate 1.5mbit limit 50"
+    let netem: Netem = "delay 100ms 10ms 25% distribution pareto loss random 0.3% 25% ecn duplicate 1% corrupt 0.1 \
+                        reorder 25% 50% gap 5 rate 1.5mbit -4 53 5 limit 50 seed 7 codel limit 20 ecn"
         .parse()
         .unwrap();
     assert_eq!(
         netem,
         Netem {
-            delay: Duration::from_millis(100),
-            jitter: Duration::from_millis(10),
-            delay_correlation: Probability::percent(25),
-            reorder: Some(Reorder {
-                probability: Probability::percent(25),
-                correlation: Probability::percent(50),
-                gap: 5,
-            }),
-            loss: (Probability::per_million(3000), Probability::percent(25)),
+            latency: Latency {
+                delay: Duration::from_millis(100),
+                jitter: Duration::from_millis(10),
+                correlation: Probability::percent(25),
+                distribution: Distribution::Pareto,
+                reorder: Some(Reorder {
+                    probability: Probability::percent(25),
+                    correlation: Probability::percent(50),
+                    gap: 5,
+                }),
+            },
+            loss: LossModel::Random {
+                loss: Probability::per_million(3000),
+                correlation: Probability::percent(25),
+            },
+            ecn: true,
             duplicate: (Probability::percent(1), Probability::NEVER),
             corrupt: (Probability::per_million(1000), Probability::NEVER),
             rate: Some(Bandwidth::bits_per_second(1_500_000)),
+            framing: Framing {
+                packet_overhead: -4,
+                cell_size: 53,
+                cell_overhead: 5,
+            },
             limit: Some(50),
+            discipline: Some(Discipline::Codel(CodelSettings {
+                limit: 20,
+                ecn: true,
+                ..CodelSettings::default()
+            })),
+            seed: Some(7),
         }
     );
-    let delay = |text: &str| text.parse::<Netem>().map(|netem| netem.delay);
+    let loss = |text: &str| text.parse::<Netem>().map(|netem| netem.loss);
+    let percent = Probability::percent;
+    assert_eq!(
+        loss("loss gemodel 10%"),
+        Ok(LossModel::GilbertElliott {
+            worsens: percent(10),
+            recovers: percent(10).complement(),
+            loss_if_bad: Probability::ALWAYS,
+            loss_if_good: Probability::NEVER,
+        })
+    );
+    assert_eq!(
+        loss("loss state 1% 20% 3% 40% 5%"),
+        Ok(LossModel::FourStates {
+            p13: percent(1),
+            p31: percent(20),
+            p32: percent(3),
+            p23: percent(40),
+            p14: percent(5),
+        })
+    );
+    let delay = |text: &str| text.parse::<Netem>().map(|netem| netem.latency.delay);
     assert_eq!(delay("delay 250us"), Ok(Duration::from_micros(250)));
     assert_eq!(delay("delay 250"), Ok(Duration::from_micros(250)));
     assert_eq!(delay("latency 1.5s"), Ok(Duration::from_millis(1500)));
@@ -250,7 +289,8 @@ fn nonsense_says_what_was_expected() {
     for (text, message) in [
         (
             "dealy 1ms",
-            "expected delay, loss, duplicate, corrupt, reorder, rate or limit, found 'dealy'",
+            "expected delay, distribution, loss, ecn, duplicate, corrupt, reorder, gap, rate, limit, seed, pfifo, bfifo, codel, \
+             fq_codel or red, found 'dealy'",
         ),
         ("delay", "expected a time, found 'the end'"),
         (
@@ -261,7 +301,52 @@ fn nonsense_says_what_was_expected() {
             "delay 99999999999999999999s",
             "expected a time such as 10ms, found '99999999999999999999s'",
         ),
-        ("loss 5", "expected a percentage such as 0.3%, found '5'"),
+        (
+            "loss five",
+            "expected a percentage such as 0.3%, found 'five'",
+        ),
+        (
+            "delay 1ms gap 3",
+            "expected a reorder, whose distance the gap is, found 'gap'",
+        ),
+        (
+            "delay 1ms distribution normal",
+            "expected a delay with jitter, which alone has a distribution, found 'distribution'",
+        ),
+        (
+            "delay 1ms 1ms distribution flat",
+            "expected uniform, normal, pareto or paretonormal, found 'flat'",
+        ),
+        (
+            "ecn",
+            "expected a loss, in whose place frames are marked, found 'ecn'",
+        ),
+        (
+            "codel",
+            "expected a rate, without which no frame has to wait, found 'codel'",
+        ),
+        (
+            "rate 1mbit codel delay 5ms",
+            "expected limit, target, interval, ecn, noecn or ce_threshold, found 'delay'",
+        ),
+        ("rate 1mbit pfifo size 5", "expected limit, found 'size'"),
+        (
+            "rate 1mbit fq_codel flows 0",
+            "expected 1 to 65536 flows, found '0'",
+        ),
+        (
+            "rate 1mbit red min 10kb",
+            "expected a limit behind it: red limit BYTES, found 'red'",
+        ),
+        (
+            "rate 1mbit red limit 60kb min 30kb max 20kb",
+            "expected a min below the max, found '30720'",
+        ),
+        (
+            "rate 1mbit bfifo limit 1parsec",
+            "expected a size in bytes such as 1514 or 60kb, found '1parsec'",
+        ),
+        ("loss gemodel", "expected a percentage, found 'the end'"),
         ("loss 101%", "expected at most 100%, found '101%'"),
         (
             "loss -1%",
@@ -284,23 +369,47 @@ proptest! {
     fn a_printed_netem_reads_back(
         delay in 0u32..5_000_000, jitter in 0u32..5_000_000, chances: [u32; 4], gap in 1u32..9,
         rate in proptest::option::of(1u64..10_000_000_000), limit in proptest::option::of(0usize..9999),
+        kinds: [u8; 3], overhead in -40i32..40, cell in 0u32..60, seed: Option<u64>,
     ) {
         let chance = |at: usize| Probability::per_million(chances[at] % 1_000_001);
         let delay = Duration::from_micros(u64::from(delay));
         let jitter = Duration::from_micros(u64::from(jitter));
         let correlation = if jitter.is_zero() { Probability::NEVER } else { chance(3) };
         let of = |at| if chance(at) == Probability::NEVER { Default::default() } else { (chance(at), chance(3)) };
+        let distributions = [Distribution::Uniform, Distribution::Normal, Distribution::Pareto, Distribution::ParetoNormal];
+        let is_spread = !delay.is_zero() && !jitter.is_zero();
+        let distribution = if is_spread { distributions[usize::from(kinds[0] % 4)] } else { Distribution::Uniform };
+        let loss = match kinds[1] % 3 {
+            0 => LossModel::Random { loss: chance(0), correlation: if chance(0) == Probability::NEVER { chance(0) } else { chance(3) } },
+            1 => LossModel::GilbertElliott { worsens: chance(0), recovers: chance(1), loss_if_bad: chance(2), loss_if_good: chance(3) },
+            _ => LossModel::FourStates { p13: chance(0), p31: chance(1), p32: chance(2), p23: chance(3), p14: chance(0) },
+        };
+        let codel = CodelSettings {
+            limit: usize::from(kinds[0]), target: delay, interval: jitter, ecn: kinds[1] & 1 == 0,
+            ce_threshold: (kinds[0] & 1 == 0).then_some(jitter),
+        };
+        let disciplines = [
+            Discipline::Pfifo { limit: 5 }, Discipline::Bfifo { limit: 70_000 }, Discipline::Codel(codel),
+            Discipline::FqCodel(FqCodelSettings { codel, flows: 1 + u32::from(kinds[2]), quantum: 300, memory_limit: 9999, drop_batch: 3 }),
+            Discipline::Red(RedSettings { ecn: kinds[0] & 2 == 0, harddrop: kinds[1] & 2 == 0, ..RedSettings::with_limit(400_000) }),
+        ];
+        let framing = Framing { packet_overhead: overhead, cell_size: cell, cell_overhead: overhead / 2 };
         let netem = Netem {
-            delay, jitter, delay_correlation: correlation, loss: of(0), duplicate: of(1), corrupt: of(2),
-            reorder: (!delay.is_zero()).then(|| Reorder { probability: chance(1), correlation: chance(2), gap }),
-            rate: rate.map(Bandwidth::bits_per_second), limit,
+            latency: Latency {
+                delay, jitter, correlation, distribution,
+                reorder: (!delay.is_zero()).then(|| Reorder { probability: chance(1), correlation: chance(2), gap }),
+            },
+            loss, ecn: loss != LossModel::NONE && kinds[2] & 1 == 0, duplicate: of(1), corrupt: of(2),
+            rate: rate.map(Bandwidth::bits_per_second), limit, seed,
+            framing: if rate.is_some() { framing } else { Framing::default() },
+            discipline: rate.and(disciplines.get(usize::from(kinds[2] % 6)).copied()),
         };
         prop_assert_eq!(netem.to_string().parse::<Netem>(), Ok(netem));
     }
 
     #[test]
     fn the_same_seed_gives_the_same_and_nothing_is_made_up(seed: u64) {
-        let text = "delay 5ms 4ms 20% loss 10% duplicate 10% reorder 10% corrupt 0% rate 1mbit limit 20";
+        let text = "delay 5ms 4ms 20% distribution normal loss gemodel 5% 30% 70% duplicate 10% reorder 10% corrupt 0% rate 1mbit limit 20 red limit 400 min 50 max 150 avpkt 50";
         let first = netem(text, seed, 200);
         prop_assert_eq!(&first, &netem(text, seed, 200));
         prop_assert!(numbers(&first).iter().all(|number| *number < 200));
@@ -308,7 +417,156 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_survived(text in "(delay|loss|rate|limit|reorder|gap|[0-9.%]{0,9}|ms|\\PC{0,4}| ){0,12}") {
+    fn any_text_is_survived(text in "(delay|loss|rate|limit|reorder|gap|ecn|state|gemodel|distribution|codel|fq_codel|red|pfifo|min|max|burst|flows|[0-9.%]{0,9}|ms|\\PC{0,4}| ){0,12}") {
         let _ = text.parse::<Netem>();
     }
+}
+
+/// Runs of frames that were lost in a row, as a mean, and how many were lost.
+fn bursts(text: &str, count: u32) -> (f64, f64) {
+    let arrived = numbers(&netem(text, 11, count));
+    let lost = f64::from(count) - arrived.len() as f64;
+    let runs = arrived.windows(2).filter(|pair| pair[1] > pair[0] + 1);
+    (lost / runs.count().max(1) as f64, lost / f64::from(count))
+}
+
+#[test]
+fn the_model_of_gilbert_and_elliott_loses_in_bursts_of_one_over_r() {
+    // The link is bad for p / (p + r) of the time, each time for 1/r frames.
+    let (burst, lost) = bursts("loss gemodel 2% 20%", 200_000);
+    assert!((4.7..5.3).contains(&burst), "{burst}");
+    assert!((0.086..0.096).contains(&lost), "{lost}");
+    // With 1-H of 50 % half of them are lost; with 1-K of 10 % a tenth of the others.
+    let (_, lost) = bursts("loss gemodel 2% 20% 50%", 200_000);
+    assert!((0.042..0.049).contains(&lost), "{lost}");
+    let (_, lost) = bursts("loss gemodel 2% 20% 50% 10%", 200_000);
+    assert!((0.130..0.142).contains(&lost), "{lost}");
+    // P alone is independent loss.
+    let (burst, lost) = bursts("loss gemodel 10%", 100_000);
+    assert!((1.05..1.17).contains(&burst), "{burst}");
+    assert!((0.095..0.105).contains(&lost), "{lost}");
+}
+
+#[test]
+fn the_four_states_lose_alone_in_gaps_and_in_bursts() {
+    // Alone: a gap's frame is lost with p14, never two in a row.
+    let (burst, lost) = bursts("loss state 0% 100% 0% 100% 5%", 100_000);
+    assert!((0.99..1.01).contains(&burst), "{burst}");
+    assert!((0.045..0.050).contains(&lost), "{lost}");
+    // Without p32 and p14 it is Gilbert's model.
+    let (burst, lost) = bursts("loss state 2% 20%", 200_000);
+    assert!((4.7..5.3).contains(&burst), "{burst}");
+    assert!((0.086..0.096).contains(&lost), "{lost}");
+    // With p32 and p23 a burst has frames that arrive: in balance state 2 is p32/p23 of state 3.
+    let (_, lost) = bursts("loss state 2% 20% 40% 50%", 200_000);
+    // 1 / (1 + p31/p13 + p32/p23)
+    assert!((0.080..0.090).contains(&lost), "{lost}");
+}
+
+#[test]
+fn delays_have_the_distribution_that_was_asked_for() {
+    let delays = |text: &str| -> Vec<f64> {
+        let arrived = netem(text, 5, 40_000);
+        assert_eq!(arrived.len(), 40_000);
+        arrived
+            .iter()
+            .map(|(time, frame)| {
+                let sent = Instant::from_millis(u64::from(number(frame)));
+                (*time - sent).as_secs_f64() * 1000.0
+            })
+            .collect()
+    };
+    let within = |delays: &[f64], most: f64| {
+        let count = delays.iter().filter(|delay| (*delay - 100.0).abs() <= most);
+        count.count() as f64 / delays.len() as f64
+    };
+    let normal = delays("delay 100ms 10ms distribution normal limit 9999");
+    let mean = normal.iter().sum::<f64>() / 40_000.0;
+    assert!((99.8..100.2).contains(&mean), "{mean}");
+    assert!((0.67..0.695).contains(&within(&normal, 10.0)));
+    assert!((0.945..0.96).contains(&within(&normal, 20.0)));
+    assert!(within(&normal, 40.1) == 1.0);
+    let uniform = delays("delay 100ms 10ms limit 9999");
+    assert!(within(&uniform, 10.0) == 1.0);
+    let pareto = delays("delay 100ms 10ms distribution pareto limit 9999");
+    let early = pareto.iter().filter(|delay| **delay < 100.0).count();
+    // 1 - 1.5^-3 of a Pareto distribution of shape 3 is below its mean, and nothing far below.
+    assert!((27_700..28_700).contains(&early), "{early}");
+    assert!(pareto.iter().all(|delay| *delay >= 93.3));
+    assert!(pareto.iter().any(|delay| *delay > 135.0));
+    let both = delays("delay 100ms 10ms distribution paretonormal limit 9999");
+    let (low, high) = (
+        both.iter().copied().fold(f64::MAX, f64::min),
+        within(&both, 10.0),
+    );
+    assert!((84.0..90.0).contains(&low), "{low}");
+    assert!((0.85..0.95).contains(&high), "{high}");
+}
+
+#[test]
+fn cells_and_overhead_take_their_time() {
+    let framing = |packet_overhead, cell_size, cell_overhead| Framing {
+        packet_overhead,
+        cell_size,
+        cell_overhead,
+    };
+    assert_eq!(Framing::default().length(32), 32);
+    assert_eq!(framing(14, 0, 0).length(32), 46);
+    assert_eq!(framing(-40, 0, 0).length(32), 0);
+    // ATM: cells of 48 bytes with headers of 5.
+    assert_eq!(framing(8, 48, 5).length(40), 53);
+    assert_eq!(framing(8, 48, 5).length(41), 106);
+    let arrived = netem("rate 256kbit 32", 1, 5);
+    assert_eq!(arrived[0].0, Instant::from_millis(2));
+    assert_eq!(arrived[4].0, Instant::from_millis(10));
+}
+
+#[test]
+fn impairments_change_while_frames_are_under_way() {
+    let netem = |text: &str| text.parse::<Netem>().unwrap();
+    let mut link = Impaired::new(Pipe::new(), &netem("delay 10ms"), 1);
+    let at = Instant::from_millis;
+    link.send(numbered(0), at(0));
+    link.change(&netem("delay 2ms loss 100%"), at(1));
+    link.send(numbered(1), at(1));
+    assert_eq!(link.losses().lost, 1);
+    link.change(&netem("rate 32kbit"), at(2));
+    // 32 bytes take 8 ms.
+    link.send(numbered(2), at(2));
+    link.send(numbered(3), at(2));
+    // What waits moves on to the new queue; what is being sent takes as long as it did.
+    link.change(&netem("rate 256kbit codel"), at(3));
+    link.send(numbered(4), at(3));
+    let mut arrived = Vec::new();
+    for time in 0..20 {
+        while let Some(frame) = link.receive(at(time)) {
+            arrived.push((time, number(&frame)));
+        }
+    }
+    assert_eq!(arrived, [(10, 0), (10, 2), (11, 3), (12, 4)]);
+    link.change(&Netem::default(), at(20));
+    link.send(numbered(5), at(20));
+    assert_eq!(link.receive(at(20)).map(|frame| number(&frame)), Some(5));
+    assert_eq!(link.queued(), 0);
+}
+
+#[test]
+fn a_seed_in_the_words_decides_alone() {
+    let text = "loss 50% seed 9";
+    assert_eq!(netem(text, 1, 200), netem(text, 2, 200));
+    assert_ne!(netem("loss 50%", 1, 200), netem("loss 50%", 2, 200));
+}
+
+#[test]
+fn a_loss_with_ecn_marks_what_can_be_marked() {
+    let mut link = Impaired::new(Pipe::new(), &"loss 100% ecn".parse().unwrap(), 1);
+    let mut capable = numbered(1);
+    capable.headers[1] |= 2;
+    link.send(capable, Instant::ZERO);
+    link.send(numbered(2), Instant::ZERO);
+    let frame = link.receive(Instant::ZERO).unwrap();
+    assert_eq!(number(&frame), 1);
+    assert_eq!(frame.ip().unwrap().traffic_class() & 3, 3);
+    assert_eq!(link.receive(Instant::ZERO), None);
+    assert_eq!(link.losses().lost, 2);
 }

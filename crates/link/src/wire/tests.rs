@@ -3,7 +3,7 @@ use std::time::Duration;
 use sockeye_wire::{Headers, Payload};
 
 use super::*;
-use crate::impair::{Delay, Probability};
+use crate::impair::{Delay, Latency};
 use crate::{Direction, Tap};
 
 fn frame(name: &'static str) -> Frame {
@@ -27,8 +27,11 @@ fn each_end_receives_what_the_other_sent() {
 
 #[test]
 fn the_two_directions_are_links_of_their_own() {
-    let delay = Duration::from_millis(10);
-    let slow = Delay::new(Pipe::new(), delay, Duration::ZERO, Probability::NEVER, 1);
+    let latency = Latency {
+        delay: Duration::from_millis(10),
+        ..Latency::default()
+    };
+    let slow = Delay::new(Pipe::new(), latency, 1);
     let mut wire = Wire::new(slow, Pipe::new());
     wire.send(End::A, frame("slow"), Instant::ZERO);
     wire.send(End::B, frame("fast"), Instant::ZERO);
@@ -41,9 +44,12 @@ fn the_two_directions_are_links_of_their_own() {
 #[test]
 fn a_loopback_can_be_watched_and_delayed() {
     let mut seen = Vec::new();
-    let delay = Duration::from_millis(3);
+    let latency = Latency {
+        delay: Duration::from_millis(3),
+        ..Latency::default()
+    };
     let mut lo = Tap::new(
-        Delay::new(Pipe::new(), delay, Duration::ZERO, Probability::NEVER, 1),
+        Delay::new(Pipe::new(), latency, 1),
         |frame: &Frame, direction, now| seen.push((frame.clone(), direction, now)),
     );
     lo.send(frame("round"), Instant::ZERO);
