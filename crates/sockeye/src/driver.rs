@@ -4,7 +4,7 @@
 //! Packets are carried by the thread that made them, which is the shortest way; no thread ever holds the locks of two
 //! hosts.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Condvar, PoisonError};
 
 use sockeye_core::Instant;
 
@@ -16,9 +16,54 @@ const BATCH: usize = 256;
 /// Hosts that one caller carries packets to at most; what is left then is the drivers'.
 const HOPS: usize = 64;
 
+/// What follows from a turn at a host once its lock is free.
+#[must_use]
+pub(crate) struct Aftermath {
+    /// Threads to wake.
+    woken: Vec<Arc<Condvar>>,
+    /// Hosts that packets were sent to.
+    reached: Vec<Arc<Shared>>,
+}
+
+impl Aftermath {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.woken.is_empty() && self.reached.is_empty()
+    }
+
+    /// Wakes the threads, and lets hosts take in what was sent to them, and those that they answer, until all is quiet.
+    pub(crate) fn follow(self) {
+        let Self {
+            woken,
+            reached: mut hosts,
+        } = self;
+        notify(woken);
+        let mut hops = 0;
+        while let Some(shared) = hosts.pop() {
+            if hops >= HOPS {
+                shared.kick();
+                continue;
+            }
+            hops += 1;
+            let mut state = shared.lock();
+            let now = clock::now();
+            state.pull(now);
+            let next = shared.settle(&mut state, now);
+            drop(state);
+            notify(next.woken);
+            hosts.extend(next.reached);
+        }
+    }
+}
+
+fn notify(woken: Vec<Arc<Condvar>>) {
+    for thread in woken {
+        thread.notify_one();
+    }
+}
+
 impl Shared {
-    /// Drains the outputs in the order that the host's contract says. Answers with the hosts that packets were sent to.
-    pub(crate) fn settle(&self, state: &mut State, now: Instant) -> Vec<Arc<Shared>> {
+    /// Drains the outputs in the order that the host's contract says.
+    pub(crate) fn settle(&self, state: &mut State, now: Instant) -> Aftermath {
         let mut reached = Vec::new();
         for index in 0..state.ports.len() {
             let State { host, ports, .. } = state;
@@ -40,7 +85,10 @@ impl Shared {
             state.driver_sleeps_until = deadline;
             self.driver.notify_one();
         }
-        reached
+        Aftermath {
+            woken: state.waiters.take_notified(),
+            reached,
+        }
     }
 
     /// Wakes the driver to look at everything.
@@ -86,34 +134,16 @@ fn is_earlier(deadline: Option<Instant>, than: Option<Instant>) -> bool {
     }
 }
 
-/// Lets hosts take in what was sent to them, and those that they answer, until all is quiet.
-pub(crate) fn deliver(mut hosts: Vec<Arc<Shared>>) {
-    let mut hops = 0;
-    while let Some(shared) = hosts.pop() {
-        if hops >= HOPS {
-            shared.kick();
-            continue;
-        }
-        hops += 1;
-        let mut state = shared.lock();
-        let now = clock::now();
-        state.pull(now);
-        let reached = shared.settle(&mut state, now);
-        drop(state);
-        hosts.extend(reached);
-    }
-}
-
 /// The driver's thread: serves what is due and sleeps until something is.
 pub(crate) fn run(shared: &Shared) {
     let mut state = shared.lock();
     while !state.is_closing {
         let now = clock::now();
         state.pull(now);
-        let reached = shared.settle(&mut state, now);
-        if !reached.is_empty() {
+        let aftermath = shared.settle(&mut state, now);
+        if !aftermath.is_empty() {
             drop(state);
-            deliver(reached);
+            aftermath.follow();
             state = shared.lock();
             continue;
         }

@@ -217,9 +217,9 @@ impl Shared {
         let mut state = self.lock();
         let now = clock::now();
         let answer = action(&mut state.host, now);
-        let reached = self.settle(&mut state, now);
+        let aftermath = self.settle(&mut state, now);
         drop(state);
-        driver::deliver(reached);
+        aftermath.follow();
         answer
     }
 
@@ -240,19 +240,19 @@ impl Shared {
                     let readiness = state.host.readiness(call.socket());
                     state.waiters.leave(ticket, readiness);
                 }
-                let reached = self.settle(&mut state, now);
+                let aftermath = self.settle(&mut state, now);
                 drop(state);
-                driver::deliver(reached);
+                aftermath.follow();
                 return answer.map_err(io_error);
             }
             // The place is taken before anything else can happen to the socket, so that no event is missed.
             let (ticket, wake) = place
                 .get_or_insert_with(|| state.waiters.enter(call.socket(), call.interest()))
                 .clone();
-            let reached = self.settle(&mut state, now);
-            if !reached.is_empty() {
+            let aftermath = self.settle(&mut state, now);
+            if !aftermath.is_empty() {
                 drop(state);
-                driver::deliver(reached);
+                aftermath.follow();
                 state = self.lock();
             }
             while !state.waiters.take_woken(ticket) {

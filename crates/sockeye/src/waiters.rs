@@ -17,6 +17,8 @@ const ALL: Readiness = Readiness::ERR.union(Readiness::HUP).union(Readiness::RDH
 pub(crate) struct Waiters {
     sockets: BTreeMap<SocketId, Vec<Waiter>>,
     next_ticket: u64,
+    /// Whom to wake once the lock is free: a thread that is woken earlier only runs into it.
+    woken: Vec<Arc<Condvar>>,
 }
 
 /// A blocked thread's place.
@@ -81,8 +83,9 @@ impl Waiters {
         let Some(waiters) = self.sockets.get_mut(&socket) else {
             return;
         };
+        let woken = &mut self.woken;
         if readiness.intersects(ALL) {
-            waiters.iter_mut().for_each(Waiter::wake);
+            waiters.iter_mut().for_each(|waiter| waiter.wake(woken));
             return;
         }
         for direction in [Readiness::IN, Readiness::OUT] {
@@ -93,9 +96,14 @@ impl Waiters {
                 .iter_mut()
                 .find(|waiter| waiter.interest.contains(direction) && !waiter.is_woken);
             if let Some(first) = first {
-                first.wake();
+                first.wake(woken);
             }
         }
+    }
+
+    /// Those who were woken since this was last asked, to be notified without the lock.
+    pub(crate) fn take_notified(&mut self) -> Vec<Arc<Condvar>> {
+        std::mem::take(&mut self.woken)
     }
 
     fn find(&mut self, ticket: Ticket) -> Option<&mut Waiter> {
@@ -107,10 +115,10 @@ impl Waiters {
 }
 
 impl Waiter {
-    fn wake(&mut self) {
+    fn wake(&mut self, woken: &mut Vec<Arc<Condvar>>) {
         if !self.is_woken {
             self.is_woken = true;
-            self.wake.notify_one();
+            woken.push(Arc::clone(&self.wake));
         }
     }
 }
