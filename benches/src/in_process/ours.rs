@@ -19,7 +19,7 @@ const TCP_NODELAY: i32 = 1;
 /// Connections that are set up at once: less than any backlog.
 const BATCH: usize = 64;
 /// Connections to one port of the listening end: less than there are ephemeral ports.
-const PER_PORT: usize = 10_000;
+const PER_PORT: usize = 25_000;
 const FIRST_PORT: u16 = 4000;
 
 /// A host with connections over its own loopback, and the time.

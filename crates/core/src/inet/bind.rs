@@ -4,7 +4,8 @@
 
 use core::net::{IpAddr, Ipv4Addr};
 
-use super::bind_table::{BindAddress, Binding, Holder, PortSpace, ephemeral_ports};
+use super::bind_table::{BindAddress, BindTable, Binding, Holder, PortSpace};
+use super::ephemeral::{Order, PROBES};
 use super::{Names, any_address};
 use crate::address::unmapped;
 use crate::host::Stack;
@@ -251,19 +252,21 @@ fn claim(
         }
     } else {
         // A port that the host chooses is nobody else's, whatever SO_REUSEADDR says (`inet_csk_find_open_port`).
-        let range = stack.port_range(space);
-        let offset = stack.rng.next_u32();
+        let order = Order::new(&stack.port_range(space), stack.rng.next_u32(), false);
         let alone = Binding {
             reuse_address: false,
             reuse_port: false,
             ..binding
         };
-        let free = ephemeral_ports(range, offset, false).find(|port| {
-            !stack.ports.conflicts(&Binding {
-                port: *port,
-                ..alone
-            })
-        });
+        let is_free = |ports: &BindTable<_>, port| !ports.conflicts(&Binding { port, ..alone });
+        let nearby = order
+            .ports()
+            .take(PROBES)
+            .find(|port| is_free(&stack.ports, *port));
+        let free = nearby
+            .or_else(|| order.outside(&[&stack.ports.sets(space).occupied]).next())
+            // The last resort: ports that others have at other addresses.
+            .or_else(|| order.ports().find(|port| is_free(&stack.ports, *port)));
         binding.port = free.ok_or(Errno::EADDRINUSE)?;
     }
     stack.ports.insert(binding);

@@ -7,13 +7,14 @@
 //! The rules are Linux's (`inet_csk_bind_conflict`, `udp_lib_get_port`, `inet_rcv_saddr_equal`); shown by the bind
 //! matrix of the dual-run tests.
 
+use alloc::boxed::Box;
 use core::hash::BuildHasher;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use core::ops::RangeInclusive;
 
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
+use super::ephemeral::PortSet;
 use crate::ids::InterfaceId;
 
 /// Ports of different protocols do not conflict.
@@ -135,6 +136,31 @@ type Kinds = SmallVec<[Kind; 1]>;
 #[derive(Debug)]
 pub(crate) struct BindTable<S> {
     ports: HashMap<(PortSpace, u16), Kinds, S>,
+    /// For each protocol in which it was once hard to find a free port.
+    sets: SmallVec<[(PortSpace, Box<Sets>); 1]>,
+}
+
+/// Ports by what may be done with them.
+#[derive(Debug)]
+pub(crate) struct Sets {
+    /// Somebody has them.
+    pub(crate) occupied: PortSet,
+    /// Somebody has bound them on purpose: `connect` may not choose them.
+    pub(crate) bound: PortSet,
+}
+
+impl Sets {
+    fn update(&mut self, port: u16, kinds: &[Kind]) {
+        self.occupied.set(port, !kinds.is_empty());
+        self.bound.set(port, !are_free_for_connect(kinds));
+    }
+}
+
+fn are_free_for_connect(kinds: &[Kind]) -> bool {
+    kinds.iter().all(|kind| match kind.binding.holder {
+        Holder::Connected | Holder::TimeWait => true,
+        Holder::Bound | Holder::Listening => false,
+    })
 }
 
 impl<S: BuildHasher> BindTable<S> {
@@ -142,6 +168,31 @@ impl<S: BuildHasher> BindTable<S> {
     pub(crate) fn new(hasher: S) -> Self {
         Self {
             ports: HashMap::with_hasher(hasher),
+            sets: SmallVec::new(),
+        }
+    }
+
+    /// The sets of a protocol's ports, kept from now on.
+    pub(crate) fn sets(&mut self, space: PortSpace) -> &Sets {
+        let known = self.sets.iter().position(|(of, _)| *of == space);
+        let index = known.unwrap_or_else(|| {
+            let mut sets = Sets {
+                occupied: PortSet::new(),
+                bound: PortSet::new(),
+            };
+            for ((_, port), kinds) in self.ports.iter().filter(|((of, _), _)| *of == space) {
+                sets.update(*port, kinds);
+            }
+            self.sets.push((space, Box::new(sets)));
+            self.sets.len() - 1
+        });
+        &self.sets[index].1
+    }
+
+    fn update_sets(&mut self, space: PortSpace, port: u16) {
+        if let Some((_, sets)) = self.sets.iter_mut().find(|(of, _)| *of == space) {
+            let kinds = self.ports.get(&(space, port));
+            sets.update(port, kinds.map_or(&[], |kinds| kinds.as_slice()));
         }
     }
 
@@ -167,12 +218,7 @@ impl<S: BuildHasher> BindTable<S> {
     /// Whether `connect` may give the port of `binding` to one more connection: nobody has bound it on purpose. Its
     /// addresses must still be unique.
     pub(crate) fn is_free_for_connect(&self, binding: &Binding) -> bool {
-        self.kinds(binding)
-            .iter()
-            .all(|kind| match kind.binding.holder {
-                Holder::Connected | Holder::TimeWait => true,
-                Holder::Bound | Holder::Listening => false,
-            })
+        are_free_for_connect(self.kinds(binding))
     }
 
     /// Adds a claim. Whether it may stand is the caller's question to `conflicts`: accepted connections take their
@@ -181,7 +227,10 @@ impl<S: BuildHasher> BindTable<S> {
         let kinds = self.ports.entry((binding.space, binding.port)).or_default();
         match kinds.iter_mut().find(|kind| kind.binding == binding) {
             Some(kind) => kind.count += 1,
-            None => kinds.push(Kind { binding, count: 1 }),
+            None => {
+                kinds.push(Kind { binding, count: 1 });
+                self.update_sets(binding.space, binding.port);
+            }
         }
     }
 
@@ -192,15 +241,18 @@ impl<S: BuildHasher> BindTable<S> {
             debug_assert!(false, "{binding:?} was never inserted");
             return;
         };
-        if let Some(at) = kinds.iter().position(|kind| kind.binding == *binding) {
-            kinds[at].count -= 1;
-            if kinds[at].count == 0 {
-                kinds.swap_remove(at);
-            }
+        let Some(at) = kinds.iter().position(|kind| kind.binding == *binding) else {
+            return;
+        };
+        kinds[at].count -= 1;
+        if kinds[at].count > 0 {
+            return;
         }
+        kinds.swap_remove(at);
         if kinds.is_empty() {
             self.ports.remove(&key);
         }
+        self.update_sets(binding.space, binding.port);
     }
 
     /// Changes a claim in place: an option was set, the socket began to listen or went into TIME-WAIT.
@@ -223,27 +275,6 @@ impl<S: BuildHasher> BindTable<S> {
             .get(&(binding.space, binding.port))
             .map_or(&[], |kinds| kinds.as_slice())
     }
-}
-
-/// The ports of `range` in the order in which they are tried, from an unpredictable `offset` (RFC 6056 3.3.3).
-///
-/// As Linux does, `bind` to port 0 and `connect` begin with ports of different parity, so that they do not eat up each
-/// other's: `connect` those with the parity of the range's first port, `bind` the others.
-pub(crate) fn ephemeral_ports(
-    range: RangeInclusive<u16>,
-    offset: u32,
-    for_connect: bool,
-) -> impl Iterator<Item = u16> {
-    let (low, high) = (u32::from(*range.start()), u32::from(*range.end()));
-    let pairs = (high + 1).saturating_sub(low).div_ceil(2);
-    let first = u32::from(!for_connect);
-    [first, 1 - first].into_iter().flat_map(move |parity| {
-        (0..pairs).filter_map(move |step| {
-            let pair = (offset / 2).wrapping_add(step) % pairs;
-            let port = low + pair * 2 + parity;
-            u16::try_from(port).ok().filter(|_| port <= high)
-        })
-    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use hashbrown::{HashMap, HashTable};
 use smallvec::SmallVec;
 
 use super::bind_table::PortSpace;
+use super::crowds::Crowds;
 use super::keyed::Keyed;
 use crate::ids::{InterfaceId, SocketId};
 
@@ -85,6 +86,8 @@ fn octets(address: IpAddr) -> [u8; 16] {
 pub(crate) struct Connections {
     keyed: Keyed,
     table: HashTable<(u64, SocketId)>,
+    /// Where the local ports run short.
+    pub(crate) crowds: Crowds,
 }
 
 impl Connections {
@@ -92,6 +95,7 @@ impl Connections {
         Self {
             keyed,
             table: HashTable::new(),
+            crowds: Crowds::new(keyed),
         }
     }
 
@@ -111,6 +115,7 @@ impl Connections {
         }
         self.table
             .insert_unique(hash, (hash, id), |(hash, _)| *hash);
+        self.crowds.note(tuple, true);
         true
     }
 
@@ -119,6 +124,7 @@ impl Connections {
         let hash = tuple.hash_with(self.keyed);
         if let Ok(entry) = self.table.find_entry(hash, |entry| *entry == (hash, id)) {
             entry.remove();
+            self.crowds.note(tuple, false);
         }
     }
 

@@ -2,7 +2,9 @@
 
 pub(crate) mod bind;
 pub(crate) mod bind_table;
+pub(crate) mod crowds;
 pub(crate) mod demux;
+pub(crate) mod ephemeral;
 pub(crate) mod keyed;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

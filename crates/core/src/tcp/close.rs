@@ -164,6 +164,7 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
                     uid,
                 },
             );
+            stack.connections.crowds.note(&tuple, true);
         } else {
             stack.counters.tcp_ext_tcp_time_wait_overflow += 1;
         }
@@ -258,7 +259,8 @@ pub(super) fn free(host: &mut Host, id: SocketId) {
 
 /// Records whose time is over.
 pub(crate) fn expire_time_wait(host: &mut Host, now: Instant) {
-    while let Some(waiting) = host.stack.time_wait.expire(now) {
+    while let Some((tuple, waiting)) = host.stack.time_wait.expire(now) {
+        host.stack.connections.crowds.note(&tuple, false);
         if let Some(binding) = waiting.binding {
             host.stack.ports.remove(&binding);
         }
@@ -267,9 +269,10 @@ pub(crate) fn expire_time_wait(host: &mut Host, now: Instant) {
 
 /// Ends a record before its time.
 pub(super) fn drop_record(stack: &mut Stack, tuple: &FourTuple) {
-    if let Some(waiting) = stack.time_wait.remove(tuple)
-        && let Some(binding) = waiting.binding
-    {
-        stack.ports.remove(&binding);
+    if let Some(waiting) = stack.time_wait.remove(tuple) {
+        stack.connections.crowds.note(tuple, false);
+        if let Some(binding) = waiting.binding {
+            stack.ports.remove(&binding);
+        }
     }
 }

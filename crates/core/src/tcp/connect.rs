@@ -1,5 +1,6 @@
 //! `connect(2)`: `inet_stream_connect`, `tcp_v4_connect`, `tcp_v6_connect`, `__inet_hash_connect`.
 
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
@@ -11,8 +12,9 @@ use crate::host::{Host, Stack};
 use crate::ids::SocketId;
 use crate::inet::Names;
 use crate::inet::bind::{self, Owner, binding_of};
-use crate::inet::bind_table::{Holder, PortSpace, ephemeral_ports};
+use crate::inet::bind_table::{Holder, PortSpace};
 use crate::inet::demux::FourTuple;
+use crate::inet::ephemeral::{Order, PROBES};
 use crate::ip::output::Path;
 use crate::socket::Endpoint;
 use crate::{Errno, Instant, SocketAddress};
@@ -141,27 +143,80 @@ fn choose_port(
 ) -> Result<(u16, Option<sockeye_tcp::Seq>), Errno> {
     let [.., a, b, c, d] = tuple.hash_with(stack.keyed).to_be_bytes();
     let offset = u32::from_be_bytes([a, b, c, d]).wrapping_add(stack.connect_step);
-    let range = stack.port_range(PortSpace::Tcp);
-    for port in ephemeral_ports(range, offset, true) {
+    let order = Order::new(&stack.port_range(PortSpace::Tcp), offset, true);
+    let claim = |stack: &mut Stack, port| {
         let binding = binding_of(owner, PortSpace::Tcp, tuple.local, port, Holder::Connected);
-        if !stack.ports.is_free_for_connect(&binding) {
-            continue;
-        }
-        if let Some(isn) = stack.claim_tuple(
-            &FourTuple {
-                local_port: port,
-                ..tuple
-            },
-            now,
-        ) {
-            stack.connect_step = stack.connect_step.wrapping_add(2);
-            return Ok((port, isn));
-        }
+        let tuple = FourTuple {
+            local_port: port,
+            ..tuple
+        };
+        let isn = stack
+            .ports
+            .is_free_for_connect(&binding)
+            .then(|| stack.claim_tuple(&tuple, now))??;
+        stack.connect_step = stack.connect_step.wrapping_add(2);
+        Some((port, isn))
+    };
+    let is_crowded = stack.connections.crowds.get(&tuple).is_some();
+    let probes = if is_crowded {
+        PROBES_IN_A_CROWD
+    } else {
+        PROBES
+    };
+    if let Some(claimed) = order
+        .ports()
+        .take(probes)
+        .find_map(|port| claim(stack, port))
+    {
+        return Ok(claimed);
     }
-    Err(Errno::EADDRNOTAVAIL)
+    if !is_crowded {
+        // It may be that others have bound the ports; then there is no crowd.
+        let bound = [&stack.ports.sets(PortSpace::Tcp).bound];
+        let unbound: Vec<u16> = order.outside(&bound).take(PROBES).collect();
+        let mut unbound = unbound.into_iter();
+        if let Some(claimed) = unbound.find_map(|port| claim(stack, port)) {
+            return Ok(claimed);
+        }
+        stack.notice_crowd(&tuple, &order);
+    }
+    let bound = &stack.ports.sets(PortSpace::Tcp).bound;
+    let free = match stack.connections.crowds.get(&tuple) {
+        Some(taken) => order.outside(&[taken, bound]).next(),
+        None => None,
+    };
+    if let Some(claimed) = free.and_then(|port| claim(stack, port)) {
+        return Ok(claimed);
+    }
+    // What is left are connections in TIME-WAIT that may be taken over.
+    let may_reuse = stack.may_reuse_time_wait(&tuple);
+    let mut rest = order.ports().filter(|_| may_reuse);
+    rest.find_map(|port| claim(stack, port))
+        .ok_or(Errno::EADDRNOTAVAIL)
 }
 
+/// A few are tried in a crowd, too: among the first there may be a TIME-WAIT that can be taken over.
+const PROBES_IN_A_CROWD: usize = 8;
+
 impl Stack {
+    /// From now on the ports are kept that connections to the tuple's destination have, and their TIME-WAITs.
+    fn notice_crowd(&mut self, tuple: &FourTuple, order: &Order) {
+        let is_taken = |port: &u16| {
+            let tuple = FourTuple {
+                local_port: *port,
+                ..*tuple
+            };
+            self.connections.find(&tuple).is_some() || self.time_wait.get(&tuple).is_some()
+        };
+        let taken = order.ports().filter(is_taken).collect();
+        self.connections.crowds.notice(tuple, taken);
+    }
+
+    /// tcp_tw_reuse = 2, the default: on loopback, with timestamps.
+    fn may_reuse_time_wait(&self, tuple: &FourTuple) -> bool {
+        tuple.remote.is_loopback() && self.config.sysctl.tcp_timestamps
+    }
+
     /// Whether a connection of these names may begin (`__inet_check_established`): there is none, and none in
     /// TIME-WAIT unless that may be taken over, with the first sequence number that is safe then.
     #[allow(
@@ -175,10 +230,8 @@ impl Stack {
         let Some(waiting) = self.time_wait.get(tuple) else {
             return Some(None);
         };
-        // tcp_tw_reuse = 2, the default: on loopback, with timestamps, after a second.
         let lasted = Duration::from_secs(60).saturating_sub(waiting.record.deadline() - now);
-        let may_reuse = tuple.remote.is_loopback()
-            && self.config.sysctl.tcp_timestamps
+        let may_reuse = self.may_reuse_time_wait(tuple)
             && waiting.record.state() == State::TimeWait
             && lasted > Duration::from_secs(1);
         if !may_reuse {

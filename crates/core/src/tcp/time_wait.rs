@@ -66,7 +66,7 @@ impl TimeWaitTable {
     }
 
     /// A record whose time is over, taken out. Call until `None`.
-    pub(crate) fn expire(&mut self, now: Instant) -> Option<Waiting> {
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<(FourTuple, Waiting)> {
         loop {
             let (at, tuple) = *self.queue.front()?;
             if at > now {
@@ -74,7 +74,9 @@ impl TimeWaitTable {
             }
             self.queue.pop_front();
             match self.records.get(&tuple) {
-                Some(waiting) if waiting.record.is_over(now) => return self.remove(&tuple),
+                Some(waiting) if waiting.record.is_over(now) => {
+                    return self.remove(&tuple).map(|waiting| (tuple, waiting));
+                }
                 Some(waiting) => {
                     let deadline = waiting.record.deadline();
                     self.enqueue(deadline, tuple);

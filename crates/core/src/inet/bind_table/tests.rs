@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use siphasher::sip::SipHasher13;
 
 use super::*;
+use crate::inet::ephemeral::Order;
 
 type Table = BindTable<BuildHasherDefault<SipHasher13>>;
 
@@ -175,10 +176,40 @@ proptest! {
     }
 
     #[test]
-    fn each_port_of_a_range_is_tried_once(low in 1u16..=u16::MAX, length in 0u16..300, offset in any::<u32>(), for_connect in any::<bool>()) {
-        let high = low.saturating_add(length);
-        let mut ports: Vec<u16> = ephemeral_ports(low..=high, offset, for_connect).collect();
-        ports.sort_unstable();
-        prop_assert_eq!(ports, (low..=high).collect::<Vec<u16>>());
+    fn the_sets_follow_the_claims(
+        steps in prop::collection::vec((1..40u16, 0..3usize, 1..4u8, any::<bool>()), 0..100),
+        when in 0..100usize,
+    ) {
+        let holders = [Holder::Bound, Holder::Connected, Holder::TimeWait];
+        let (mut table, mut held) = (table(), Vec::new());
+        for (step, (port, holder, address, is_new)) in steps.into_iter().enumerate() {
+            if step == when {
+                table.sets(PortSpace::Tcp);
+            }
+            if is_new || held.is_empty() {
+                let binding = Binding {
+                    port,
+                    holder: holders[holder],
+                    address: BindAddress::V4([127, 0, 0, address].into()),
+                    ..binding("0.0.0.0")
+                };
+                table.insert(binding);
+                held.push(binding);
+            } else {
+                let binding = held.swap_remove(usize::from(port) % held.len());
+                table.remove(&binding);
+            }
+        }
+        let has = |port, is_bound: bool| held.iter().any(|binding: &Binding| {
+            binding.port == port && (!is_bound || binding.holder == Holder::Bound)
+        });
+        let all = || Order::new(&(1..=50), 0, true);
+        let sets = table.sets(PortSpace::Tcp);
+        let occupied = [&sets.occupied];
+        let bound = [&sets.bound];
+        let free: Vec<u16> = all().outside(&occupied).collect();
+        prop_assert_eq!(free, all().ports().filter(|port| !has(*port, false)).collect::<Vec<_>>());
+        let free: Vec<u16> = all().outside(&bound).collect();
+        prop_assert_eq!(free, all().ports().filter(|port| !has(*port, true)).collect::<Vec<_>>());
     }
 }

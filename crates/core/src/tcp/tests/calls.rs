@@ -165,3 +165,76 @@ fn dontroute_reaches_only_what_no_gateway_lies_before() {
         }
     }
 }
+
+/// Attempts to connect to 10.7.7.7, which never answers, until one fails.
+fn connect_all(host: &mut Host) -> Vec<SocketId> {
+    let there = SocketAddress::new("10.7.7.7".parse().unwrap(), 80);
+    let mut clients = Vec::new();
+    loop {
+        let id = tcp(host, Domain::Inet);
+        match host.connect(id, &there, NOW) {
+            Err(Errno::EINPROGRESS) => clients.push(id),
+            answer => {
+                assert_eq!(answer, Err(Errno::EADDRNOTAVAIL));
+                host.close(id, NOW).unwrap();
+                return clients;
+            }
+        }
+        let eth0 = host.interface_by_name("eth0").unwrap();
+        while host.transmit(eth0).is_some() {}
+    }
+}
+
+fn port_of(host: &Host, id: SocketId) -> u16 {
+    let (_, port) = host.local_address(id).unwrap().ip().unwrap();
+    port
+}
+
+#[test]
+fn connections_to_one_place_take_each_port_once_and_give_it_back() {
+    let mut host = super::peer::exposed(|_| {});
+    let clients = connect_all(&mut host);
+    // ip_local_port_range: 32768 to 60999. Those with the parity of the first go first.
+    assert_eq!(clients.len(), 28_232);
+    let (first, last) = clients.split_at(clients.len() / 2);
+    assert!(first.iter().all(|id| port_of(&host, *id).is_multiple_of(2)));
+    assert!(last.iter().all(|id| !port_of(&host, *id).is_multiple_of(2)));
+    let mut given: Vec<u16> = [3, 14_000, 28_000]
+        .map(|index| {
+            let port = port_of(&host, clients[index]);
+            host.close(clients[index], NOW).unwrap();
+            port
+        })
+        .into();
+    let mut taken: Vec<u16> = connect_all(&mut host)
+        .iter()
+        .map(|id| port_of(&host, *id))
+        .collect();
+    given.sort_unstable();
+    taken.sort_unstable();
+    assert_eq!(taken, given);
+}
+
+#[test]
+fn ports_that_others_have_bound_are_passed_over() {
+    let mut host = super::peer::exposed(|sysctl| sysctl.ip_local_port_range = (40_000, 40_999));
+    let any = SocketAddress::new("0.0.0.0".parse().unwrap(), 0);
+    let bound: Vec<SocketId> = (0..700)
+        .map(|_| {
+            let id = tcp(&mut host, Domain::Inet);
+            host.bind(id, &any, NOW).unwrap();
+            id
+        })
+        .collect();
+    assert!(
+        bound[..500]
+            .iter()
+            .all(|id| !port_of(&host, *id).is_multiple_of(2))
+    );
+    assert_eq!(connect_all(&mut host).len(), 300);
+    let id = tcp(&mut host, Domain::Inet);
+    // The ports of connections are at one address only, but bind is to find one that nobody has.
+    assert_eq!(host.bind(id, &any, NOW), Err(Errno::EADDRINUSE));
+    let elsewhere = SocketAddress::new("127.0.0.1".parse().unwrap(), 0);
+    assert_eq!(host.bind(id, &elsewhere, NOW), Ok(()));
+}
