@@ -45,6 +45,12 @@ pub const SO_ERROR: i32 = 4;
 pub const SO_SNDBUF: i32 = 7;
 /// `SO_RCVBUF`.
 pub const SO_RCVBUF: i32 = 8;
+/// `SO_SNDBUFFORCE`.
+pub const SO_SNDBUFFORCE: i32 = 32;
+/// `SO_RCVBUFFORCE`.
+pub const SO_RCVBUFFORCE: i32 = 33;
+/// `SO_BUF_LOCK`.
+pub const SO_BUF_LOCK: i32 = 72;
 /// `SO_LINGER`.
 pub const SO_LINGER: i32 = 13;
 /// `SO_PASSCRED`.

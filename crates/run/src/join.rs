@@ -90,6 +90,7 @@ impl Supervisor {
                 return Err(errno);
             }
         };
+        self.size_client(client, server, file);
         let domain = self
             .conduits
             .get(listener)

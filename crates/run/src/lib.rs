@@ -31,6 +31,7 @@ mod network;
 mod notify;
 mod publish;
 mod pump;
+mod queues;
 pub mod report;
 mod resets;
 mod slab;

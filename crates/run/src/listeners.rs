@@ -42,9 +42,10 @@ impl Supervisor {
                 break;
             };
             let serial = self.names.serial();
+            let queue = self.inbound_queue(accepted.socket);
             let end = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, true).and_then(|end| {
                 sys::bind(end.as_fd(), &self.names.name(serial))?;
-                sys::set_send_buffer(end.as_fd(), self.send_buffer);
+                sys::set_send_buffer(end.as_fd(), queue);
                 sys::connect(end.as_fd(), &name)?;
                 Ok(end)
             });

@@ -4,6 +4,10 @@
 //! them), so a connection that arrives under one is believed only if the supervisor itself made it: the kernel says who
 //! did.
 
+mod long;
+
+use long::LongNames;
+
 use crate::sys::Name;
 
 /// A serial number; none is used twice in a run.
@@ -15,6 +19,7 @@ pub(crate) struct Serial(pub(crate) u64);
 pub(crate) struct Names {
     prefix: Vec<u8>,
     next: u64,
+    long: LongNames,
 }
 
 impl Names {
@@ -23,6 +28,7 @@ impl Names {
         Names {
             prefix: format!("sockeye-{token:016x}-").into_bytes(),
             next: 1,
+            long: LongNames::default(),
         }
     }
 
@@ -72,25 +78,60 @@ impl Names {
             .collect()
     }
 
-    /// The program's own abstract name `name`, made private to the run; `None` if it grows too long.
+    /// The program's own abstract name `name`, made private to the run; `None` if it is longer than a name can be.
     pub(crate) fn private(&self, name: &[u8]) -> Option<Name> {
-        let mut bytes = self.private_prefix();
-        bytes.extend_from_slice(name);
-        (bytes.len() <= 107).then(|| Name::abstract_name(&bytes))
+        if name.len() > LONGEST {
+            return None;
+        }
+        let short = [self.token(), b"@", name].concat();
+        Some(if short.len() <= LONGEST {
+            Name::abstract_name(&short)
+        } else {
+            self.numbered(self.long.number(name))
+        })
+    }
+
+    /// The same for a name that is about to be bound. `is_free` says whether nobody has a private name any more.
+    pub(crate) fn private_to_bind(
+        &mut self,
+        name: &[u8],
+        is_free: impl Fn(&Name) -> bool,
+    ) -> Option<Name> {
+        if name.len() <= LONGEST && self.token().len() + 1 + name.len() > LONGEST {
+            let token = self.token().to_vec();
+            self.long
+                .remember(name, |number| is_free(&numbered(&token, number)))?;
+        }
+        self.private(name)
     }
 
     /// What the program called the private name.
-    pub(crate) fn public<'a>(&self, name: &'a Name) -> Option<&'a [u8]> {
-        name.as_abstract()?
-            .strip_prefix(self.private_prefix().as_slice())
+    pub(crate) fn public<'a>(&'a self, name: &'a Name) -> Option<&'a [u8]> {
+        match name.as_abstract()?.strip_prefix(self.token())? {
+            [b'@', name @ ..] => Some(name),
+            [b'#', number @ ..] => {
+                let number = std::str::from_utf8(number).ok()?;
+                self.long.name(u64::from_str_radix(number, 16).ok()?)
+            }
+            _ => None,
+        }
     }
 
-    fn private_prefix(&self) -> Vec<u8> {
-        // Short, because the program's names may be long.
-        let mut bytes = self.prefix.get(8..16).unwrap_or_default().to_vec();
-        bytes.push(b'@');
-        bytes
+    fn numbered(&self, number: u64) -> Name {
+        numbered(self.token(), number)
     }
+
+    /// Short, because the program's names may be long.
+    fn token(&self) -> &[u8] {
+        self.prefix.get(8..16).unwrap_or_default()
+    }
+}
+
+/// The longest abstract name, without the leading zero.
+pub(crate) const LONGEST: usize = 107;
+
+fn numbered(token: &[u8], number: u64) -> Name {
+    Name::abstract_name(&[token, format!("#{number:x}").as_bytes()].concat())
 }
 
 #[cfg(test)]
@@ -117,7 +158,22 @@ mod tests {
         let name = names.private(b"bus\0x").unwrap();
         assert_eq!(names.public(&name), Some(b"bus\0x".as_slice()));
         assert_eq!(Names::new(1).public(&name), None);
-        assert!(names.private(&[b'a'; 107]).is_none());
+        assert!(names.private(&[b'a'; 108]).is_none());
+    }
+
+    #[test]
+    fn the_longest_names_fit_too() {
+        let mut names = Names::new(7);
+        for length in 90..=LONGEST {
+            let name = vec![b'a'; length];
+            let unbound = names.private(&name).unwrap();
+            let bound = names.private_to_bind(&name, |_| false).unwrap();
+            assert_eq!(names.public(&bound), Some(name.as_slice()));
+            assert_eq!(names.private(&name).unwrap().bytes(), bound.bytes());
+            let is_long = length > LONGEST - 9;
+            assert_eq!(unbound.bytes() != bound.bytes(), is_long);
+        }
+        assert!(names.private_to_bind(&[b'a'; 108], |_| false).is_none());
     }
 
     #[test]

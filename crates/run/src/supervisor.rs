@@ -167,13 +167,17 @@ impl Supervisor {
     }
 
     /// Connects the program's unconnected stream to us and answers our end.
-    pub(crate) fn attach(&mut self, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    pub(crate) fn attach(&mut self, id: Id, program: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+        let queue = match self.conduits.get(id).map(|conduit| conduit.socket) {
+            Some(socket) => self.inbound_queue(socket),
+            None => self.send_buffer,
+        };
         sys::connect(program, &self.hub_name)?;
         // Strangers may find the hub's name, but only what we connected counts.
         loop {
             let (end, _) = sys::accept(self.hub.as_fd(), true)?;
             if sys::peer_pid(end.as_fd()).is_ok_and(|pid| pid == self.pid) {
-                sys::set_send_buffer(end.as_fd(), self.send_buffer);
+                sys::set_send_buffer(end.as_fd(), queue);
                 return Ok(end);
             }
         }

@@ -114,6 +114,7 @@ const SCENARIOS: &[Scenario] = &[
     inside("bash-dev-tcp", &[]),
     inside("python-http", &[PYTHON, Program("curl"), Program("wget")]),
     inside("python-asyncio", &[PYTHON]),
+    inside("python-connect", &[PYTHON]),
     inside("python-dual-stack", &[PYTHON]).differing(REFUSED_DATAGRAMS),
     inside(
         "nginx",

@@ -128,7 +128,7 @@ fn take(
                 .before_accept(connection, accepted)
                 .map_err(|error| errno(&error))?;
             let cookie = sys::socket_cookie(accepted.as_fd()).map_err(|error| errno(&error))?;
-            sys::set_send_buffer(accepted.as_fd(), supervisor.send_buffer);
+            supervisor.size_accepted(connection, accepted.as_fd());
             supervisor.conduits.set_cookie(connection, cookie);
             if supervisor
                 .census

@@ -30,13 +30,14 @@ pub(super) fn carry_out(
         State::Datagram(_) => return super::send::connect(supervisor, id, file, &address),
         State::Fresh => {}
         State::Listening(_) => return Err(Errno::EISCONN),
-        State::Joined(_) | State::Relay(_) => {
+        State::Joined(_) => {
             // What was begun before has come to its end.
             if std::mem::take(&mut conduit.untold) {
                 return Ok(Outcome::Connected(id));
             }
             return Err(Errno::EISCONN);
         }
+        State::Relay(_) => return stands(supervisor, id, &address),
         State::Connecting(_) if nonblocking => return Err(Errno::EALREADY),
         State::Connecting(_) => {
             return Ok(Outcome::Wait {
@@ -46,12 +47,8 @@ pub(super) fn carry_out(
             });
         }
         State::Failed => {
-            // The failure is told once; after that the socket may be used again, with a fresh file in its place: a
-            // connected AF_UNIX file can't go back.
-            let pending = supervisor.pending_error(id);
-            if let Some(errno) = pending {
-                return Err(errno);
-            }
+            // The host tells the failure once; after that the socket may be used again, with a fresh file in its place:
+            // a connected AF_UNIX file can't go back.
             return again(supervisor, call, id, &address, nonblocking);
         }
     }
@@ -80,7 +77,31 @@ fn start(
     if begin(supervisor, id, address)? {
         return Ok(Outcome::Value(0));
     }
-    conclude(supervisor, id, file, nonblocking)
+    conclude(supervisor, id, file, address, nonblocking)
+}
+
+/// A connection stands, or did until a moment ago: the host knows whether the program has been told
+/// (`inet_stream_connect`).
+fn stands(supervisor: &mut Supervisor, id: Id, address: &SocketAddress) -> Result<Outcome, Errno> {
+    let answer = begin(supervisor, id, address);
+    let Some(conduit) = supervisor.conduits.get_mut(id) else {
+        return Err(Errno::EBADF);
+    };
+    let untold = std::mem::take(&mut conduit.untold);
+    match answer {
+        Ok(_) if *address == SocketAddress::Unspecified => {
+            conduit.state = State::Failed;
+            Ok(Outcome::Value(0))
+        }
+        Ok(_) => Ok(Outcome::Connected(id)),
+        Err(_) if untold => Ok(Outcome::Connected(id)),
+        Err(errno @ (Errno::EISCONN | Errno::EINVAL | Errno::EAFNOSUPPORT)) => Err(errno),
+        // It was reset, and now the socket is as good as new.
+        Err(errno) => {
+            conduit.state = State::Failed;
+            Err(errno)
+        }
+    }
 }
 
 /// Lets the host begin; answers whether that was all there is to do.
@@ -96,7 +117,7 @@ fn begin(supervisor: &mut Supervisor, id: Id, address: &SocketAddress) -> Result
     };
     supervisor.settle();
     match begun {
-        Ok(()) => Ok(matches!(address, SocketAddress::Unspecified)),
+        Ok(()) => Ok(true),
         Err(Errno::EINPROGRESS) => Ok(false),
         Err(errno) => Err(errno),
     }
@@ -107,6 +128,7 @@ fn conclude(
     supervisor: &mut Supervisor,
     id: Id,
     file: BorrowedFd<'_>,
+    address: &SocketAddress,
     nonblocking: bool,
 ) -> Result<Outcome, Errno> {
     let timeout = supervisor
@@ -115,7 +137,7 @@ fn conclude(
         .and_then(|conduit| conduit.send_timeout);
     match supervisor.progress(id) {
         Progress::Established => {
-            let end = supervisor.attach(file).map_err(|error| errno(&error))?;
+            let end = supervisor.attach(id, file).map_err(|error| errno(&error))?;
             if let Some(conduit) = supervisor.conduits.get_mut(id) {
                 conduit.state = State::Relay(Box::new(Relay::new(end, Far::Host)));
                 conduit.untold = nonblocking;
@@ -124,11 +146,12 @@ fn conclude(
             if nonblocking {
                 Err(Errno::EINPROGRESS)
             } else {
+                let _told = begin(supervisor, id, address);
                 Ok(Outcome::Connected(id))
             }
         }
         Progress::Failed if nonblocking => {
-            let end = supervisor.attach(file).map_err(|error| errno(&error))?;
+            let end = supervisor.attach(id, file).map_err(|error| errno(&error))?;
             drop(Connecting::fill(file, end).map_err(|error| errno(&error))?);
             if let Some(conduit) = supervisor.conduits.get_mut(id) {
                 conduit.state = State::Failed;
@@ -136,9 +159,11 @@ fn conclude(
             Err(Errno::EINPROGRESS)
         }
         // The file has not been touched: the socket may connect again.
-        Progress::Failed => Err(supervisor.pending_error(id).unwrap_or(Errno::ECONNREFUSED)),
+        Progress::Failed => Err(begin(supervisor, id, address)
+            .err()
+            .unwrap_or(Errno::ECONNREFUSED)),
         Progress::Pending => {
-            let end = supervisor.attach(file).map_err(|error| errno(&error))?;
+            let end = supervisor.attach(id, file).map_err(|error| errno(&error))?;
             let connecting = Connecting::fill(file, end).map_err(|error| errno(&error))?;
             if let Some(conduit) = supervisor.conduits.get_mut(id) {
                 conduit.state = State::Connecting(connecting);
@@ -172,9 +197,12 @@ fn again(
     }
     let file = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, nonblocking)
         .map_err(|error| errno(&error))?;
-    sys::set_send_buffer(file.as_fd(), supervisor.send_buffer);
+    if let Some(socket) = supervisor.conduits.get(id).map(|conduit| conduit.socket) {
+        let queue = supervisor.outbound_queue(socket);
+        sys::set_send_buffer(file.as_fd(), queue);
+    }
     replace(supervisor, call, id, &file)?;
-    conclude(supervisor, id, file.as_fd(), nonblocking)
+    conclude(supervisor, id, file.as_fd(), address, nonblocking)
 }
 
 fn replace(supervisor: &mut Supervisor, call: &Call, id: Id, file: &OwnedFd) -> Result<(), Errno> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sockeye_core::Errno;
 use sockeye_linux::number::{
-    SO_ERROR, SO_LINGER, SO_RCVLOWAT, SO_RCVTIMEO, SO_RCVTIMEO_NEW, SO_SNDTIMEO, SO_SNDTIMEO_NEW,
-    SOL_SOCKET,
+    SO_BUF_LOCK, SO_ERROR, SO_LINGER, SO_RCVBUF, SO_RCVBUFFORCE, SO_RCVLOWAT, SO_RCVTIMEO,
+    SO_RCVTIMEO_NEW, SO_SNDBUF, SO_SNDBUFFORCE, SO_SNDTIMEO, SO_SNDTIMEO_NEW, SOL_SOCKET,
 };
 
 use super::errno;
@@ -110,8 +110,12 @@ pub(super) fn set(
             sys::set_option(file, level, name, &value).map_err(|error| errno(&error))?;
         }
     }
-    if (level, name) == (SOL_SOCKET, SO_LINGER) {
-        supervisor.linger_changed(id, file);
+    match (level, name) {
+        (SOL_SOCKET, SO_LINGER) => supervisor.linger_changed(id, file),
+        (SOL_SOCKET, SO_SNDBUF | SO_RCVBUF | SO_SNDBUFFORCE | SO_RCVBUFFORCE | SO_BUF_LOCK) => {
+            supervisor.queues_changed(id, file);
+        }
+        _ => {}
     }
     supervisor.settle();
     Ok(Outcome::Value(0))

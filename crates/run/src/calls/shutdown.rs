@@ -31,6 +31,8 @@ pub(super) fn carry_out(
         return Err(Errno::EBADF);
     };
     let socket = conduit.socket;
+    // inet_shutdown: from now on a connect is one too many, told or not.
+    conduit.untold = false;
     match &conduit.state {
         // The bytes still in the file's queue go first: the pump ends our sending when it has read them all.
         State::Relay(_) => {
@@ -40,6 +42,7 @@ pub(super) fn carry_out(
                 supervisor.host.shutdown(socket, direction, now)?;
             }
             sys::shutdown(file, how).map_err(|error| errno(&error))?;
+            supervisor.program_ended(id);
         }
         State::Joined(_) => {
             supervisor.host.shutdown(socket, direction, now)?;

@@ -10,6 +10,7 @@ use sockeye_core::Errno;
 
 use super::{address_bytes, errno, write_address};
 use crate::memory;
+use crate::names::LONGEST;
 use crate::notify::{Call, Outcome};
 use crate::supervisor::Supervisor;
 use crate::sys::{self, Name};
@@ -23,8 +24,9 @@ pub(super) fn carry_out(
     file: &OwnedFd,
 ) -> Result<Outcome, Errno> {
     match call.number() {
-        libc::SYS_bind => match abstract_name(supervisor, call, call.argument(1), call.int(2))? {
+        libc::SYS_bind => match given_name(call, call.argument(1), call.int(2)) {
             Some(name) if is_unix(file) => {
+                let name = name_to_bind(supervisor, name)?;
                 sys::bind(file.as_fd(), &name).map_err(|error| errno(&error))?;
                 Ok(Outcome::Value(0))
             }
@@ -85,22 +87,50 @@ fn abstract_name(
     address: u64,
     length: i32,
 ) -> Result<Option<Name>, Errno> {
-    // What can't be read the kernel refuses with the right error.
-    let Ok(bytes) = address_bytes(call, address, length) else {
-        return Ok(None);
-    };
-    let name = Name::from_bytes(&bytes);
-    let Some(bytes) = name.as_abstract() else {
+    let Some(name) = given_name(call, address, length) else {
         return Ok(None);
     };
     if supervisor.names.public(&name).is_some() {
         // A name as the kernel gave it out.
         return Ok(Some(name));
     }
-    match supervisor.names.private(bytes) {
-        Some(name) => Ok(Some(name)),
-        None => Err(Errno::EINVAL),
+    let private = name
+        .as_abstract()
+        .and_then(|bytes| supervisor.names.private(bytes));
+    private.map(Some).ok_or(Errno::EINVAL)
+}
+
+/// An abstract name argument; `None` if it is anything else.
+fn given_name(call: &Call, address: u64, length: i32) -> Option<Name> {
+    // What can't be read the kernel refuses with the right error.
+    let name = Name::from_bytes(&address_bytes(call, address, length).ok()?);
+    name.as_abstract().is_some().then_some(name)
+}
+
+/// The private form of a name that is to be bound.
+fn name_to_bind(supervisor: &mut Supervisor, name: Name) -> Result<Name, Errno> {
+    if supervisor.names.public(&name).is_some() {
+        return Ok(name);
     }
+    let bytes = name.as_abstract().unwrap_or_default();
+    if bytes.len() > LONGEST {
+        return Err(Errno::EINVAL);
+    }
+    supervisor
+        .names
+        .private_to_bind(bytes, is_free)
+        .ok_or(Errno::ENOMEM)
+}
+
+/// Whether no socket of any type is bound to a name: their name spaces differ.
+fn is_free(name: &Name) -> bool {
+    [libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET]
+        .into_iter()
+        .all(|kind| {
+            sys::socket(libc::AF_UNIX, kind, true)
+                .and_then(|probe| sys::bind(probe.as_fd(), name))
+                .is_ok()
+        })
 }
 
 fn connect(file: &OwnedFd, name: &Name) -> Result<Outcome, Errno> {

@@ -98,6 +98,17 @@ impl Supervisor {
         }
     }
 
+    /// The program has shut down a direction, and its call is to have an effect before it returns.
+    pub(crate) fn program_ended(&mut self, id: Id) {
+        if let Some(State::Relay(relay)) =
+            self.conduits.get_mut(id).map(|conduit| &mut conduit.state)
+        {
+            relay.end_readable = true;
+            relay.ending = true;
+            self.pump(id);
+        }
+    }
+
     /// A socket of the host has news.
     pub(crate) fn socket_event(&mut self, id: Id, readiness: Readiness) {
         let Some(conduit) = self.conduits.get_mut(id) else {
@@ -105,6 +116,11 @@ impl Supervisor {
         };
         match &mut conduit.state {
             State::Relay(relay) if matches!(relay.far, Far::Host) => {
+                if relay.inbound_ended && readiness.contains(Readiness::ERR) {
+                    // Reset behind its end of file: nothing that is read will tell.
+                    self.reset_program(id);
+                    return;
+                }
                 relay.far_readable |= readiness.intersects(
                     Readiness::IN
                         | Readiness::HUP
@@ -130,7 +146,10 @@ impl Supervisor {
             return;
         }
         let file = self.program_file(id);
-        let send_buffer = self.send_buffer;
+        let queue = match self.conduits.get(id).map(|conduit| conduit.socket) {
+            Some(socket) => self.outbound_queue(socket),
+            None => return,
+        };
         let Some(conduit) = self.conduits.get_mut(id) else {
             return;
         };
@@ -141,10 +160,7 @@ impl Supervisor {
         if progress == Progress::Established {
             conduit.untold = true;
             let end = connecting.end.as_fd().try_clone_to_owned();
-            let end = match (
-                connecting.drain(file.as_ref().map(AsFd::as_fd), send_buffer),
-                end,
-            ) {
+            let end = match (connecting.drain(file.as_ref().map(AsFd::as_fd), queue), end) {
                 (Ok(end), _) => end,
                 // The program is closing it: the relay sees the same and ends the connection.
                 (Err(_), Ok(end)) => end,
@@ -209,14 +225,16 @@ impl Supervisor {
         }
     }
 
-    /// The far side was reset: the program sees what was sent before, then ECONNRESET.
+    /// The far side was reset: the program sees what was sent before, then ECONNRESET. Behind an end of file it reads
+    /// only that, and its writes are EPIPE (`tcp_reset`).
     fn reset_program(&mut self, id: Id) {
         let file = self.program_file(id);
         let Some(conduit) = self.conduits.get_mut(id) else {
             return;
         };
+        let ended = matches!(&conduit.state, State::Relay(relay) if relay.inbound_ended);
         // A byte that we leave unread makes the kernel tell a reset rather than an end.
-        if let Some(file) = file {
+        if let Some(file) = file.filter(|_| !ended) {
             let _sent = sys::send(file.as_fd(), &[0], libc::MSG_DONTWAIT);
         }
         // A connection that nobody has accepted yet has no file to be reached: accept hands over one that is reset.
@@ -304,6 +322,7 @@ fn move_out(
                     relay.outbound.advance(sent.min(relay.outbound.len()));
                 }
                 Err(Errno::EAGAIN) => relay.far_writable = false,
+                Err(_) if relay.inbound_ended => return Turn::FarReset,
                 // The far side is gone: what the program still sends is lost, as TCP loses it.
                 Err(_) => relay.outbound = Bytes::new(),
             }
