@@ -130,10 +130,7 @@ impl<'a> Ipv4View<'a> {
 
     /// The options one by one.
     pub fn option_iter(&self) -> OptionIter<'a> {
-        OptionIter {
-            bytes: self.options,
-            offset: 0,
-        }
+        Ipv4Option::iter(self.options)
     }
 
     /// The pseudo header for a transport of `length` bytes.
@@ -156,7 +153,12 @@ pub struct Ipv4Option<'a> {
     pub offset: usize,
 }
 
-impl Ipv4Option<'_> {
+impl<'a> Ipv4Option<'a> {
+    /// The options in `bytes`, one by one.
+    pub fn iter(bytes: &'a [u8]) -> OptionIter<'a> {
+        OptionIter { bytes, offset: 0 }
+    }
+
     /// End of option list. Never returned by the iterator.
     pub const END: u8 = 0;
     /// No operation.

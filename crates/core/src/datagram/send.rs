@@ -166,7 +166,12 @@ fn send(
     {
         path.mtu = path.mtu.min(most);
     }
-    let limit = longest(&endpoint.protocol, destination);
+    let ip_options = socket
+        .options
+        .ip_options()
+        .filter(|_| destination.is_ipv4());
+    let limit = longest(&endpoint.protocol, destination)
+        .saturating_sub(ip_options.map_or(0, |options| options.len()));
     if extent.length > limit {
         // udp_sendmsg refuses what no length field can say before it comes to where errors are queued.
         if asked.is_ipv6() || extent.length <= LONGEST {
@@ -198,6 +203,7 @@ fn send(
         }),
         flow_label: 0,
         fragmentation,
+        options: ip_options.cloned(),
     };
     let segment = usize::from(overrides.segment_size.unwrap_or(socket.options.udp_segment));
     let source_port = endpoint.names.local_port;
@@ -263,7 +269,8 @@ fn too_long(host: &mut Host, id: SocketId, to: (IpAddr, u16), path: &Path) {
                 (3.., Some(device)) => device.mtu,
                 _ => path.mtu,
             };
-            (mtu, endpoint.names.remote_port)
+            let more = options.ip_options().map_or(0, |options| options.len());
+            (mtu.saturating_sub(more), endpoint.names.remote_port)
         }
     };
     let mtu = u32::try_from(mtu).unwrap_or(u32::MAX);

@@ -358,3 +358,43 @@ fn only_root_may_have_raw_sockets() {
             .is_ok()
     );
 }
+
+#[test]
+fn a_recorded_route_begins_with_the_source() {
+    let mut host = Host::new(Config::default());
+    let raw = host
+        .socket(Domain::Inet, SocketType::Raw, 17, Credentials::ROOT)
+        .unwrap();
+    let sender = host
+        .socket(Domain::Inet, SocketType::Datagram, 0, Credentials::ROOT)
+        .unwrap();
+    let route = [7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0];
+    host.set_option(sender, 0, 4, &route, NOW).unwrap();
+    let to = SocketAddress::from("127.0.0.1:9".parse::<SocketAddr>().unwrap());
+    let message = Outgoing {
+        data: &[b"x"],
+        address: Some(&to),
+        ..Outgoing::default()
+    };
+    host.send_message(sender, message, NOW).unwrap();
+    let mut packet = vec![0; 100];
+    let received = host
+        .receive_message(
+            raw,
+            Incoming {
+                buffers: &mut [&mut packet],
+                ..Incoming::default()
+            },
+            NOW,
+        )
+        .unwrap();
+    assert_eq!(received.length, 20 + 12 + 8 + 1);
+    assert_eq!(
+        packet[20..32],
+        [7, 11, 8, 127, 0, 0, 1, 0, 0, 0, 0, 0],
+        "the option, with the pointer behind the first address"
+    );
+    // What was set is told as it was set.
+    let told = host.get_option(sender, 0, 4, 40, NOW).unwrap();
+    assert_eq!(told[..11], route);
+}

@@ -176,6 +176,7 @@ impl Stack {
             traffic_class,
             flow_label,
             fragmentation: Fragmentation::Allowed,
+            options: None,
         };
         let mut headers = self.ip_header(&meta, &path, message.len());
         headers.extend_from_slice(&message.headers);

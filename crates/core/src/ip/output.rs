@@ -1,7 +1,9 @@
 //! Datagrams out: route, source address, header, fragments, queue.
 
-use core::net::IpAddr;
+use alloc::sync::Arc;
+use core::net::{IpAddr, Ipv4Addr};
 
+use sockeye_wire::ipv4::Ipv4Option;
 use sockeye_wire::{
     ChecksumState, Frame, Headers, IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header,
 };
@@ -70,6 +72,35 @@ pub(crate) struct IpMeta {
     pub(crate) traffic_class: u8,
     pub(crate) flow_label: u32,
     pub(crate) fragmentation: Fragmentation,
+    /// Of IPv4.
+    pub(crate) options: Option<Arc<Ipv4Options>>,
+}
+
+impl IpMeta {
+    /// The options for a packet from this source, which is where a recorded route begins.
+    fn options_from(&self, source: Ipv4Addr) -> Ipv4Options {
+        let Some(options) = &self.options else {
+            return Ipv4Options::new_const();
+        };
+        let mut options = (**options).clone();
+        let route = (Ipv4Option::iter(&options).map_while(Result::ok))
+            .find(|option| option.kind == Ipv4Option::RECORD_ROUTE)
+            .map(|option| (option.offset, option.data.first().copied().unwrap_or(0)));
+        if let Some((start, pointer)) = route {
+            // RFC 791 3.1: the pointer counts from 1 at the option's type.
+            let at = start + usize::from(pointer).saturating_sub(1);
+            let is_within = options
+                .get(start + 1)
+                .is_some_and(|length| usize::from(pointer) + 3 <= usize::from(*length));
+            if is_within && let Some(slot) = options.get_mut(at..at + 4) {
+                slot.copy_from_slice(&source.octets());
+                if let Some(place) = options.get_mut(start + 2) {
+                    *place = pointer.saturating_add(4);
+                }
+            }
+        }
+        options
+    }
 }
 
 /// Which routes a socket may use.
@@ -192,7 +223,8 @@ impl Stack {
         let mut headers = Headers::new();
         match (meta.source, meta.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let fits = length + 20 <= path.mtu;
+                let options = meta.options_from(source);
+                let fits = length + 20 + options.len() <= path.mtu;
                 let dont_fragment = match meta.fragmentation {
                     Fragmentation::Allowed | Fragmentation::OnTheWay => false,
                     Fragmentation::LocalOnly => fits,
@@ -214,7 +246,7 @@ impl Stack {
                     protocol: meta.protocol,
                     source,
                     destination,
-                    options: Ipv4Options::new_const(),
+                    options,
                     payload_length: length,
                 }
                 .emit(&mut headers);

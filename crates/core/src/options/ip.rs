@@ -1,7 +1,7 @@
 //! `IPPROTO_IP` (ip(7), `net/ipv4/ip_sockglue.c`).
 
 use super::table::{Access, Entry, IPPROTO_IP, Scope, Target, Value, read_only, read_only_bytes};
-use super::{OptionValue, Switches, multicast};
+use super::{OptionValue, Switches, ip_options, multicast};
 use crate::Errno;
 
 const L: i32 = IPPROTO_IP;
@@ -46,15 +46,7 @@ pub(super) const TABLE: &[Entry] = &[
     )
     .typed(Value::Bool)
     .settable(Scope::RAW4),
-    Entry::new(
-        L,
-        4,
-        "IP_OPTIONS",
-        IP,
-        Access::Bytes(|_, _| Ok(OptionValue::new()), set_options),
-    )
-    .typed(Value::Bytes)
-    .why("there are never any: only the empty list can be set"),
+    ip_options::IP_OPTIONS,
     refused(5, "IP_ROUTER_ALERT", "the host forwards nothing"),
     refused(6, "IP_RECVOPTS", NO_SUCH_MESSAGE),
     refused(7, "IP_RETOPTS", NO_SUCH_MESSAGE),
@@ -109,10 +101,11 @@ pub(super) const TABLE: &[Entry] = &[
         L,
         22,
         "IP_NODEFRAG",
-        Scope::RAW4,
+        IP,
         (0, 0, 1),
         "raw sockets see whole packets, as after netfilter",
-    ),
+    )
+    .settable(Scope::RAW4),
     refused(23, "IP_CHECKSUM", NO_SUCH_MESSAGE),
     switch(
         24,
@@ -200,14 +193,6 @@ fn set_ttl(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     };
     t.socket_mut()?.options.time_to_live = ttl;
     Ok(())
-}
-
-fn set_options(_t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
-    if value.is_empty() {
-        Ok(())
-    } else {
-        Err(Errno::EINVAL)
-    }
 }
 
 pub(super) fn set_transparent(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {

@@ -6,6 +6,7 @@
 
 pub mod compat;
 mod ip;
+mod ip_options;
 mod ipv6;
 mod multicast;
 mod socket;
@@ -19,9 +20,11 @@ mod udp_raw;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use smallvec::SmallVec;
+use sockeye_wire::Ipv4Options;
 
 use crate::Sysctl;
 use crate::ids::InterfaceId;
@@ -171,6 +174,8 @@ struct Rare {
     /// Values of options that are only recorded, by level and name.
     recorded: BTreeMap<(i32, i32), i32>,
     multicast: Multicast,
+    /// `IP_OPTIONS`, if there are any.
+    ip_options: Option<Arc<Ipv4Options>>,
     /// `SO_MAX_PACING_RATE`, if set.
     pacing_rate: Option<u64>,
 }
@@ -273,6 +278,7 @@ impl SharedOptions {
         };
         if let Some(rare) = &mut inherited.rare {
             rare.multicast = rare.multicast.without_memberships();
+            rare.ip_options = None;
         }
         inherited
     }
@@ -303,6 +309,17 @@ impl SharedOptions {
 
     pub(crate) fn multicast_mut(&mut self) -> &mut Multicast {
         &mut self.rare.get_or_insert_default().multicast
+    }
+
+    /// The options that go into each IPv4 header, if any.
+    pub(crate) fn ip_options(&self) -> Option<&Arc<Ipv4Options>> {
+        self.rare.as_ref()?.ip_options.as_ref()
+    }
+
+    fn set_ip_options(&mut self, options: Option<Arc<Ipv4Options>>) {
+        if options.is_some() || self.rare.is_some() {
+            self.rare.get_or_insert_default().ip_options = options;
+        }
     }
 
     /// `IPV6_MTU`: the longest packet or fragment that datagrams over IPv6 are sent in.

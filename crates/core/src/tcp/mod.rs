@@ -31,7 +31,7 @@ pub(crate) use transfer::{
 use alloc::boxed::Box;
 
 use output::CachedPath;
-use sockeye_tcp::{Connection, Error};
+use sockeye_tcp::{Connection, Error, IcmpError};
 
 use crate::host::{Host, Stack};
 use crate::ids::{Slab, SocketId, SocketKind};
@@ -183,6 +183,31 @@ pub(crate) fn note_buffer_sizes(host: &mut Host, id: SocketId) {
         let (send, receive) = connection.buffer_sizes();
         parts.options.send_buffer = u32::try_from(send).unwrap_or(u32::MAX);
         parts.options.receive_buffer = u32::try_from(receive).unwrap_or(u32::MAX);
+    }
+}
+
+/// `IP_OPTIONS` was set: the segments of a connection become shorter by as much as their headers become longer.
+pub(crate) fn headers_changed(host: &mut Host, id: SocketId, now: Instant) {
+    const HEADERS: usize = 40;
+    let Host { sockets, stack } = host;
+    let Some(Socket {
+        options,
+        endpoint: Endpoint::Tcp(endpoint),
+        ..
+    }) = sockets.get_mut(id)
+    else {
+        return;
+    };
+    let names = &endpoint.names;
+    let more = output::ip_options_length(options, names.remote);
+    let path = output::path_to(stack, names.remote, names.local, options);
+    if let (Phase::Connected(connection), Ok(path)) = (&mut endpoint.phase, path)
+        && more > 0
+    {
+        let mss = path.mtu.saturating_sub(HEADERS + more);
+        let mss = IcmpError::PacketTooBig(u16::try_from(mss).unwrap_or(u16::MAX));
+        let (unacknowledged, ..) = connection.numbers();
+        connection.on_icmp_error(mss, unacknowledged, now);
     }
 }
 

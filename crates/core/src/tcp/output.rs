@@ -150,6 +150,7 @@ pub(super) fn send(
         },
         flow_label: 0,
         fragmentation: Fragmentation::LocalOnly,
+        options: options.ip_options().filter(|_| is_v4).cloned(),
     };
     let length = header.header_len() + segment.payload.len();
     let mut headers = stack.ip_header(&meta, path, length);
@@ -189,7 +190,9 @@ pub(super) fn settings(
     } else {
         (60, 1220)
     };
-    let mss = path.mtu.saturating_sub(headers);
+    let mss = path
+        .mtu
+        .saturating_sub(headers + ip_options_length(shared, tuple.remote));
     let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
     let choices = shared.tcp_choices(sysctl);
     let is_locked = |switch| shared.is_on(switch);
@@ -238,6 +241,12 @@ pub(super) fn settings(
         options: shared.tcp_options(sysctl),
         ..Settings::default()
     }
+}
+
+/// How much longer than usual `IP_OPTIONS` makes the headers of packets to this address.
+pub(super) fn ip_options_length(options: &SharedOptions, remote: IpAddr) -> usize {
+    let options = options.ip_options().filter(|_| remote.is_ipv4());
+    options.map_or(0, |options| options.len())
 }
 
 fn low_half(value: u64) -> u32 {
