@@ -30,6 +30,7 @@ pub fn examine() -> Vec<Finding> {
         unix_buffers(),
         descriptors(),
         control(),
+        abstract_names(),
     ]
 }
 
@@ -40,6 +41,20 @@ fn finding(subject: &'static str, good: bool, fatal: bool, detail: impl Into<Str
         fatal,
         detail: detail.into(),
     }
+}
+
+fn abstract_names() -> Finding {
+    let fenced = sys::can_fence_names();
+    finding(
+        "abstract unix names",
+        fenced,
+        false,
+        if fenced {
+            "fenced off by Landlock"
+        } else {
+            "without Landlock's scopes (Linux 6.12) a program of several threads that means harm can reach the machine's"
+        },
+    )
 }
 
 fn release() -> (u32, u32) {

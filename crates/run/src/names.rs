@@ -20,6 +20,8 @@ pub(crate) struct Names {
     prefix: Vec<u8>,
     next: u64,
     long: LongNames,
+    /// The last number of a name that was chosen for the program.
+    chosen: u32,
 }
 
 impl Names {
@@ -29,6 +31,8 @@ impl Names {
             prefix: format!("sockeye-{token:016x}-").into_bytes(),
             next: 1,
             long: LongNames::default(),
+            // Half of a random number is one.
+            chosen: u32::try_from(token & 0xffff_ffff).unwrap_or(0),
         }
     }
 
@@ -115,6 +119,12 @@ impl Names {
             }
             _ => None,
         }
+    }
+
+    /// The next number to try for a name that the program leaves to the system.
+    pub(crate) fn choose(&mut self) -> u32 {
+        self.chosen = self.chosen.wrapping_add(1);
+        self.chosen
     }
 
     fn numbered(&self, number: u64) -> Name {

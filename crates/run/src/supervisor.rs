@@ -11,6 +11,7 @@ use anyhow::Context;
 use sockeye_core::{Errno, Host, Instant, Readiness, SocketId};
 use sockeye_linux::number::{SO_ERROR, SOL_SOCKET};
 
+use crate::calls::unix::Identities;
 use crate::census::Census;
 use crate::conduit::{Conduits, State};
 use crate::control::Control;
@@ -42,6 +43,7 @@ pub(crate) struct Supervisor {
     pub(crate) callers: Callers,
     pub(crate) waiting: Waiting,
     pub(crate) names: Names,
+    pub(crate) identities: Identities,
     pub(crate) loopback: Loopback,
     pub(crate) send_buffer: i32,
     pub(crate) buffers: Buffers,
@@ -144,6 +146,7 @@ impl Supervisor {
             callers: Callers::default(),
             waiting: Waiting::default(),
             names,
+            identities: Identities::default(),
             loopback: if capture.is_some() {
                 Loopback::Stack
             } else {

@@ -15,7 +15,7 @@ mod receive;
 mod send;
 mod shutdown;
 mod socket;
-mod unix;
+pub(crate) mod unix;
 
 use std::os::fd::{AsFd, OwnedFd};
 

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use crate::conduit::PendingDatagram;
 use crate::names::Names;
@@ -65,8 +65,12 @@ pub(super) fn send_from(
     target: Option<&Name>,
 ) -> io::Result<()> {
     if !datagram.control.is_empty() {
-        let control = sys::memory_file(&datagram.control)?;
-        return sys::send_with_file(end, &datagram.data, target, control.as_fd());
+        let file = sys::memory_file(&datagram.control)?;
+        let number = file.as_raw_fd().to_ne_bytes();
+        let mut control = Vec::with_capacity(24);
+        sys::push_control_message(&mut control, libc::SOL_SOCKET, libc::SCM_RIGHTS, &number);
+        sys::send_message(end, &datagram.data, target, &control, 0)?;
+        return Ok(());
     }
     match target {
         Some(target) => sys::send_to(end, &datagram.data, target)?,

@@ -69,7 +69,7 @@ fn execute(
     // Rust's runtime ignores SIGPIPE, and ignored signals survive exec.
     sys::ignore_signal(libc::SIGPIPE, false);
     sys::restore_signals(mask);
-    let answer = install(instructions);
+    let answer = fence().and_then(|()| install(instructions));
     let number = match &answer {
         Ok(listener) => listener.as_raw_fd(),
         Err(error) => -sys::errno_of(error),
@@ -95,6 +95,21 @@ fn execute(
     // SAFETY: the strings and the terminated list of pointers live until exec, which returns only on failure.
     unsafe { libc::execvp(*path, pointers.as_ptr()) };
     io::Error::last_os_error()
+}
+
+/// The kernel itself keeps the program from the machine's abstract names, if it can: calls are translated either way, but
+/// one whose address changes between our look and the kernel's would slip through.
+fn fence() -> io::Result<()> {
+    if !sys::can_fence_names() {
+        return Ok(());
+    }
+    match sys::fence_names() {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {
+            sys::set_no_new_privileges()?;
+            sys::fence_names()
+        }
+        answer => answer,
+    }
 }
 
 /// Root may install a filter as it is, so that setuid children keep working; everybody else gives up that right.

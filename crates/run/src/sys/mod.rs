@@ -4,6 +4,9 @@
 
 mod epoll;
 mod files;
+mod identity;
+mod landlock;
+mod messages;
 mod process;
 mod seccomp;
 mod signals;
@@ -11,6 +14,9 @@ mod sockets;
 
 pub(crate) use epoll::*;
 pub(crate) use files::*;
+pub(crate) use identity::*;
+pub(crate) use landlock::*;
+pub(crate) use messages::*;
 pub(crate) use process::*;
 pub(crate) use seccomp::*;
 pub(crate) use signals::*;

@@ -162,7 +162,18 @@ impl Listener {
         file: BorrowedFd<'_>,
         close_on_exec: bool,
     ) -> io::Result<()> {
-        self.add(id, file, ADDFD_SEND, 0, close_on_exec)
+        self.add(id, file, ADDFD_SEND, 0, close_on_exec)?;
+        Ok(())
+    }
+
+    /// Puts `file` into the caller's table and answers its number there; the call stays open.
+    pub(crate) fn add_file(
+        &self,
+        id: u64,
+        file: BorrowedFd<'_>,
+        close_on_exec: bool,
+    ) -> io::Result<i32> {
+        self.add(id, file, 0, 0, close_on_exec)
     }
 
     /// Puts `file` into the caller's table over the descriptor `target`; the call stays open.
@@ -173,7 +184,8 @@ impl Listener {
         target: u32,
         close_on_exec: bool,
     ) -> io::Result<()> {
-        self.add(id, file, ADDFD_SETFD, target, close_on_exec)
+        self.add(id, file, ADDFD_SETFD, target, close_on_exec)?;
+        Ok(())
     }
 
     fn add(
@@ -183,7 +195,7 @@ impl Listener {
         flags: u32,
         target: u32,
         close_on_exec: bool,
-    ) -> io::Result<()> {
+    ) -> io::Result<i32> {
         let source = u32::try_from(file.as_raw_fd())
             .map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
         let target_flags = if close_on_exec {
@@ -199,8 +211,7 @@ impl Listener {
             target_flags,
         };
         // SAFETY: one `seccomp_notif_addfd` that lives across the call.
-        check(unsafe { libc::ioctl(self.0.as_raw_fd(), IOCTL_ADDFD, &request) })?;
-        Ok(())
+        check(unsafe { libc::ioctl(self.0.as_raw_fd(), IOCTL_ADDFD, &request) })
     }
 
     /// Whether the caller still waits for the answer.

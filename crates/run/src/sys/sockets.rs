@@ -11,8 +11,8 @@ use super::{check, check_size, socklen};
 /// `struct sockaddr_storage` with its length: a name as the kernel wants it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name {
-    storage: [u8; 128],
-    length: usize,
+    pub(super) storage: [u8; 128],
+    pub(super) length: usize,
 }
 
 impl Name {
@@ -39,7 +39,7 @@ impl Name {
     /// The bytes of an abstract AF_UNIX name, without the leading zero.
     pub(crate) fn as_abstract(&self) -> Option<&[u8]> {
         let bytes = self.bytes();
-        (bytes.len() > 3 && bytes[..2] == number::AF_UNIX.to_ne_bytes() && bytes[2] == 0)
+        (bytes.len() >= 3 && bytes[..2] == number::AF_UNIX.to_ne_bytes() && bytes[2] == 0)
             .then(|| &bytes[3..])
     }
 
@@ -89,9 +89,14 @@ impl Name {
 
 /// `socket(2)`, close-on-exec.
 pub(crate) fn socket(domain: i32, kind: i32, nonblocking: bool) -> io::Result<OwnedFd> {
-    let flags = libc::SOCK_CLOEXEC | if nonblocking { libc::SOCK_NONBLOCK } else { 0 };
+    let flags = if nonblocking { libc::SOCK_NONBLOCK } else { 0 };
+    raw_socket(domain, kind | flags, 0)
+}
+
+/// `socket(2)` of a protocol, close-on-exec.
+pub(super) fn raw_socket(domain: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
-    let fd = check(unsafe { libc::socket(domain, kind | flags, 0) })?;
+    let fd = check(unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) })?;
     // SAFETY: just created.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -342,108 +347,6 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: i32) -> io::
             buffer.len(),
             flags,
         )
-    })
-}
-
-/// `struct cmsghdr` with one descriptor, as long as `CMSG_SPACE(4)`.
-#[repr(C)]
-#[derive(Default)]
-struct ControlOfOne {
-    length: usize,
-    level: i32,
-    kind: i32,
-    file: i32,
-    padding: i32,
-}
-
-/// `CMSG_LEN(4)`
-const CONTROL_LENGTH: usize = 20;
-
-/// `sendmsg(2)` with a file that goes along, to `target` or the peer; never blocking.
-pub(crate) fn send_with_file(
-    fd: BorrowedFd<'_>,
-    data: &[u8],
-    target: Option<&Name>,
-    file: BorrowedFd<'_>,
-) -> io::Result<()> {
-    let mut span = libc::iovec {
-        iov_base: data.as_ptr().cast_mut().cast(),
-        iov_len: data.len(),
-    };
-    let mut control = ControlOfOne {
-        length: CONTROL_LENGTH,
-        level: libc::SOL_SOCKET,
-        kind: libc::SCM_RIGHTS,
-        file: file.as_raw_fd(),
-        padding: 0,
-    };
-    // SAFETY: all zero is a valid msghdr.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &mut span;
-    message.msg_iovlen = 1;
-    message.msg_control = (&raw mut control).cast();
-    message.msg_controllen = size_of::<ControlOfOne>();
-    if let Some(target) = target {
-        message.msg_name = target.storage.as_ptr().cast_mut().cast();
-        message.msg_namelen = socklen(target.length);
-    }
-    // SAFETY: everything the message points to lives across the call, which only reads it.
-    check_size(unsafe {
-        libc::sendmsg(
-            fd.as_raw_fd(),
-            &message,
-            libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT,
-        )
-    })?;
-    Ok(())
-}
-
-/// What [`receive_message`] found.
-pub(crate) struct ReceivedMessage {
-    pub(crate) length: usize,
-    pub(crate) flags: i32,
-    pub(crate) name: Name,
-    /// A file that came along.
-    pub(crate) file: Option<OwnedFd>,
-}
-
-/// `recvmsg(2)` with the sender's name and a file that came along; the kernel drops a second one.
-pub(crate) fn receive_message(
-    fd: BorrowedFd<'_>,
-    buffer: &mut [u8],
-    flags: i32,
-) -> io::Result<ReceivedMessage> {
-    let mut name = Name {
-        storage: [0; 128],
-        length: 0,
-    };
-    let mut span = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
-    // SAFETY: all zero is a valid msghdr.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &mut span;
-    message.msg_iovlen = 1;
-    message.msg_name = name.storage.as_mut_ptr().cast();
-    message.msg_namelen = socklen(128);
-    let mut control = ControlOfOne::default();
-    message.msg_control = (&raw mut control).cast();
-    message.msg_controllen = size_of::<ControlOfOne>();
-    let flags = flags | libc::MSG_CMSG_CLOEXEC;
-    // SAFETY: the buffers and the name have room for what is said.
-    let length = check_size(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut message, flags) })?;
-    let came = message.msg_controllen >= CONTROL_LENGTH
-        && control.level == libc::SOL_SOCKET
-        && control.kind == libc::SCM_RIGHTS;
-    // SAFETY: the kernel has just made this descriptor for us.
-    let file = came.then(|| unsafe { OwnedFd::from_raw_fd(control.file) });
-    name.length = (message.msg_namelen as usize).min(128);
-    Ok(ReceivedMessage {
-        length,
-        flags: message.msg_flags,
-        name,
-        file,
     })
 }
 

@@ -3,7 +3,8 @@
 $python "$fixtures/echo.py" 9000 > echo.log 2>&1 &
 echo_pid=$!
 $python -c 'import socket, time
-s = socket.socket(socket.AF_UNIX); s.bind("\0sockeye-test"); s.listen(); open("abstract-ready", "w").close()
+s = socket.socket(socket.AF_UNIX); s.bind("\0sockeye-test"); s.listen()
+d = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); d.bind("\0sockeye-test-dgram"); open("abstract-ready", "w").close()
 while True: s.accept()[0].close()' &
 abstract_pid=$!
 wait_tcp 127.0.0.1 9000
@@ -25,6 +26,8 @@ udp 2001:db8::1 53 ENETUNREACH
 udp 10.0.2.2 53 ENETUNREACH
 sendto 192.0.2.1 53 ENETUNREACH
 abstract sockeye-test ECONNREFUSED
+abstract sockeye-test-dgram ECONNREFUSED
+a chosen name is seen bare False 5
 packet refused
 vsock refused
 io_uring ENOSYS

@@ -1,12 +1,18 @@
 //! AF_UNIX sockets of the program: native, but for their abstract names, which are private to the run.
 //!
 //! Calls with an abstract name are made in the caller's stead, on the caller's own file, with the name behind the run's
-//! prefix. All others the kernel carries out: paths obey the file system, and credentials stay the caller's own.
+//! prefix; so are those for which the kernel would choose one. All others the kernel carries out: paths obey the file
+//! system, and credentials stay the caller's own.
 
-use std::os::fd::{AsFd, OwnedFd};
+mod credentials;
+mod send;
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use sockeye_core::Errno;
+
+pub(crate) use credentials::Identities;
 
 use super::{address_bytes, errno, write_address};
 use crate::memory;
@@ -18,59 +24,46 @@ use crate::sys::{self, Name};
 /// How long a blocking call waits before it tries a full queue again.
 const RETRY: Duration = Duration::from_millis(2);
 
+/// `SO_PASSPIDFD`: as `SO_PASSCRED` it gives an unnamed sender a name.
+const SO_PASSPIDFD: i32 = 76;
+/// Names that the kernel chooses have five hexadecimal digits (`unix_autobind`).
+const CHOSEN: u32 = 1 << 20;
+
 pub(super) fn carry_out(
     supervisor: &mut Supervisor,
     call: &Call,
     file: &OwnedFd,
 ) -> Result<Outcome, Errno> {
     match call.number() {
-        libc::SYS_bind => match given_name(call, call.argument(1), call.int(2)) {
-            Some(name) if is_unix(file) => {
-                let name = name_to_bind(supervisor, name)?;
-                sys::bind(file.as_fd(), &name).map_err(|error| errno(&error))?;
-                Ok(Outcome::Value(0))
-            }
-            _ => Ok(Outcome::Proceed),
-        },
+        libc::SYS_bind => bind(supervisor, call, file),
         libc::SYS_connect => {
-            match abstract_name(supervisor, call, call.argument(1), call.int(2))? {
-                Some(name) if is_unix(file) => connect(file, &name),
-                _ => Ok(Outcome::Proceed),
+            let name = abstract_name(supervisor, call, call.argument(1), call.int(2))?;
+            if !is_unix(file) {
+                return Ok(Outcome::Proceed);
+            }
+            name_sender(supervisor, file.as_fd())?;
+            match name {
+                Some(name) => connect(supervisor, call, file, &name),
+                None => Ok(Outcome::Proceed),
             }
         }
         libc::SYS_getsockname => own_name(supervisor, call, sys::own_name(file.as_fd())),
         libc::SYS_getpeername => own_name(supervisor, call, sys::peer_name(file.as_fd())),
-        libc::SYS_sendto if call.argument(4) != 0 => {
-            match abstract_name(supervisor, call, call.argument(4), call.int(5))? {
-                Some(name) if is_unix(file) => {
-                    let length = usize::try_from(call.argument(2)).unwrap_or(usize::MAX);
-                    let data = memory::read(call.tid(), call.argument(1), length)?;
-                    send(call.int(3), file, &data, &name)
-                }
-                _ => Ok(Outcome::Proceed),
+        libc::SYS_sendto if call.argument(4) != 0 => send::to(supervisor, call, file),
+        libc::SYS_sendmsg => send::message(supervisor, call, file),
+        libc::SYS_sendmmsg => send::messages(supervisor, call, file),
+        libc::SYS_setsockopt if call.int(1) == libc::SOL_SOCKET && is_unix(file) => {
+            // Its next message would give a connected socket a name.
+            if matches!(call.int(2), libc::SO_PASSCRED | SO_PASSPIDFD)
+                && sys::peer_name(file.as_fd()).is_ok()
+                && memory::read_u32(call.tid(), call.argument(3)).is_ok_and(|value| value != 0)
+            {
+                choose_name(supervisor, file.as_fd())?;
             }
+            Ok(Outcome::Proceed)
         }
-        libc::SYS_sendmsg => {
-            let message = super::message::CallersMessage::read(call.tid(), call.argument(1));
-            let Ok(message) = message else {
-                return Ok(Outcome::Proceed);
-            };
-            // With descriptors the message has to come from the caller itself.
-            if message.header.name == 0 || message.header.control_length != 0 {
-                return Ok(Outcome::Proceed);
-            }
-            match abstract_name(
-                supervisor,
-                call,
-                message.header.name,
-                message.header.name_length,
-            )? {
-                Some(name) if is_unix(file) => {
-                    let data = memory::gather(call.tid(), &message.spans)?;
-                    send(call.int(2), file, &data, &name)
-                }
-                _ => Ok(Outcome::Proceed),
-            }
+        libc::SYS_getsockopt if call.int(1) == libc::SOL_SOCKET && is_unix(file) => {
+            credentials::of_peer(supervisor, call, file)
         }
         _ => Ok(Outcome::Proceed),
     }
@@ -133,7 +126,62 @@ fn is_free(name: &Name) -> bool {
         })
 }
 
-fn connect(file: &OwnedFd, name: &Name) -> Result<Outcome, Errno> {
+fn bind(supervisor: &mut Supervisor, call: &Call, file: &OwnedFd) -> Result<Outcome, Errno> {
+    let (address, length) = (call.argument(1), call.int(2));
+    // Only the family: the kernel chooses. unix(7)
+    if length == 2
+        && address_bytes(call, address, length)
+            .is_ok_and(|family| family == sockeye_linux::number::AF_UNIX.to_ne_bytes())
+        && is_unix(file)
+    {
+        choose_name(supervisor, file.as_fd())?;
+        return Ok(Outcome::Value(0));
+    }
+    match given_name(call, address, length) {
+        Some(name) if is_unix(file) => {
+            let name = name_to_bind(supervisor, name)?;
+            sys::bind(file.as_fd(), &name).map_err(|error| errno(&error))?;
+            Ok(Outcome::Value(0))
+        }
+        _ => Ok(Outcome::Proceed),
+    }
+}
+
+/// Gives an unnamed socket a name as the kernel would, but of the run.
+fn choose_name(supervisor: &mut Supervisor, file: BorrowedFd<'_>) -> Result<(), Errno> {
+    let is_named = |name: &Name| name.bytes().len() > 2;
+    if sys::own_name(file).is_ok_and(|name| is_named(&name)) {
+        return Ok(());
+    }
+    for _ in 0..CHOSEN {
+        let number = supervisor.names.choose() % CHOSEN;
+        let chosen = format!("{number:05x}");
+        let Some(name) = supervisor.names.private(chosen.as_bytes()) else {
+            break;
+        };
+        match sys::bind(file, &name) {
+            Err(error) if error.raw_os_error() == Some(libc::EADDRINUSE) => {}
+            answer => return answer.map_err(|error| errno(&error)),
+        }
+    }
+    Err(Errno::ENOSPC)
+}
+
+/// A socket that asks for credentials names itself before it connects or sends, so that it can be answered.
+fn name_sender(supervisor: &mut Supervisor, file: BorrowedFd<'_>) -> Result<(), Errno> {
+    let asks = |option| sys::int_option(file, option).is_ok_and(|value| value != 0);
+    if asks(libc::SO_PASSCRED) || asks(SO_PASSPIDFD) {
+        choose_name(supervisor, file)?;
+    }
+    Ok(())
+}
+
+fn connect(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    file: &OwnedFd,
+    name: &Name,
+) -> Result<Outcome, Errno> {
     let nonblocking = sys::is_nonblocking(file.as_fd());
     let mut before = [0; 16];
     if !nonblocking {
@@ -153,22 +201,11 @@ fn connect(file: &OwnedFd, name: &Name) -> Result<Outcome, Errno> {
             .map_err(|error| errno(&error))?;
     }
     match answer {
-        Ok(()) => Ok(Outcome::Value(0)),
-        Err(error) if error.raw_os_error() == Some(libc::EAGAIN) && !nonblocking => {
-            Ok(Outcome::Again(RETRY))
+        Ok(()) => {
+            supervisor.identities.connected(file.as_fd(), call.tid());
+            Ok(Outcome::Value(0))
         }
-        Err(error) => Err(errno(&error)),
-    }
-}
-
-fn send(flags: i32, file: &OwnedFd, data: &[u8], name: &Name) -> Result<Outcome, Errno> {
-    match sys::send_to(file.as_fd(), data, name) {
-        Ok(sent) => Ok(Outcome::Value(i64::try_from(sent).unwrap_or(i64::MAX))),
-        Err(error)
-            if error.raw_os_error() == Some(libc::EAGAIN)
-                && flags & libc::MSG_DONTWAIT == 0
-                && !sys::is_nonblocking(file.as_fd()) =>
-        {
+        Err(error) if error.raw_os_error() == Some(libc::EAGAIN) && !nonblocking => {
             Ok(Outcome::Again(RETRY))
         }
         Err(error) => Err(errno(&error)),
