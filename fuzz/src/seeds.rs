@@ -7,7 +7,7 @@ use crate::action::{Action, Address};
 mod packets;
 mod tcp;
 
-use packets::{Ip, captured, echo, fragments_v4, fragments_v6, malformed, udp};
+use packets::{Ip, captured, echo, fragments_v4, fragments_v6, malformed, udp, udp_lite};
 
 /// What a seed must at least lead to, so that it is known to do what it is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +55,7 @@ pub fn all() -> Vec<(&'static str, Vec<Action>)> {
         ("tcp-loopback", tcp::loopback()),
         ("tcp-backlog", tcp::backlog()),
         ("udp", udp_scene()),
+        ("udp-lite", udp_lite_scene()),
         ("icmp", icmp()),
         ("fragments", fragments()),
         ("extension-headers", extension_headers()),
@@ -76,7 +77,7 @@ pub fn expectation(name: &str) -> Expectation {
         "tcp-recovery" => (20, 1),
         "tcp-zero-window" => (4, 1),
         "tcp-backlog" => (2, 2),
-        "udp" | "icmp" | "fragments" => (2, 0),
+        "udp" | "udp-lite" | "icmp" | "fragments" => (2, 0),
         "extension-headers" | "raw-and-ping" => (1, 0),
         _ => (0, 0),
     };
@@ -304,6 +305,42 @@ fn malformed_scene() -> Vec<Action> {
             bytes: packet,
         });
     }
+    actions
+}
+
+fn udp_lite_scene() -> Vec<Action> {
+    const UDPLITE: u8 = 136;
+    let lite = |domain| Action::Socket {
+        domain,
+        kind: DATAGRAM,
+        protocol: UDPLITE,
+    };
+    let mut actions = vec![
+        lite(0),
+        bind(0, ANY_V4, 5353),
+        lite(1),
+        bind(1, ANY_V6, 6000),
+        set(1, UDPLITE, 11, 12),
+        set(0, UDPLITE, 10, 9),
+        get(0, UDPLITE, 10),
+    ];
+    // All, the header, some, all by number; then what no datagram can say.
+    for coverage in [0, 8, 12, 16, 1, 7, 17, 0xffff] {
+        actions.push(outside(udp_lite(Ip::V4, 5353, coverage, b"covered?")));
+        actions.push(outside(udp_lite(Ip::V6, 6000, coverage, b"covered?")));
+        actions.push(receive(0, 0, 100));
+        actions.push(receive(1, 0, 100));
+    }
+    actions.extend([
+        connect(0, PEER_V4, 4000),
+        send(0, 1500),
+        send(0, 0),
+        connect(1, PEER_V6, 4000),
+        send(1, 60_000),
+        // Nobody's port.
+        outside(udp_lite(Ip::V4, 9, 0, b"nobody")),
+        outside(udp_lite(Ip::V6, 9, 0, b"nobody")),
+    ]);
     actions
 }
 

@@ -1,7 +1,8 @@
 //! Packets for the seeds.
 use sockeye_wire::{
-    Checksum, FragmentHeader, Frame, Headers, Icmpv4Error, Icmpv4Header, Icmpv6Header, IpProtocol,
-    Ipv4Header, Ipv6Header, TcpFlags, TcpHeader, UdpHeader, icmpv4::Unreachable, quote,
+    Checksum, ChecksumState, FragmentHeader, Frame, Headers, Icmpv4Error, Icmpv4Header,
+    Icmpv6Header, IpProtocol, Ipv4Header, Ipv6Header, TcpFlags, TcpHeader, UdpHeader,
+    UdpLiteHeader, icmpv4::Unreachable, quote,
 };
 
 use crate::world::{OWN_V4, OWN_V6, PEER_V4, PEER_V6};
@@ -73,6 +74,20 @@ pub(super) fn udp(ip: Ip, source_port: u16, destination_port: u16, data: &[u8]) 
         17,
         &udp_transport(ip, source_port, destination_port, data),
     )
+}
+
+pub(super) fn udp_lite(ip: Ip, destination_port: u16, coverage: u16, data: &[u8]) -> Vec<u8> {
+    let mut header = Headers::new();
+    UdpLiteHeader {
+        source_port: 4000,
+        destination_port,
+        coverage,
+    }
+    .emit(&mut header);
+    let bytes = packet(ip, 136, &[&header, data].concat());
+    let mut frame = Frame::from_bytes(bytes.into());
+    frame.offload.checksum = ChecksumState::Partial;
+    frame.to_vec()
 }
 
 pub(super) fn tcp(ip: Ip, header: &TcpHeader, data: &[u8]) -> Vec<u8> {
