@@ -245,8 +245,12 @@ impl Pending {
             };
             if is_peek && is_stream {
                 // Nothing was taken: the next try looks at the same bytes.
+                let moves_on = host
+                    .get(self.socket)
+                    .is_ok_and(|socket| socket.options.peek_offset().is_some());
                 let is_enough = received.length >= target
                     || received.length == 0
+                    || moves_on
                     || self.ends_here(host, &received);
                 if is_enough || !self.may_wait(flags, now) {
                     return Step::Done(Ok(received));

@@ -4,6 +4,7 @@ mod address_arguments;
 mod binding;
 mod control;
 mod datagram;
+mod datagram_options;
 mod extras;
 mod ip_level;
 mod misuse;
@@ -122,6 +123,7 @@ pub fn all() -> Vec<Case> {
     binding::register(&mut registry);
     control::register(&mut registry);
     datagram::register(&mut registry);
+    datagram_options::register(&mut registry);
     extras::register(&mut registry);
     ip_level::register(&mut registry);
     misuse::register(&mut registry);

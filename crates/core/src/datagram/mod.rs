@@ -4,6 +4,7 @@
 //! (`build` there); names, queues, errors and readiness are here.
 
 pub(crate) mod errors;
+mod gathering;
 mod naming;
 mod overrides;
 mod receive;
@@ -17,9 +18,12 @@ use sockeye_wire::IpProtocol;
 pub(crate) use crate::socket::defaults::{
     accept, at_mark, listen, receive_payload, send_bytes, unaccept,
 };
+pub(crate) use gathering::push;
 pub(crate) use naming::{bind, close, connect};
 pub(crate) use receive::receive_message;
 pub(crate) use send::{Departure, send_message};
+
+use gathering::Gathered;
 
 use crate::host::{Host, SocketSummary};
 use crate::inet::Names;
@@ -55,13 +59,6 @@ impl Protocol {
     }
 }
 
-/// Data that waits for more: `MSG_MORE`.
-#[derive(Debug)]
-struct Corked {
-    address: Option<SocketAddress>,
-    data: alloc::vec::Vec<u8>,
-}
-
 /// The state of a datagram socket.
 #[derive(Debug)]
 pub(crate) struct DatagramEndpoint {
@@ -72,10 +69,15 @@ pub(crate) struct DatagramEndpoint {
     pub(crate) queues: DatagramQueues,
     is_read_shut: bool,
     is_write_shut: bool,
-    corked: Option<Box<Corked>>,
+    gathered: Option<Box<Gathered>>,
 }
 
 impl DatagramEndpoint {
+    /// Whether the beginning of a message waits for the rest.
+    fn is_gathering(&self) -> bool {
+        self.gathered.is_some()
+    }
+
     /// Where the socket's port numbers live; `None` for raw sockets, which have none.
     pub(crate) fn space(&self, domain: Domain) -> Option<PortSpace> {
         match (&self.protocol, domain) {
@@ -127,7 +129,7 @@ pub(crate) fn socket(
         queues: DatagramQueues::default(),
         is_read_shut: false,
         is_write_shut: false,
-        corked: None,
+        gathered: None,
     };
     let endpoint = Endpoint::Datagram(Box::new(endpoint));
     let id = host.insert_socket(Socket::new(

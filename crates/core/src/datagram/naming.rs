@@ -104,6 +104,9 @@ pub(crate) fn connect(
         Ok(())
     })?;
     set_connected(host, id, true)?;
+    if let Some(gathered) = &mut endpoint!(host.get_mut(id)?).gathered {
+        gathered.connect(path.source, to.address, to.port);
+    }
     host.wake(id);
     Ok(())
 }

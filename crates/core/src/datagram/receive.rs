@@ -36,7 +36,7 @@ pub(crate) fn receive_message(
     if let Some(errno) = socket.error.take() {
         return Err(errno);
     }
-    let (mut received, datagram) = endpoint.queues.receive(&mut message)?;
+    let (mut received, datagram) = endpoint.queues.receive(&mut message, &mut socket.options)?;
     received.address = Some(source_address(domain, endpoint, &datagram));
     received.ancillary = ancillary(
         domain,

@@ -3,13 +3,12 @@
 //! The order in which misuse is answered is Linux's (`udp_sendmsg`, `raw_sendmsg`, `ping_v4_sendmsg`): length and flags,
 //! address, control messages, route, length for the path, pending error, shut half.
 
-use alloc::boxed::Box;
 use core::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
 
 use super::{
-    Corked, DatagramEndpoint, Protocol, endpoint, errors, gather, ip_protocol, naming, overrides,
+    DatagramEndpoint, Protocol, endpoint, errors, gather, gathering, ip_protocol, naming, overrides,
 };
 use crate::address::unmapped;
 use crate::host::Host;
@@ -62,70 +61,65 @@ pub(crate) fn send_message(
     if is_oob && !is_udp_v6 {
         return Err(Errno::EOPNOTSUPP);
     }
-    let more = message.flags.contains(MessageFlags::MORE) && endpoint.protocol.is_udp();
-    if endpoint.corked.is_none() && !more {
-        // What is longer than any datagram is refused for that, or for something that is noticed before.
-        let data = if length > LONGEST {
-            Bytes::new()
-        } else {
-            gather(message.data)
-        };
-        let extent = Extent {
-            length,
-            is_oob,
-            is_on_link,
-        };
-        send(host, id, message.address, data, &message.ancillary, extent)?;
+    let extent = Extent {
+        length,
+        is_oob,
+        is_on_link,
+    };
+    let is_udp = endpoint.protocol.is_udp();
+    // A whole packet is one message.
+    let is_gathered = is_udp || (is_raw && !socket.options.is_on(Switches::HEADER_INCLUDED));
+    let is_more = message.flags.contains(MessageFlags::MORE)
+        || (is_udp && socket.options.is_on(Switches::UDP_CORK));
+    if is_gathered && (is_more || endpoint.is_gathering()) {
+        gathering::add(host, id, &message, extent, is_more)?;
         return Ok(length);
     }
-    let corked = endpoint.corked.get_or_insert_with(|| {
-        Box::new(Corked {
-            address: message.address.cloned(),
-            data: alloc::vec::Vec::new(),
-        })
-    });
-    if corked.data.len() + length > LONGEST {
-        return Err(Errno::EMSGSIZE);
-    }
-    message
-        .data
-        .iter()
-        .for_each(|piece| corked.data.extend_from_slice(piece));
-    if !more && let Some(corked) = endpoint.corked.take() {
-        let extent = Extent {
-            length: corked.data.len(),
-            is_oob,
-            is_on_link,
-        };
-        send(
-            host,
-            id,
-            corked.address.as_ref(),
-            Bytes::from(corked.data),
-            &message.ancillary,
-            extent,
-        )?;
-    }
+    let prepared = prepare(host, id, message.address, &message.ancillary, extent)?;
+    depart(host, id, &prepared, gather(message.data))?;
     Ok(length)
 }
 
 /// What of a message is looked at along with its address.
 #[derive(Clone, Copy, Debug)]
-struct Extent {
-    length: usize,
-    is_oob: bool,
+pub(super) struct Extent {
+    pub(super) length: usize,
+    pub(super) is_oob: bool,
     /// `MSG_DONTROUTE`
-    is_on_link: bool,
+    pub(super) is_on_link: bool,
 }
 
-fn send(
+/// How a message goes, found out before there is all of its data.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    meta: IpMeta,
+    path: Path,
+    port: u16,
+    /// `UDP_SEGMENT`, 0 for off.
+    segment: usize,
+}
+
+impl Prepared {
+    pub(super) fn redirect(&mut self, source: IpAddr, destination: IpAddr, port: u16) {
+        self.meta.source = source;
+        self.meta.destination = destination;
+        self.port = port;
+    }
+
+    /// The destination with its port.
+    fn to(&self) -> (IpAddr, u16) {
+        (self.meta.destination, self.port)
+    }
+}
+
+/// Looks at everything but the data: where it goes, by which way, and whether it may.
+pub(super) fn prepare(
     host: &mut Host,
     id: SocketId,
     address: Option<&SocketAddress>,
-    data: Bytes,
     control: &[Ancillary],
     extent: Extent,
-) -> Result<(), Errno> {
+) -> Result<Prepared, Errno> {
     let Host { sockets, stack } = host;
     let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
     let domain = socket.domain;
@@ -205,14 +199,39 @@ fn send(
         fragmentation,
         options: ip_options.cloned(),
     };
-    let segment = usize::from(overrides.segment_size.unwrap_or(socket.options.udp_segment));
+    Ok(Prepared {
+        meta,
+        path,
+        port,
+        segment: usize::from(overrides.segment_size.unwrap_or(socket.options.udp_segment)),
+    })
+}
+
+/// Sends data on its prepared way.
+pub(super) fn depart(
+    host: &mut Host,
+    id: SocketId,
+    prepared: &Prepared,
+    data: Bytes,
+) -> Result<(), Errno> {
+    let Host { sockets, stack } = host;
+    let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
+    let endpoint = endpoint!(socket);
+    let Prepared {
+        meta,
+        path,
+        port,
+        segment,
+    } = prepared;
+    let segment = *segment;
     let source_port = endpoint.names.local_port;
     let departure = |data| Departure {
         meta: meta.clone(),
         source_port,
-        destination_port: port,
+        destination_port: *port,
         data,
     };
+    let options = &socket.options;
     let result = match &endpoint.protocol {
         Protocol::Udp if segment > 0 && data.len() > segment => {
             if data.len().div_ceil(segment) > MAX_SEGMENTS {
@@ -222,30 +241,54 @@ fn send(
             let mut result = Ok(());
             while !data.is_empty() && result.is_ok() {
                 let piece = data.split_to(segment.min(data.len()));
-                result = udp::send(stack, departure(piece), &path, &socket.options, None);
+                result = udp::send(stack, departure(piece), path, options, None);
             }
             result
         }
-        Protocol::Udp => udp::send(stack, departure(data), &path, &socket.options, None),
+        Protocol::Udp => udp::send(stack, departure(data), path, options, None),
         // udp_send_skb: it has no segmentation.
         Protocol::UdpLite(_) if segment > 0 => Err(Errno::EIO),
-        Protocol::UdpLite(coverage) => udp::send(
-            stack,
-            departure(data),
-            &path,
-            &socket.options,
-            Some(*coverage),
-        ),
-        Protocol::Ping => ping::send(stack, departure(data), &path),
+        Protocol::UdpLite(coverage) => {
+            udp::send(stack, departure(data), path, options, Some(*coverage))
+        }
+        Protocol::Ping => ping::send(stack, departure(data), path),
         Protocol::Raw(state) => {
-            let is_whole = socket.options.is_on(Switches::HEADER_INCLUDED);
-            raw::send(stack, departure(data), &path, state, is_whole)
+            let is_whole = options.is_on(Switches::HEADER_INCLUDED);
+            raw::send(stack, departure(data), path, state, is_whole)
         }
     };
     if result == Err(Errno::EMSGSIZE) {
-        too_long(host, id, (destination, port), &path);
+        too_long(host, id, prepared.to(), path);
     }
     result
+}
+
+/// The most data that a gathered datagram may come to (`__ip_append_data`): one that must not be cut fits its path.
+pub(super) fn most(host: &Host, id: SocketId, prepared: &Prepared) -> usize {
+    let socket = host.sockets.get(id);
+    let Some(Endpoint::Datagram(endpoint)) = socket.map(|socket| &socket.endpoint) else {
+        return 0;
+    };
+    let longest = longest(&endpoint.protocol, prepared.meta.destination);
+    let is_cut = matches!(
+        prepared.meta.fragmentation,
+        Fragmentation::Allowed | Fragmentation::LocalOnly
+    );
+    if is_cut || prepared.segment > 0 {
+        return longest;
+    }
+    let transport = if endpoint.protocol.is_udp() { 8 } else { 0 };
+    let ip = if prepared.meta.destination.is_ipv4() {
+        20
+    } else {
+        40
+    };
+    longest.min(prepared.path.mtu.saturating_sub(ip + transport))
+}
+
+/// What was gathered has grown too long.
+pub(super) fn refuse_gathered(host: &mut Host, id: SocketId, prepared: &Prepared) {
+    too_long(host, id, prepared.to(), &prepared.path);
 }
 
 /// Queues the error of a datagram that is too long (`ip_local_error`, `ipv6_local_error`).

@@ -141,6 +141,16 @@ impl Stack {
         let via = via.into();
         let source = source.filter(|source| !source.is_unspecified());
         let generation = self.route_generation;
+        if via
+            .device
+            .is_some_and(|device| self.interface(device).is_none())
+        {
+            // SO_BINDTOIFINDEX takes any number.
+            return Err(match destination {
+                IpAddr::V4(_) => Errno::ENODEV,
+                IpAddr::V6(_) => Errno::ENETUNREACH,
+            });
+        }
         if self.is_local(destination) {
             let mtu = self
                 .interface(InterfaceId::LOOPBACK)

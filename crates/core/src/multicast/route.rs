@@ -106,6 +106,9 @@ impl Stack {
                 route.ok_or(Errno::ENETUNREACH)?.interface
             }
         };
+        if self.interface(interface).is_none() {
+            return Err(Errno::ENODEV);
+        }
         self.path_by(interface, destination, source)
             .ok_or(Errno::ENETUNREACH)
     }
@@ -118,7 +121,9 @@ impl Stack {
         device: Option<InterfaceId>,
     ) -> Result<Path, Errno> {
         let interface = device.or_else(|| self.interface_towards(destination));
-        let interface = interface.filter(|interface| *interface != InterfaceId::LOOPBACK);
+        let interface = interface.filter(|interface| {
+            *interface != InterfaceId::LOOPBACK && self.interface(*interface).is_some()
+        });
         let interface = interface.ok_or(Errno::ENETUNREACH)?;
         self.path_by(interface, destination, source)
             .ok_or(Errno::EADDRNOTAVAIL)

@@ -120,6 +120,10 @@ bitflags::bitflags! {
         const MULTICAST_ALL_V6 = 1 << 33;
         /// `TCP_QUICKACK` is off.
         const PING_PONG = 1 << 34;
+        /// `SO_LINGER` is on.
+        const LINGER = 1 << 35;
+        /// `UDP_CORK`
+        const UDP_CORK = 1 << 36;
     }
 }
 
@@ -138,8 +142,8 @@ pub struct SharedOptions {
     pub receive_timeout: Option<Duration>,
     /// `SO_SNDTIMEO`
     pub send_timeout: Option<Duration>,
-    /// `SO_LINGER`: on, with its seconds.
-    pub linger: Option<u32>,
+    /// `SO_LINGER`: its seconds, which stay when it is switched off.
+    linger: u32,
     /// `SO_PRIORITY`
     pub priority: u32,
     /// `SO_MARK`
@@ -168,6 +172,15 @@ pub struct SharedOptions {
     rare: Option<Box<Rare>>,
 }
 
+/// `UDP_ENCAP`: what else than data a UDP socket may get. L2TP (3) is the program's as long as it makes no tunnel of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Encapsulation {
+    /// Linux's number, 0 for none.
+    kind: u8,
+    /// It was ESP (2) once: Linux goes on to look for ESP until it is none.
+    was_esp: bool,
+}
+
 /// Options that few sockets have set, so that to the others they cost a word.
 #[derive(Clone, Debug, Default)]
 struct Rare {
@@ -178,6 +191,9 @@ struct Rare {
     ip_options: Option<Arc<Ipv4Options>>,
     /// `SO_MAX_PACING_RATE`, if set.
     pacing_rate: Option<u64>,
+    /// `SO_PEEK_OFF`, if set; a negative one is off.
+    peek_offset: Option<i32>,
+    encapsulation: Encapsulation,
 }
 
 /// What a TCP socket was told about its connections.
@@ -206,7 +222,7 @@ impl SharedOptions {
             receive_low_water: 1,
             receive_timeout: None,
             send_timeout: None,
-            linger: None,
+            linger: 0,
             priority: 0,
             mark: 0,
             device: None,
@@ -290,6 +306,41 @@ impl SharedOptions {
     fn record(&mut self, level: i32, name: i32, value: i32) {
         let rare = self.rare.get_or_insert_default();
         rare.recorded.insert((level, name), value);
+    }
+
+    /// `SO_LINGER`: its seconds, if it is on.
+    pub fn linger(&self) -> Option<u32> {
+        self.is_on(Switches::LINGER).then_some(self.linger)
+    }
+
+    /// `SO_PEEK_OFF`: where the next peek begins, if peeks move on.
+    pub(crate) fn peek_offset(&self) -> Option<usize> {
+        let offset = self.rare.as_ref()?.peek_offset?;
+        usize::try_from(offset).ok()
+    }
+
+    /// A peek looked at so many bytes more (`sk_peek_offset_fwd`).
+    pub(crate) fn has_peeked(&mut self, count: usize) {
+        self.move_peek_offset(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A read took so many bytes away (`sk_peek_offset_bwd`).
+    pub(crate) fn has_read(&mut self, count: usize) {
+        self.move_peek_offset(-i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    fn move_peek_offset(&mut self, by: i64) {
+        let Some(rare) = &mut self.rare else { return };
+        if let Some(offset) = rare.peek_offset.filter(|offset| *offset >= 0) {
+            let moved = i64::from(offset).saturating_add(by).max(0);
+            rare.peek_offset = Some(i32::try_from(moved).unwrap_or(i32::MAX));
+        }
+    }
+
+    /// Whether ESP packets and IKE's keepalives are kept from the program (`UDP_ENCAP`, RFC 3948).
+    pub(crate) fn takes_esp(&self) -> bool {
+        let encapsulation = self.rare.as_ref().map(|rare| rare.encapsulation);
+        encapsulation.is_some_and(|encapsulation| encapsulation.kind != 0 && encapsulation.was_esp)
     }
 
     /// `SO_MAX_PACING_RATE`, in bytes per second; the largest number is no limit.

@@ -21,21 +21,30 @@ const fn refused(name: i32, label: &'static str, why: &'static str) -> Entry {
 }
 
 pub(super) const TABLE: &[Entry] = &[
-    refused(1, "UDP_CORK", "MSG_MORE gathers a datagram"),
+    Entry::new(
+        IPPROTO_UDP,
+        1,
+        "UDP_CORK",
+        Scope::UDP,
+        Access::Int(
+            |t| Ok(i32::from(t.socket()?.options.is_on(Switches::UDP_CORK))),
+            set_cork,
+        ),
+    )
+    .typed(Value::Bool),
     Entry::new(
         IPPROTO_UDP,
         100,
         "UDP_ENCAP",
         Scope::UDP,
         Access::Int(
-            |_| Ok(0),
-            |_, value| match value {
-                0 => Ok(()),
-                _ => Err(Errno::ENOPROTOOPT),
+            |t| {
+                let rare = t.socket()?.options.rare.as_ref();
+                Ok(rare.map_or(0, |rare| rare.encapsulation.kind.into()))
             },
+            set_encapsulation,
         ),
-    )
-    .why("there is nothing to decapsulate: only 0 can be set"),
+    ),
     refused(
         101,
         "UDP_NO_CHECK6_TX",
@@ -104,6 +113,28 @@ pub(super) const TABLE: &[Entry] = &[
     )
     .typed(Value::Bytes),
 ];
+
+fn set_cork(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let switches = &mut t.socket_mut()?.options.switches;
+    switches.set(Switches::UDP_CORK, value != 0);
+    if value == 0 {
+        return crate::datagram::push(t.host, t.id);
+    }
+    Ok(())
+}
+
+fn set_encapsulation(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    const ESP: i32 = 2;
+    const L2TP: i32 = 3;
+    if !matches!(value, 0 | ESP | L2TP) {
+        return Err(Errno::ENOPROTOOPT);
+    }
+    let rare = &mut t.socket_mut()?.options.rare;
+    let encapsulation = &mut rare.get_or_insert_default().encapsulation;
+    encapsulation.kind = value.to_le_bytes()[0];
+    encapsulation.was_esp |= value == ESP;
+    Ok(())
+}
 
 /// Only raw sockets come here; of them only those of ICMP have a filter.
 fn raw<'a>(t: &'a mut Target<'_>) -> Result<&'a mut RawOptions, Errno> {

@@ -151,17 +151,34 @@ impl DatagramQueues {
     pub(crate) fn receive(
         &mut self,
         message: &mut Incoming<'_, '_>,
+        options: &mut SharedOptions,
     ) -> Result<(Received, Datagram), Errno> {
         let queues = self.queues.as_mut().ok_or(Errno::EAGAIN)?;
-        let datagram = if message.flags.contains(MessageFlags::PEEK) {
-            queues.datagrams.front().cloned().ok_or(Errno::EAGAIN)?
+        let is_peek = message.flags.contains(MessageFlags::PEEK);
+        let mut skip = 0;
+        let datagram = if is_peek {
+            skip = options.peek_offset().unwrap_or(0);
+            let peeked = queues.datagrams.iter().find(|datagram| {
+                let length = datagram.payload.len();
+                let is_behind = skip > 0 && skip >= length;
+                skip -= if is_behind { length } else { 0 };
+                !is_behind
+            });
+            peeked.cloned().ok_or(Errno::EAGAIN)?
         } else {
             let datagram = queues.datagrams.pop_front().ok_or(Errno::EAGAIN)?;
             queues.charged -= datagram.charge();
             datagram
         };
         self.release_if_empty();
-        Ok((copy_out(&datagram.payload, message), datagram))
+        let received = copy_out(&datagram.payload, skip, message);
+        // `skb_consume_udp`: what the call returns, be it copied or not.
+        if is_peek {
+            options.has_peeked(received.length);
+        } else {
+            options.has_read(received.length);
+        }
+        Ok((received, datagram))
     }
 
     /// `recvmsg` with `MSG_ERRQUEUE`.
@@ -173,7 +190,7 @@ impl DatagramQueues {
         let queued = queues.errors.pop_front().ok_or(Errno::EAGAIN)?;
         queues.errors_charged -= queued.charge();
         self.release_if_empty();
-        let mut received = copy_out(&queued.payload, message);
+        let mut received = copy_out(&queued.payload, 0, message);
         received.flags |= MessageFlags::ERRQUEUE;
         received.address = Some(queued.destination);
         received
@@ -189,17 +206,17 @@ impl DatagramQueues {
     }
 }
 
-/// Copies a message into the caller's buffers; with `MSG_TRUNC` its whole length is told.
-fn copy_out(payload: &Payload, message: &mut Incoming<'_, '_>) -> Received {
+/// Copies a message from `skip` on into the caller's buffers; with `MSG_TRUNC` its whole length is told.
+fn copy_out(payload: &Payload, skip: usize, message: &mut Incoming<'_, '_>) -> Received {
     let mut copied = 0;
     for buffer in message.buffers.iter_mut() {
-        copied += payload.copy_to_slice(copied, buffer);
+        copied += payload.copy_to_slice(skip + copied, buffer);
     }
     let mut received = Received {
         length: copied,
         ..Received::default()
     };
-    if copied < payload.len() {
+    if skip + copied < payload.len() {
         received.flags |= MessageFlags::TRUNC;
         if message.flags.contains(MessageFlags::TRUNC) {
             received.length = payload.len();

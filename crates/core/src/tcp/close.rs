@@ -84,7 +84,7 @@ pub(crate) fn close(host: &mut Host, id: SocketId, now: Instant) -> Result<(), E
     match &mut endpoint.phase {
         Phase::Unconnected | Phase::Joined => free(host, id),
         Phase::Connected(connection) => {
-            if parts.options.linger == Some(0) && connection.state() != State::SynSent {
+            if parts.options.linger() == Some(0) && connection.state() != State::SynSent {
                 connection.abort(now);
             } else {
                 connection.close(now);

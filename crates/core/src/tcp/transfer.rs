@@ -166,18 +166,20 @@ pub(crate) fn receive_message(
     let mut length = 0;
     if let Phase::Connected(connection) = &mut parts.endpoint.phase {
         let is_peek = message.flags.contains(MessageFlags::PEEK);
+        let offset = parts.options.peek_offset().filter(|_| is_peek);
+        let offset = offset.unwrap_or(0);
         if message.flags.contains(MessageFlags::TRUNC) {
             // Asked for, TCP's MSG_TRUNC discards instead of copying.
             let room = message.room();
             length = if is_peek {
-                room.min(connection.status().readable)
+                room.min(connection.status().readable.saturating_sub(offset))
             } else {
                 connection.read_bytes(room, now).len()
             };
         } else {
             for buffer in message.buffers.iter_mut() {
                 let count = if is_peek {
-                    connection.peek(length, buffer)
+                    connection.peek(offset + length, buffer)
                 } else {
                     connection.read(buffer, now)
                 };
@@ -189,6 +191,11 @@ pub(crate) fn receive_message(
             }
         }
         if length > 0 {
+            if is_peek {
+                parts.options.has_peeked(length);
+            } else {
+                parts.options.has_read(length);
+            }
             let has_output = connection.wants_transmit(now);
             if has_output {
                 make_ready(stack, parts.endpoint, id);

@@ -175,6 +175,9 @@ fn deliver(host: &mut Host, id: SocketId, kind: Kind, datagram: Datagram, partia
     let Endpoint::Datagram(endpoint) = &mut socket.endpoint else {
         return;
     };
+    if socket.options.takes_esp() && is_for_ipsec(&datagram.payload) {
+        return;
+    }
     let counters = &mut stack.counters;
     if let (Protocol::UdpLite(coverage), Some(covered)) = (&endpoint.protocol, partial)
         && !coverage.accepts(covered)
@@ -212,6 +215,18 @@ fn is_connected_as(host: &Host, id: SocketId, tuple: &FourTuple) -> bool {
             }
             _ => false,
         })
+}
+
+/// RFC 3948 2: what begins with a security parameter index is ESP, and nobody here has an association for it; a single
+/// byte is a keepalive. What begins with four zeros is IKE's, and the program's.
+fn is_for_ipsec(payload: &Payload) -> bool {
+    const ESP_HEADER: usize = 8;
+    let mut marker = [0; 4];
+    let count = payload.copy_to_slice(0, &mut marker);
+    match payload.len() {
+        1 => marker[0] == 0xff,
+        length => length > ESP_HEADER && count == marker.len() && marker != [0; 4],
+    }
 }
 
 /// Takes an ICMP error to the socket that sent the quoted datagram.

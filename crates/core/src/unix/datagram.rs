@@ -139,8 +139,18 @@ pub(super) fn receive(
     // A pending error comes before what is queued.
     host.get_mut(id)?.take_error()?;
     let wants_credentials = stream::passes_credentials(host, id);
+    let is_peek = flags.contains(MessageFlags::PEEK);
+    let offset = host.get(id)?.options.peek_offset().filter(|_| is_peek);
     let endpoint = end(host, id)?;
-    let Some(front) = endpoint.queue.front() else {
+    let mut skip = offset.unwrap_or(0);
+    let found = endpoint.queue.iter().position(|message| {
+        let length = message.data.len();
+        let is_behind = skip > 0 && skip >= length;
+        skip -= if is_behind { length } else { 0 };
+        !is_behind
+    });
+    let Some((index, front)) = found.and_then(|index| Some((index, endpoint.queue.get(index)?)))
+    else {
         // Only a sequenced-packet socket says "end" without blocking; see `Pending` for the other.
         return if endpoint.kind == SocketType::SeqPacket && endpoint.no_read {
             Ok(Received::default())
@@ -148,13 +158,17 @@ pub(super) fn receive(
             Err(Errno::EAGAIN)
         };
     };
-    let length = front.data.len();
-    let copied = stream::copy_out(&front.data, buffers, 0);
+    let whole = front.data.len();
+    let length = whole - skip;
+    let data = front.data.get(skip..).unwrap_or_default();
+    let copied = stream::copy_out(data, buffers, 0);
     let (sender, credentials) = (front.sender, front.credentials);
     let address = stream::name_of(host, sender);
-    let rights = if flags.contains(MessageFlags::PEEK) {
-        peeked_rights(host, id)
+    let rights = if is_peek {
+        host.get_mut(id)?.options.has_peeked(copied);
+        peeked_rights(host, id, index)
     } else {
+        host.get_mut(id)?.options.has_read(whole);
         take_front(host, id)?
     };
     let mut received = Received {
@@ -176,9 +190,9 @@ pub(super) fn receive(
     Ok(received)
 }
 
-fn peeked_rights(host: &Host, id: SocketId) -> Vec<Right> {
-    let front = end(host, id).ok().and_then(|end| end.queue.front());
-    front
+fn peeked_rights(host: &Host, id: SocketId, index: usize) -> Vec<Right> {
+    let peeked = end(host, id).ok().and_then(|end| end.queue.get(index));
+    peeked
         .map(|message| message.rights.clone())
         .unwrap_or_default()
 }

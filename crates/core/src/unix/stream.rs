@@ -259,6 +259,8 @@ fn gather(
     let inline = host.get(id)?.options.is_on(Switches::OOB_INLINE);
     let mut gathered = Gathered::default();
     let mut index = 0;
+    let offset = host.get(id)?.options.peek_offset().filter(|_| is_peek);
+    let mut skip = offset.unwrap_or(0);
     while gathered.copied < room {
         match manage_urgent(host, id, index, is_peek, inline, gathered.copied)? {
             Urgent::Stop => break,
@@ -273,6 +275,11 @@ fn gather(
         let Some(front) = endpoint.queue.get_mut(index) else {
             break;
         };
+        if skip >= front.data.len() {
+            skip -= front.data.len();
+            index += 1;
+            continue;
+        }
         if gathered.sender.is_some()
             && keeps_writers_apart
             && gathered.credentials != front.credentials
@@ -284,8 +291,9 @@ fn gather(
             gathered.sender = Some(front.sender);
             gathered.credentials = front.credentials;
         }
-        let length = front.data.len().min(room - gathered.copied);
-        take(&front.data.slice(..length), gathered.copied);
+        let length = (front.data.len() - skip).min(room - gathered.copied);
+        take(&front.data.slice(skip..skip + length), gathered.copied);
+        skip = 0;
         gathered.copied += length;
         let has_rights = !front.rights.is_empty();
         if is_peek {
@@ -307,6 +315,12 @@ fn gather(
         if has_rights {
             break;
         }
+    }
+    let options = &mut host.get_mut(id)?.options;
+    if is_peek {
+        options.has_peeked(gathered.copied);
+    } else {
+        options.has_read(gathered.copied);
     }
     Ok(gathered)
 }

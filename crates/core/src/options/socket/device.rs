@@ -20,13 +20,13 @@ pub(super) const BY_INDEX: Entry = int(62, "SO_BINDTOIFINDEX", device_index, set
 const LONGEST_NAME: usize = 16;
 
 fn device_name(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
-    let device = t.socket()?.options.device;
-    let Some(interface) = device.and_then(|device| t.host.stack.interface(device)) else {
+    let Some(device) = t.socket()?.options.device else {
         return Ok(OptionValue::new());
     };
     if length < LONGEST_NAME {
         return Err(Errno::EINVAL);
     }
+    let interface = t.host.stack.interface(device).ok_or(Errno::ENODEV)?;
     let mut value = OptionValue::from_slice(interface.name.as_bytes());
     value.push(0);
     Ok(value)
@@ -55,15 +55,8 @@ fn device_index(t: &mut Target<'_>) -> Result<i32, Errno> {
 
 fn set_device_index(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     let index = u32::try_from(value).map_err(|_| Errno::EINVAL)?;
-    let device = match index {
-        0 => None,
-        index => Some(
-            t.host
-                .stack
-                .interface_by_index(index)
-                .ok_or(Errno::ENODEV)?,
-        ),
-    };
+    // `sock_bindtoindex` takes the number of an interface that is not there, too: it finds no routes then.
+    let device = (index != 0).then(|| InterfaceId::from_ifindex(index));
     bind_to(t, device)
 }
 

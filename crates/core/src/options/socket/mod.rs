@@ -6,6 +6,7 @@ mod device;
 mod filters;
 mod identity;
 mod linger;
+mod peeking;
 mod peer;
 mod polling;
 mod reuse;
@@ -60,7 +61,7 @@ pub(super) const TABLE: &[Entry] = &[
     identity::DOMAIN,
     buffers::RECEIVE_OVERFLOWS,
     switches::WIFI_STATUS,
-    switches::PEEK_OFFSET,
+    peeking::OFFSET,
     switches::NO_FCS,
     filters::LOCK,
     polling::SELECT_ERROR_QUEUE,

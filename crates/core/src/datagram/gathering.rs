@@ -1,0 +1,82 @@
+//! Messages that come in parts: `UDP_CORK`, and `MSG_MORE` of UDP and raw sockets.
+//!
+//! The first part decides where it all goes, and with what control messages; later parts are data alone, whatever address
+//! they name (`udp_sendmsg`: `do_append_data`). A raw socket looks at every part's address all the same.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+use bytes::Bytes;
+
+use super::endpoint;
+use super::send::{Extent, Prepared, depart, most, prepare, refuse_gathered};
+use crate::host::Host;
+use crate::message::Outgoing;
+use crate::socket::Endpoint;
+use crate::{Errno, SocketId};
+
+/// The beginning of a message.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    prepared: Prepared,
+    data: Vec<u8>,
+}
+
+/// Adds a part, and sends it all if there `is_more` no longer. What can't be added is the end of what was gathered.
+pub(super) fn add(
+    host: &mut Host,
+    id: SocketId,
+    message: &Outgoing<'_>,
+    extent: Extent,
+    is_more: bool,
+) -> Result<(), Errno> {
+    let begun = endpoint!(host.get_mut(id)?);
+    let is_udp = begun.protocol.is_udp();
+    let begun = begun.gathered.take();
+    let mut gathered = match begun {
+        Some(begun) if is_udp => begun,
+        begun => {
+            let prepared = prepare(host, id, message.address, &message.ancillary, extent)?;
+            begun.unwrap_or_else(|| {
+                Box::new(Gathered {
+                    prepared,
+                    data: Vec::new(),
+                })
+            })
+        }
+    };
+    if gathered.data.len() + extent.length > most(host, id, &gathered.prepared) {
+        refuse_gathered(host, id, &gathered.prepared);
+        return Err(Errno::EMSGSIZE);
+    }
+    for piece in message.data {
+        gathered.data.extend_from_slice(piece);
+    }
+    if is_more {
+        endpoint!(host.get_mut(id)?).gathered = Some(gathered);
+        return Ok(());
+    }
+    let Gathered { prepared, data } = *gathered;
+    depart(host, id, &prepared, Bytes::from(data))
+}
+
+impl Gathered {
+    /// `connect` to an IPv4 peer writes over the names of what is gathered, as it uses the same place for them in Linux
+    /// (`inet->cork.fl`); over IPv6 it does not.
+    pub(super) fn connect(&mut self, source: IpAddr, peer: IpAddr, port: u16) {
+        if peer.is_ipv4() && source.is_ipv4() {
+            self.prepared.redirect(source, peer, port);
+        }
+    }
+}
+
+/// Sends what is gathered: `UDP_CORK` was switched off. That it could not be sent, nobody is told.
+pub(crate) fn push(host: &mut Host, id: SocketId) -> Result<(), Errno> {
+    let gathered = endpoint!(host.get_mut(id)?).gathered.take();
+    if let Some(gathered) = gathered {
+        let Gathered { prepared, data } = *gathered;
+        let _ = depart(host, id, &prepared, Bytes::from(data));
+    }
+    Ok(())
+}
