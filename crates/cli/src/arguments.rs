@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sockeye_run::Publication;
+use sockeye_run::{Netem, Publication};
 
 /// The Berkeley sockets system in user space, under unmodified programs.
 #[derive(Debug, Parser)]
@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run a program, with all its children, on a private network
-    Run(Run),
+    Run(Box<Run>),
     /// Show the sockets of runs, in iproute2's columns
     Ss(Ss),
     /// List the runs
@@ -37,6 +37,13 @@ pub(crate) struct Run {
     /// Write the packets to a pcapng file; implies --loopback stack
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
+    /// Shape the run's network, in the words of `tc netem`; implies --loopback stack
+    ///
+    /// For example "delay 50ms 10ms distribution normal loss 1%" or "rate 10mbit fq_codel". The words are delay, distribution,
+    /// loss (random, state, gemodel), ecn, duplicate, corrupt, reorder, gap, rate, limit and seed; at the end, after a rate, a
+    /// queue discipline: pfifo, bfifo, codel, fq_codel or red. Each packet between two sockets of the run is shaped once.
+    #[arg(long, value_name = "WORDS")]
+    netem: Option<Netem>,
     /// What `sockeye ss` and `sockeye ps` call the run
     #[arg(long)]
     name: Option<String>,
@@ -57,7 +64,9 @@ impl From<Run> for sockeye_run::Options {
     fn from(run: Run) -> sockeye_run::Options {
         let loopback = match run.loopback {
             Loopback::Stack => sockeye_run::Loopback::Stack,
-            Loopback::Direct if run.pcap.is_some() => sockeye_run::Loopback::Stack,
+            Loopback::Direct if run.pcap.is_some() || run.netem.is_some() => {
+                sockeye_run::Loopback::Stack
+            }
             Loopback::Direct => sockeye_run::Loopback::Direct,
         };
         sockeye_run::Options {
@@ -65,6 +74,7 @@ impl From<Run> for sockeye_run::Options {
             loopback,
             publish: run.publish,
             capture: run.pcap,
+            netem: run.netem,
             name: run.name,
         }
     }
@@ -152,6 +162,23 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("CMD"), "{error}");
+    }
+
+    #[test]
+    fn words_of_netem_that_are_not_understood_are_named() {
+        let parse =
+            |words: &str| Arguments::try_parse_from(["sockeye", "run", "--netem", words, "true"]);
+        let error = parse("delay soon").unwrap_err().to_string();
+        assert!(
+            error.contains("expected a time such as 10ms, found 'soon'"),
+            "{error}"
+        );
+        let Command::Run(run) = parse("delay 5ms loss 1%").unwrap().command else {
+            panic!("not run")
+        };
+        let options = sockeye_run::Options::from(*run);
+        assert_eq!(options.loopback, sockeye_run::Loopback::Stack);
+        assert_eq!(options.netem, "loss 1% delay 5ms".parse().ok());
     }
 
     #[test]

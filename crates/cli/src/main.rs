@@ -36,7 +36,7 @@ fn main() -> ExitCode {
             .init();
     }
     match arguments.command {
-        Command::Run(run) => exit(sockeye_run::run(run.into())),
+        Command::Run(run) => exit(sockeye_run::run((*run).into())),
         Command::Ss(ss) => report(ss::run(&ss)),
         Command::Ps(ps) => report(ps::run(&ps)),
         Command::Doctor => exit(i32::from(!doctor::run())),

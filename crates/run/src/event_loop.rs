@@ -12,6 +12,8 @@ use std::time::Duration;
 use anyhow::Context;
 use sockeye_core::{Frame, Instant, InterfaceId, Readiness, SocketId};
 
+use sockeye_link::Link;
+
 use crate::launch::{FORWARDED, Options};
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
@@ -259,6 +261,7 @@ impl Supervisor {
             self.waiting.deadline(),
             self.census_deadline(),
             self.kill_at,
+            self.wire.as_ref().and_then(Link::next_deadline),
         ]
         .into_iter()
         .flatten()
@@ -353,16 +356,28 @@ impl Supervisor {
         self.socket_event(id, readiness);
     }
 
-    /// With a capture the loopback's packets come out of the host and go back in.
+    /// With a capture or impairments the loopback's packets come out of the host and go back in, sooner or later.
     fn pass_packets(&mut self) {
-        if self.capture.is_none() {
+        if self.capture.is_none() && self.wire.is_none() {
             return;
         }
-        while let Some(frame) = self.host.transmit(InterfaceId::LOOPBACK) {
-            let comment = self.comment(&frame);
-            if let Some(capture) = &mut self.capture {
-                capture.record(&frame, &comment, self.now);
+        loop {
+            while let Some(frame) = self.host.transmit(InterfaceId::LOOPBACK) {
+                if self.capture.is_some() {
+                    let comment = self.comment(&frame);
+                    if let Some(capture) = &mut self.capture {
+                        capture.record(&frame, &comment, self.now);
+                    }
+                }
+                match &mut self.wire {
+                    Some(wire) => wire.send(frame, self.now),
+                    None => self.host.receive(InterfaceId::LOOPBACK, frame, self.now),
+                }
             }
+            let wire = self.wire.as_mut();
+            let Some(frame) = wire.and_then(|wire| wire.receive(self.now)) else {
+                return;
+            };
             self.host.receive(InterfaceId::LOOPBACK, frame, self.now);
         }
     }

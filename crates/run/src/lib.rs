@@ -42,3 +42,4 @@ pub use control::runs;
 pub use doctor::{Finding, examine};
 pub use launch::{FAILED, Loopback, Options, run};
 pub use publish::Publication;
+pub use sockeye_link::impair::Netem;

@@ -63,7 +63,7 @@ pub(crate) fn host(seed: u64, options: &Options) -> Host {
         seed,
         hostname: options.name.clone().unwrap_or_default(),
         addresses: addresses.into_iter().flatten().collect(),
-        loopback: if options.capture.is_some() {
+        loopback: if options.capture.is_some() || options.netem.is_some() {
             HostLoopback::External
         } else {
             HostLoopback::Internal

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use sockeye_core::{Errno, Host, Instant, Readiness, SocketId};
+use sockeye_link::{Pipe, impair::Impaired};
 use sockeye_linux::number::{SO_ERROR, SOL_SOCKET};
 
 use crate::calls::unix::Identities;
@@ -50,6 +51,8 @@ pub(crate) struct Supervisor {
     pub(crate) publisher: Publisher,
     pub(crate) control: Control,
     pub(crate) capture: Option<crate::capture::Capture>,
+    /// Where the host's packets are while they are under way.
+    pub(crate) wire: Option<Impaired<Pipe>>,
     /// Ends that stand for the addresses datagrams come from.
     pub(crate) sources: crate::datagrams::Sources,
     pub(crate) census: Census,
@@ -147,7 +150,7 @@ impl Supervisor {
             waiting: Waiting::default(),
             names,
             identities: Identities::default(),
-            loopback: if capture.is_some() {
+            loopback: if capture.is_some() || options.netem.is_some() {
                 Loopback::Stack
             } else {
                 options.loopback
@@ -157,6 +160,9 @@ impl Supervisor {
             publisher: Publisher::default(),
             control: Control::default(),
             capture,
+            wire: options
+                .netem
+                .map(|netem| Impaired::new(Pipe::new(), &netem, number(seed))),
             sources: crate::datagrams::Sources::default(),
             census: Census::new().context("cannot make the census")?,
             census_state: CensusState {

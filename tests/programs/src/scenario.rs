@@ -180,6 +180,7 @@ const SCENARIOS: &[Scenario] = &[
     outside("look-inside", &[PYTHON, Program("ss")])
         .pending("queue lengths and half-closed states of conduits in ss"),
     outside("pcap", &[PYTHON, Program("curl"), Program("tshark")]),
+    outside("netem", &[PYTHON, Program("curl")]),
     outside("doctor", &[]),
 ];
 

@@ -14,6 +14,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 pub use guardian::run;
+use sockeye_link::impair::Netem;
 
 use crate::publish::Publication;
 
@@ -32,12 +33,14 @@ pub enum Loopback {
 pub struct Options {
     /// The program and its arguments; never empty.
     pub command: Vec<OsString>,
-    /// How local connections travel. A capture makes it [`Loopback::Stack`].
+    /// How local connections travel. A capture and impairments make it [`Loopback::Stack`].
     pub loopback: Loopback,
     /// Ports of the machine that lead to ports of the run.
     pub publish: Vec<Publication>,
     /// Where to write a capture of the host's packets.
     pub capture: Option<PathBuf>,
+    /// What happens to the host's packets on their way.
+    pub netem: Option<Netem>,
     /// What `sockeye ss` calls this run; the program's name where not given.
     pub name: Option<String>,
 }

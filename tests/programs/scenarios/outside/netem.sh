@@ -1,0 +1,36 @@
+# --netem shapes the network in tc's words; what is lost is sent again; bad words are named.
+. "$STAGE/scenarios/lib.sh"
+# A packet takes 40 ms, so that an answer takes 80. The answer may be waited for a little less than since it was asked for.
+equal 'round trips' ok "$("${run[@]}" --netem 'delay 40ms' -- $python "$fixtures/round_trips.py" 75)"
+# The same without: less than a round trip of 80 ms for all of them.
+began=$(date +%s%N)
+equal 'round trips' ok "$("${run[@]}" --netem 'delay 0ms' -- $python "$fixtures/round_trips.py" 0)"
+[ $(($(date +%s%N) - began)) -lt 2000000000 ] || fail 'an ideal network is slow'
+fetch="
+    . $STAGE/scenarios/lib.sh
+    $python '$fixtures/http_echo.py' 8000 > server.log 2>&1 &
+    wait_tcp 127.0.0.1 8000
+    curl -sS --max-time 60 http://127.0.0.1:8000/bytes/20000000 | sum"
+for words in 'delay 5ms loss 1%' 'loss gemodel 1% 40%' 'delay 5ms 3ms distribution normal duplicate 2% reorder 5% corrupt 0.5%' \
+    'rate 200mbit fq_codel'; do
+    "${run[@]}" --netem "$words" --pcap capture.pcapng -- bash -c "$fetch" > sum.out
+    equal "a download with: $words" "$(bytes 20000000 | sum)" "$(cat sum.out)"
+done
+# 2.5 MB at 10 Mbit/s take two seconds.
+began=$(date +%s%N)
+"${run[@]}" --netem 'rate 10mbit limit 100' -- bash -c "${fetch/20000000/2500000}" > sum.out
+equal 'a slow download' "$(bytes 2500000 | sum)" "$(cat sum.out)"
+took=$((($(date +%s%N) - began) / 1000000))
+[ $took -ge 1900 ] || fail "2.5 MB at 10 Mbit/s took $took ms"
+# A network that loses all: nothing connects.
+code_of "${run[@]}" --netem 'loss 100%' -- $python -c 'import socket
+listener = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(listener.getsockname(), timeout=1)' 2> error.log
+equal 'connecting over a cut wire' 1 $code
+grep -q 'timed out' error.log || fail "a cut wire answers: $(cat error.log)"
+for words in 'delay soon' 'dealy 5ms' 'loss 200%' 'rate fast' 'codel' 'delay'; do
+    code_of "${run[@]}" --netem "$words" -- touch ran 2> error.log
+    equal "code of: $words" 125 $code
+    grep -q "expected .*, found '" error.log || fail "'$words' says: $(cat error.log)"
+    [ ! -e ran ] || fail "'$words' ran the program"
+done
