@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Ss(Ss),
     /// List the runs
     Ps(Ps),
+    /// Play packetdrill scripts against Sockeye's own TCP/IP, in virtual time
+    Drill(Drill),
     /// Say what this machine lacks and what then does not work
     Doctor,
 }
@@ -115,6 +117,17 @@ pub(crate) struct Ss {
     /// Everything as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Which scripts to play.
+#[derive(Debug, Args)]
+pub(crate) struct Drill {
+    /// Only over this version of IP: ipv4, ipv6 or ipv4-mapped-ipv6
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) ip_version: Option<sockeye_drill::Family>,
+    /// The scripts
+    #[arg(required = true, value_name = "FILE.pkt")]
+    pub(crate) files: Vec<PathBuf>,
 }
 
 /// How to list runs.

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod doctor;
+mod drill;
 mod ps;
 mod ss;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Run(run) => exit(sockeye_run::run((*run).into())),
         Command::Ss(ss) => report(ss::run(&ss)),
         Command::Ps(ps) => report(ps::run(&ps)),
+        Command::Drill(arguments) => exit(i32::from(!drill::run(&arguments))),
         Command::Doctor => exit(i32::from(!doctor::run())),
     }
 }

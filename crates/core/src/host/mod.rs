@@ -16,7 +16,7 @@ use core::net::IpAddr;
 use hashbrown::HashMap;
 use sockeye_wire::{Chunks, Frame, Headers};
 
-use crate::config::{Config, InterfaceConfig, Medium, OffloadCapabilities};
+use crate::config::{Config, InterfaceConfig, Medium, OffloadCapabilities, Sysctl};
 use crate::counters::Counters;
 use crate::ids::{InterfaceId, InterfaceKind, Slab, SocketKind};
 use crate::inet::bind_table::BindTable;
@@ -165,6 +165,11 @@ impl Host {
             debug_assert!(eth0.is_ok(), "a new host has `lo` alone");
         }
         host
+    }
+
+    /// The system-wide settings, to change them while the host runs. They hold for what is opened from now on.
+    pub fn sysctl_mut(&mut self) -> &mut Sysctl {
+        &mut self.stack.config.sysctl
     }
 
     /// The socket a program has under this id.

@@ -1,0 +1,167 @@
+//! What a script's settings ask of the machine it runs on.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use crate::ast::{Script, Setting};
+use crate::failure::{Failure, Outcome};
+use crate::shell::{self, Command};
+
+/// Over which addresses a script runs: `--ip_version`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// `AF_INET`.
+    V4,
+    /// `AF_INET6`.
+    V6,
+    /// `AF_INET6` sockets with IPv4 addresses.
+    Mapped,
+}
+
+impl Family {
+    /// All of them.
+    pub const ALL: [Family; 3] = [Family::V4, Family::V6, Family::Mapped];
+
+    /// Its name in `--ip_version`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::V4 => "ipv4",
+            Family::V6 => "ipv6",
+            Family::Mapped => "ipv4-mapped-ipv6",
+        }
+    }
+
+    pub(crate) fn domain(self) -> i32 {
+        if self == Family::V4 { 2 } else { 10 }
+    }
+}
+
+impl FromStr for Family {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let mut all = Family::ALL.into_iter();
+        let found = all.find(|family| family.name() == name);
+        found.ok_or_else(|| format!("`{name}` is none of ipv4, ipv6 and ipv4-mapped-ipv6"))
+    }
+}
+
+/// The machine that a script wants.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The addresses' family.
+    pub family: Family,
+    /// The address of the stack under test.
+    pub local: IpAddr,
+    /// The address of the other end, which the script plays.
+    pub remote: IpAddr,
+    /// The longest packet.
+    pub mtu: usize,
+    /// How far from its time something may happen, in microseconds.
+    pub tolerance: i64,
+    /// System-wide settings with their values, in order.
+    pub sysctls: Vec<(String, String)>,
+    /// Whether long writes may leave the stack as super-segments.
+    pub segmentation: bool,
+    /// Names that the script or its caller gave meanings.
+    pub(crate) defines: BTreeMap<String, i64>,
+}
+
+/// The families that a script is for: one if it says so, else all.
+pub(crate) fn families(script: &Script) -> Outcome<Vec<Family>> {
+    let setting = script.settings.iter().find(|s| s.name == "ip_version");
+    let Some(setting) = setting else {
+        return Ok(Family::ALL.to_vec());
+    };
+    let value = setting.value.as_deref().unwrap_or_default();
+    let family = value.parse().map(|family| vec![family]);
+    family.map_err(|why: String| Failure::new(setting.place, why))
+}
+
+/// The machine for one of a script's families.
+pub(crate) fn setup(script: &Script, family: Family) -> Outcome<Setup> {
+    // The addresses are those of RFC 5737 and RFC 4193 that packetdrill itself takes.
+    let is_v6 = family == Family::V6;
+    let (local, remote): (IpAddr, IpAddr) = if is_v6 {
+        let address = |middle| Ipv6Addr::from([0xfd3d, middle, 0x17d6, 0, 0, 0, 0, 1]);
+        (address(0x0a0b).into(), address(0xfa7b).into())
+    } else {
+        let local = Ipv4Addr::new(192, 168, 0, 1);
+        (local.into(), Ipv4Addr::new(192, 0, 2, 1).into())
+    };
+    let mut setup = Setup {
+        family,
+        local,
+        remote,
+        // So that the segment size is 1460 in both.
+        mtu: if is_v6 { 1520 } else { 1500 },
+        tolerance: 4000,
+        sysctls: Vec::new(),
+        segmentation: true,
+        // What the runner of the kernel's own scripts defines.
+        defines: BTreeMap::from([
+            ("CMSG_LEVEL_IP".to_owned(), if is_v6 { 41 } else { 0 }),
+            ("CMSG_TYPE_RECVERR".to_owned(), if is_v6 { 25 } else { 11 }),
+        ]),
+    };
+    for setting in &script.settings {
+        apply(&mut setup, setting)?;
+    }
+    for (place, command) in &script.preparation {
+        for command in shell::commands(command, *place)? {
+            match command {
+                Command::Set(name, value) => setup.sysctls.push((name, value)),
+                Command::Segmentation(is_on) => setup.segmentation = is_on,
+            }
+        }
+    }
+    Ok(setup)
+}
+
+fn apply(setup: &mut Setup, setting: &Setting) -> Outcome<()> {
+    let Setting { place, name, value } = setting;
+    let text = value.as_deref().unwrap_or_default();
+    let bad = || Failure::new(*place, format!("`{text}` is no value for --{name}"));
+    match name.as_str() {
+        "ip_version" => {}
+        "mtu" => setup.mtu = text.parse().ok().filter(|mtu| *mtu >= 68).ok_or_else(bad)?,
+        // The segment size of a path whose headers have no options.
+        "mss" => {
+            let headers = if setup.local.is_ipv6() { 60 } else { 40 };
+            let mss: u16 = text.parse().map_err(|_| bad())?;
+            setup.mtu = usize::from(mss) + headers;
+        }
+        "tolerance_usecs" => setup.tolerance = text.parse().map_err(|_| bad())?,
+        "local_ip" | "remote_ip" => {
+            let address: IpAddr = text.parse().map_err(|_| bad())?;
+            if address.is_ipv6() == setup.local.is_ipv6() {
+                if name == "local_ip" {
+                    setup.local = address;
+                } else {
+                    setup.remote = address;
+                }
+            }
+        }
+        "gateway_ip" | "wire_server_ip" => {
+            text.parse::<IpAddr>().map_err(|_| bad())?;
+        }
+        "netmask_ip" => {
+            text.parse::<Ipv4Addr>().map_err(|_| bad())?;
+        }
+        "define" | "D" => {
+            let (name, value) = text.split_once('=').ok_or_else(bad)?;
+            let number = crate::numbers::number(value).or_else(|| value.parse().ok());
+            setup
+                .defines
+                .insert(name.to_owned(), number.ok_or_else(bad)?);
+        }
+        _ => {
+            return Err(Failure::new(
+                *place,
+                format!("the setting `--{name}` is not known"),
+            ));
+        }
+    }
+    Ok(())
+}

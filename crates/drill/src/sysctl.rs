@@ -1,0 +1,107 @@
+//! System-wide settings by their names.
+
+use std::time::Duration;
+
+use sockeye_core::{MinDefaultMax, Sysctl};
+
+use crate::shell;
+
+/// Why a setting can't be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The stack has no such setting.
+    Unknown,
+    /// It has, but not for this value.
+    Value,
+}
+
+/// Makes a setting.
+pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), Refusal> {
+    let value = value.trim();
+    match name.trim_start_matches("net.") {
+        "core.somaxconn" => number(value, &mut sysctl.somaxconn),
+        "core.rmem_default" => number(value, &mut sysctl.rmem_default),
+        "core.rmem_max" => number(value, &mut sysctl.rmem_max),
+        "core.wmem_default" => number(value, &mut sysctl.wmem_default),
+        "core.wmem_max" => number(value, &mut sysctl.wmem_max),
+        "ipv4.ip_default_ttl" => number(value, &mut sysctl.ip_default_ttl),
+        "ipv4.icmp_echo_ignore_all" => flag(value, &mut sysctl.icmp_echo_ignore_all),
+        "ipv4.icmp_msgs_per_sec" => number(value, &mut sysctl.icmp_msgs_per_sec),
+        "ipv4.icmp_msgs_burst" => number(value, &mut sysctl.icmp_msgs_burst),
+        "ipv4.tcp_rmem" => triple(value, &mut sysctl.tcp_rmem),
+        "ipv4.tcp_wmem" => triple(value, &mut sysctl.tcp_wmem),
+        "ipv4.tcp_syn_retries" => number(value, &mut sysctl.tcp_syn_retries),
+        "ipv4.tcp_synack_retries" => number(value, &mut sysctl.tcp_synack_retries),
+        "ipv4.tcp_retries2" => number(value, &mut sysctl.tcp_retries2),
+        "ipv4.tcp_max_syn_backlog" => number(value, &mut sysctl.tcp_max_syn_backlog),
+        "ipv4.tcp_syncookies" => number(value, &mut sysctl.tcp_syncookies),
+        "ipv4.tcp_abort_on_overflow" => flag(value, &mut sysctl.tcp_abort_on_overflow),
+        "ipv4.tcp_fin_timeout" => seconds(value, &mut sysctl.tcp_fin_timeout),
+        "ipv4.tcp_max_tw_buckets" => number(value, &mut sysctl.tcp_max_tw_buckets),
+        "ipv4.tcp_keepalive_time" => seconds(value, &mut sysctl.tcp_keepalive_time),
+        "ipv4.tcp_keepalive_intvl" => seconds(value, &mut sysctl.tcp_keepalive_intvl),
+        "ipv4.tcp_keepalive_probes" => number(value, &mut sysctl.tcp_keepalive_probes),
+        "ipv4.tcp_timestamps" => flag(value, &mut sysctl.tcp_timestamps),
+        "ipv4.tcp_window_scaling" => flag(value, &mut sysctl.tcp_window_scaling),
+        "ipv4.tcp_sack" => flag(value, &mut sysctl.tcp_sack),
+        // What the public scripts set as a matter of course, and the stack has no setting for: it does as it does.
+        _ if shell::is_default(name, value) => Ok(()),
+        _ => fixed(name, value),
+    }
+}
+
+/// Settings that the stack follows without having them: only their one value.
+fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
+    let known = [
+        ("net.ipv4.tcp_slow_start_after_idle", "1"),
+        ("net.ipv4.tcp_no_metrics_save", "1"),
+        ("net.ipv4.tcp_moderate_rcvbuf", "1"),
+        ("net.ipv4.tcp_fack", "0"),
+        ("net.ipv4.tcp_retries1", "3"),
+        ("net.ipv4.tcp_orphan_retries", "0"),
+        ("net.ipv4.tcp_syn_linear_timeouts", "4"),
+        ("net.ipv4.tcp_mtu_probing", "0"),
+        ("net.ipv4.tcp_stdurg", "0"),
+        ("net.ipv4.tcp_rfc1337", "0"),
+    ];
+    let entry = known.iter().find(|(known, _)| *known == name);
+    match entry {
+        Some((_, only)) if *only == value => Ok(()),
+        Some(_) => Err(Refusal::Value),
+        None => Err(Refusal::Unknown),
+    }
+}
+
+fn number<T: std::str::FromStr>(text: &str, place: &mut T) -> Result<(), Refusal> {
+    *place = text.parse().map_err(|_| Refusal::Value)?;
+    Ok(())
+}
+
+fn flag(text: &str, place: &mut bool) -> Result<(), Refusal> {
+    *place = match text {
+        "0" => false,
+        "1" | "2" => true,
+        _ => return Err(Refusal::Value),
+    };
+    Ok(())
+}
+
+fn seconds(text: &str, place: &mut Duration) -> Result<(), Refusal> {
+    *place = Duration::from_secs(text.parse().map_err(|_| Refusal::Value)?);
+    Ok(())
+}
+
+fn triple(text: &str, place: &mut MinDefaultMax) -> Result<(), Refusal> {
+    let numbers: Result<Vec<usize>, _> = text.split_whitespace().map(str::parse).collect();
+    match numbers.as_deref() {
+        Ok([min, default, max]) => {
+            *place = MinDefaultMax {
+                min: *min,
+                default: *default,
+                max: *max,
+            };
+            Ok(())
+        }
+        _ => Err(Refusal::Value),
+    }
+}

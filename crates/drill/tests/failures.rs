@@ -1,0 +1,177 @@
+//! What a script gets wrong, or the stack, is told with its place; nothing of it passes.
+
+use sockeye_drill::{Drill, Failure, Family};
+
+const SERVER: &str = "\
+0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
++0 bind(3, ..., ...) = 0
++0 listen(3, 1) = 0
++0 < S 0:0(0) win 32792 <mss 1000,sackOK,nop,nop,nop,wscale 7>
++0 > S. 0:0(0) ack 1 <mss 1460,nop,nop,sackOK,nop,wscale 7>
++.1 < . 1:1(0) ack 1 win 257
++0 accept(3, ..., ...) = 4
++0 write(4, ..., 1000) = 1000
++0 > P. 1:1001(1000) ack 1
+";
+
+fn run(script: &str) -> Result<Vec<String>, Failure> {
+    Drill::read(script)?.run(Family::V4)
+}
+
+/// The server's script with one word replaced fails at this line with these words.
+fn fails(from: &str, to: &str, line: u32, words: &[&str]) {
+    assert!(SERVER.contains(from), "{from}");
+    let script = SERVER.replacen(from, to, 1);
+    let failure = run(&script).expect_err(to);
+    let text = failure.show("f.pkt", &script);
+    assert_eq!(failure.place.line, line, "{text}");
+    assert!(text.starts_with(&format!("f.pkt:{line}:")), "{text}");
+    for word in words {
+        assert!(text.contains(word), "no `{word}` in {text}");
+    }
+}
+
+#[test]
+fn the_script_itself_passes() {
+    assert_eq!(run(SERVER), Ok(Vec::new()));
+}
+
+#[test]
+fn another_packet_is_shown_beside_the_expected_one() {
+    let seen = "> P. 1:1001(1000) ack 1";
+    fails(
+        "> P. 1:1001(1000) ack 1",
+        "> P. 2:1002(1000) ack 1",
+        9,
+        &[seen, "sequence number is 1, not 2"],
+    );
+    fails(
+        "> P. 1:1001(1000) ack 1",
+        "> P. 1:1001(1000) ack 9",
+        9,
+        &["acknowledgment is 1, not 9"],
+    );
+    fails(
+        "> P. 1:1001(1000) ack 1",
+        "> F. 1:1001(1000) ack 1",
+        9,
+        &["flags is 0x18, not 0x11"],
+    );
+    fails(
+        "> P. 1:1001(1000) ack 1",
+        "> P. 1:2001(2000) ack 1",
+        9,
+        &["length is 1000, not 2000"],
+    );
+    fails(
+        "> P. 1:1001(1000) ack 1",
+        "> P. 1:1001(1000) ack 1 win 1",
+        9,
+        &["the window is", "not 1"],
+    );
+    fails(
+        "> P. 1:1001(1000) ack 1",
+        "> [ce] P. 1:1001(1000) ack 1",
+        9,
+        &["ECN bits"],
+    );
+    fails(
+        "nop,nop,sackOK,nop,wscale 7>\n+.1",
+        "sackOK,nop,wscale 7>\n+.1",
+        5,
+        &["<mss 1460,nop,nop,sackOK,nop,wscale 7>"],
+    );
+}
+
+#[test]
+fn a_packet_at_another_time_is_no_pass() {
+    fails(
+        "+0 > P.",
+        "+.5 > P.",
+        9,
+        &["too early", "0.600000 s", "0.100000 s"],
+    );
+    fails("+0 > P.", "+.1~+.2 > P.", 9, &["too early", "between"]);
+}
+
+#[test]
+fn a_packet_that_never_comes_is_told() {
+    let script = format!("{SERVER}+.1 < . 1:1(0) ack 1001 win 257\n+0 > . 1001:1001(0) ack 1\n");
+    let failure = run(&script).expect_err("nothing is to be sent");
+    assert_eq!(
+        (failure.place.line, failure.what.as_str()),
+        (11, "no packet was sent")
+    );
+}
+
+#[test]
+fn another_answer_of_a_call_is_told() {
+    fails(
+        "1000) = 1000",
+        "1000) = 999",
+        8,
+        &["expected  999", "seen      1000"],
+    );
+    fails(
+        "1000) = 1000",
+        "1000) = -1 EPIPE (Broken pipe)",
+        8,
+        &["-1 EPIPE"],
+    );
+    fails("listen(3, 1) = 0", "listen(9, 1) = 0", 3, &["-1 EBADF"]);
+    fails(
+        "accept(3, ..., ...) = 4",
+        "...0.3 accept(3, ..., ...) = 4",
+        7,
+        &["in time"],
+    );
+    fails(
+        "+.1 < . 1:1(0) ack 1 win 257\n",
+        "",
+        6,
+        &["has not returned"],
+    );
+}
+
+#[test]
+fn what_is_not_understood_names_line_and_word() {
+    fails("listen(3, 1)", "listens(3, 1)", 3, &["`listens`"]);
+    fails("SOCK_STREAM", "SOCK_STREEM", 1, &["`SOCK_STREEM`"]);
+    fails("sackOK", "sackNO", 4, &["`sackNO`"]);
+    fails("> P.", "> X.", 9, &["`X`"]);
+    fails("0 socket", "--bogus=1\n0 socket", 1, &["`--bogus`"]);
+    fails("0 socket", "`reboot`\n0 socket", 1, &["`reboot`"]);
+    fails(
+        "0 socket",
+        "`sysctl -q net.ipv4.tcp_nothing=1`\n0 socket",
+        1,
+        &["`net.ipv4.tcp_nothing`"],
+    );
+    fails(
+        "= 1000\n",
+        "= 1000\n+0 %{ assert tcpi_nothing }%\n",
+        9,
+        &["`tcpi_nothing`"],
+    );
+    fails("ack 1 win 257", "ack one win 257", 6, &["`one`"]);
+    fails("1000) = 1000", "1000) = -1 EBOGUS (x)", 8, &["`EBOGUS`"]);
+    fails(
+        "+0 bind(3, ..., ...)",
+        "+0 setsockopt(3, SOL_SOCKET, SO_LINGER, {on=1, linger=2}, 8) = 0\n+0 bind(3, ..., ...)",
+        2,
+        &["`on`"],
+    );
+    fails("1:1(0)", "1:5(0)", 6, &["1:5 is 4 bytes long"]);
+    fails(
+        "nop,nop,nop,wscale 7> \n".trim_end(),
+        "nop,nop,wscale 7>",
+        4,
+        &["four bytes"],
+    );
+}
+
+#[test]
+fn an_assertion_that_does_not_hold_is_told_with_its_values() {
+    let assertion = "= 1000\n+0 %{ assert tcpi_snd_cwnd == 3, 'window' }%\n";
+    fails("= 1000\n", assertion, 9, &["tcpi_snd_cwnd = 10", "window"]);
+}
