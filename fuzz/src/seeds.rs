@@ -5,6 +5,7 @@
 use crate::action::{Action, Address};
 
 mod packets;
+mod sockets;
 mod tcp;
 
 use packets::{Ip, captured, echo, fragments_v4, fragments_v6, malformed, udp, udp_lite};
@@ -63,6 +64,9 @@ pub fn all() -> Vec<(&'static str, Vec<Action>)> {
         ("raw-and-ping", raw_and_ping()),
         ("unix", unix()),
         ("options", options()),
+        ("multicast", sockets::multicast()),
+        ("messages", sockets::messages()),
+        ("pairs", sockets::pairs()),
     ]
 }
 
@@ -79,6 +83,8 @@ pub fn expectation(name: &str) -> Expectation {
         "tcp-backlog" => (2, 2),
         "udp" | "udp-lite" | "icmp" | "fragments" => (2, 0),
         "extension-headers" | "raw-and-ping" => (1, 0),
+        "multicast" => (4, 0),
+        "messages" => (20, 0),
         _ => (0, 0),
     };
     Expectation { packets, flows }

@@ -1,17 +1,18 @@
 //! A host between an outside that answers nothing by itself and a `lo` that can lose frames.
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
 use sockeye_core::{
-    Config, Credentials, Domain, Errno, Frame, Host, Incoming, Instant, InterfaceConfig,
-    InterfaceId, IpCidr, Loopback, Medium, MessageFlags, OffloadCapabilities, Outgoing, Shutdown,
-    SocketAddress, SocketId, SocketType, UnixAddress,
+    Config, Errno, Frame, Host, Instant, InterfaceConfig, InterfaceId, IpCidr, Loopback, Medium,
+    OffloadCapabilities, SocketId,
 };
 use sockeye_wire::{ChecksumState, IpView, checksum::checksum};
 
-use crate::action::{Action, Address};
+use crate::action::Action;
 
+mod calls;
 mod flows;
+mod groups;
 
 use flows::Flows;
 
@@ -173,137 +174,6 @@ impl World {
         }
     }
 
-    fn call(&mut self, action: &Action) {
-        let now = self.now;
-        let result = match *action {
-            Action::Socket {
-                domain,
-                kind,
-                protocol,
-            } => self.socket(domain, kind, protocol),
-            Action::Bind { socket, address } => {
-                let socket = self.named(socket);
-                self.host.bind(socket, &resolve(address), now).map(|()| 0)
-            }
-            Action::Listen { socket, backlog } => {
-                let socket = self.named(socket);
-                self.host.listen(socket, backlog.into(), now).map(|()| 0)
-            }
-            Action::Accept { socket } => {
-                let socket = self.named(socket);
-                self.host.accept(socket, now).map(|accepted| {
-                    self.sockets.push(accepted.socket);
-                    1
-                })
-            }
-            Action::Connect { socket, address } => {
-                let socket = self.named(socket);
-                self.host
-                    .connect(socket, &resolve(address), now)
-                    .map(|()| 0)
-            }
-            Action::Send {
-                socket,
-                flags,
-                length,
-                address,
-            } => {
-                let socket = self.named(socket);
-                let data = vec![0x55; usize::from(length)];
-                let address = address.map(resolve);
-                let message = Outgoing {
-                    data: &[&data],
-                    address: address.as_ref(),
-                    ancillary: Vec::new(),
-                    flags: MessageFlags::from_bits_retain(flags.into()),
-                };
-                self.host.send_message(socket, message, now)
-            }
-            Action::Receive {
-                socket,
-                flags,
-                length,
-            } => {
-                let socket = self.named(socket);
-                let mut data = vec![0; usize::from(length)];
-                let message = Incoming {
-                    buffers: &mut [&mut data],
-                    flags: MessageFlags::from_bits_retain(flags.into()),
-                    ancillary_room: 256,
-                };
-                let result = self.host.receive_message(socket, message, now);
-                result.map(|received| received.length)
-            }
-            Action::Shutdown { socket, how } => {
-                let socket = self.named(socket);
-                let how = Shutdown::from_number(how.into()).unwrap_or(Shutdown::Both);
-                self.host.shutdown(socket, how, now).map(|()| 0)
-            }
-            Action::Close { socket } => {
-                let id = self.named(socket);
-                self.sockets.retain(|socket| *socket != id);
-                self.host.close(id, now).map(|()| 0)
-            }
-            Action::SetOption {
-                socket,
-                level,
-                name,
-                ref value,
-            } => {
-                let socket = self.named(socket);
-                let set = self
-                    .host
-                    .set_option(socket, level.into(), name.into(), value, now);
-                set.map(|()| 0)
-            }
-            Action::GetOption {
-                socket,
-                level,
-                name,
-                length,
-            } => {
-                let socket = self.named(socket);
-                let room = length.into();
-                let value = self
-                    .host
-                    .get_option(socket, level.into(), name.into(), room, now);
-                value.map(|value| {
-                    assert!(value.len() <= room, "an option longer than its room");
-                    value.len()
-                })
-            }
-            _ => Ok(0),
-        };
-        self.note_result(&result);
-    }
-
-    fn socket(&mut self, domain: u8, kind: u8, protocol: u8) -> Result<usize, Errno> {
-        if self.sockets.len() >= MAX_SOCKETS {
-            return Err(Errno::EMFILE);
-        }
-        let domain = [Domain::Inet, Domain::Inet6, Domain::Unix][usize::from(domain % 3)];
-        let kind = [
-            SocketType::Stream,
-            SocketType::Datagram,
-            SocketType::Raw,
-            SocketType::SeqPacket,
-        ][usize::from(kind % 4)];
-        let credentials = Credentials::ROOT;
-        let socket = self
-            .host
-            .socket(domain, kind, protocol.into(), credentials)?;
-        self.raw |= kind == SocketType::Raw;
-        self.sockets.push(socket);
-        Ok(1)
-    }
-
-    /// The socket that an action means; a stale id if there is none.
-    fn named(&self, socket: u8) -> SocketId {
-        let index = usize::from(socket) % self.sockets.len().max(1);
-        let none = SocketId::from_bits(u64::MAX);
-        self.sockets.get(index).copied().unwrap_or(none)
-    }
-
     /// Takes everything out that the host has to give, and gives it back what belongs on `lo`.
     fn drain(&mut self) {
         let (mut packets, mut advances) = (0, 0);
@@ -413,32 +283,5 @@ fn fixed(mut bytes: Vec<u8>) -> Frame {
 fn put(bytes: &mut [u8], at: usize, value: u16) {
     if let Some(slot) = bytes.get_mut(at..at + 2) {
         slot.copy_from_slice(&value.to_be_bytes());
-    }
-}
-
-fn resolve(address: Address) -> SocketAddress {
-    let hosts: [IpAddr; 13] = [
-        Ipv4Addr::LOCALHOST.into(),
-        Ipv4Addr::UNSPECIFIED.into(),
-        OWN_V4.into(),
-        PEER_V4.into(),
-        Ipv6Addr::LOCALHOST.into(),
-        Ipv6Addr::UNSPECIFIED.into(),
-        OWN_V6.into(),
-        PEER_V6.into(),
-        Ipv4Addr::LOCALHOST.to_ipv6_mapped().into(),
-        PEER_V4.to_ipv6_mapped().into(),
-        Ipv4Addr::new(224, 0, 0, 1).into(),
-        Ipv4Addr::BROADCAST.into(),
-        Ipv4Addr::new(192, 0, 2, 1).into(),
-    ];
-    let index = usize::from(address.host) % (hosts.len() + 2);
-    match hosts.get(index) {
-        Some(host) => SocketAddress::new(*host, address.port),
-        None if index == hosts.len() => SocketAddress::Unspecified,
-        None => {
-            let name = address.port.to_le_bytes();
-            SocketAddress::Unix(UnixAddress::Abstract(Box::from(name)))
-        }
     }
 }
