@@ -20,6 +20,8 @@ use crate::sys::Notification;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     pub(crate) notification: Notification,
+    /// When it came in.
+    pub(crate) began: Instant,
     /// When the wait of a call that is carried out again ends.
     pub(crate) deadline: Option<Instant>,
     /// It has waited before.
@@ -139,6 +141,7 @@ impl Supervisor {
         self.waiting.take(notification.pid.cast_signed());
         self.carry_out(Call {
             notification,
+            began: self.now,
             deadline: None,
             resumed: false,
         });

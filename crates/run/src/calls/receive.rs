@@ -288,8 +288,8 @@ fn one(
     Ok(taken.length)
 }
 
-/// `recvmmsg`: waits for the first, then takes what is there. (Linux without `MSG_WAITFORONE` waits for all, which
-/// nobody who has a timeout relies on: it looks at the clock only between datagrams.)
+/// `recvmmsg`: waits for the first, then takes what is there. (Linux without `MSG_WAITFORONE` waits for all of them; a
+/// call that was interrupted on the way could not give back what it has taken.)
 pub(super) fn messages(
     supervisor: &mut Supervisor,
     call: &Call,
@@ -299,6 +299,12 @@ pub(super) fn messages(
     if is_stream(supervisor, id) {
         return Ok(Outcome::Proceed);
     }
+    let tid = call.tid();
+    let timeout = match call.argument(4) {
+        0 => None,
+        address => Some(read_timeout(tid, address)?),
+    };
+    let end = timeout.map(|timeout| call.began + timeout);
     let flags = call.int(3);
     let count = call.int(2).cast_unsigned().min(1024);
     let mut done = 0_u64;
@@ -308,7 +314,7 @@ pub(super) fn messages(
             Ok(length) => {
                 let length = u32::try_from(length).unwrap_or(u32::MAX);
                 memory::write(
-                    call.tid(),
+                    tid,
                     header.wrapping_add(MESSAGE_LENGTH_OFFSET),
                     &length.to_ne_bytes(),
                 )?;
@@ -318,6 +324,34 @@ pub(super) fn messages(
             Err(Errno::EAGAIN) => return wait(supervisor, id, file, flags),
             Err(errno) => return Err(errno),
         }
+        // The clock is looked at between datagrams only, as in Linux.
+        if end.is_some_and(|end| end <= supervisor.now) {
+            break;
+        }
+    }
+    if let (Some(end), true) = (end, done > 0) {
+        let left = end - supervisor.now;
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&left.as_secs().to_ne_bytes());
+        bytes[8..].copy_from_slice(&u64::from(left.subsec_nanos()).to_ne_bytes());
+        memory::write(tid, call.argument(4), &bytes)?;
     }
     Ok(Outcome::Value(i64::try_from(done).unwrap_or(i64::MAX)))
+}
+
+/// A `timespec` that is a time to wait (`poll_select_set_timeout`).
+fn read_timeout(tid: i32, address: u64) -> Result<Duration, Errno> {
+    let bytes = memory::read(tid, address, 16)?;
+    let word = |at: usize| -> Result<u64, Errno> {
+        let bytes = bytes
+            .get(at..at + 8)
+            .and_then(|bytes| bytes.try_into().ok());
+        u64::try_from(bytes.map_or(-1, i64::from_ne_bytes)).map_err(|_| Errno::EINVAL)
+    };
+    let (seconds, nanos) = (word(0)?, word(8)?);
+    let nanos = u32::try_from(nanos)
+        .ok()
+        .filter(|nanos| *nanos < 1_000_000_000)
+        .ok_or(Errno::EINVAL)?;
+    Ok(Duration::new(seconds.min(u32::MAX.into()), nanos))
 }
