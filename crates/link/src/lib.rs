@@ -1,4 +1,4 @@
-//! What packets travel on: wires, impairments and pcapng capture.
+//! What packets travel on: wires, devices, impairments and pcapng capture.
 //!
 //! A [`Link`] takes frames in with the time at which they are sent and gives them out when they have arrived. It moves
 //! frames and nothing else: it knows no addresses and keeps no state about connections. Everything that happens to a frame
@@ -22,6 +22,7 @@
 //! Links also have a bound on what they hold ([`impair::Limit`]); a bare [`Pipe`] holds what its user puts in.
 
 pub mod capture;
+pub mod device;
 pub mod impair;
 mod link;
 mod split;

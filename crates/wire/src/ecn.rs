@@ -1,5 +1,5 @@
 //! Explicit congestion notification in the IP header (RFC 3168).
-use crate::{Frame, Version};
+use crate::{Checksum, Frame, Version};
 
 /// Where the two bits are in the second byte of an IPv4 header, and all four values.
 const V4_MASK: u8 = 0x03;
@@ -32,7 +32,7 @@ impl Frame {
             else {
                 return false;
             };
-            let sum = adjusted(u16::from_be_bytes([a, b]), before, after);
+            let sum = Checksum::update(u16::from_be_bytes([a, b]), before.into(), after.into());
             if let Some(slot) = self.headers.get_mut(10..12) {
                 slot.copy_from_slice(&sum.to_be_bytes());
             }
@@ -42,15 +42,6 @@ impl Frame {
         }
         true
     }
-}
-
-/// RFC 1624 3: the checksum after the low byte of a word has changed.
-fn adjusted(checksum: u16, before: u8, after: u8) -> u16 {
-    let mut sum = u32::from(!checksum) + u32::from(!u16::from(before)) + u32::from(after);
-    while let Ok(carry @ 1..) = u16::try_from(sum >> 16) {
-        sum = (sum & 0xffff) + u32::from(carry);
-    }
-    !u16::try_from(sum).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]

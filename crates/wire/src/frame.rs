@@ -148,6 +148,38 @@ impl Frame {
         }
     }
 
+    /// Leaves the transport checksum to a device: the field gets the sum over the pseudo header, as devices expect it, and the
+    /// answer says where summing starts and, from there, where the field is. `None` if there is nothing to be left: the
+    /// checksum is there, or the packet has one that devices don't know.
+    pub fn hand_over_checksum(&mut self) -> Option<(usize, usize)> {
+        if self.offload.checksum != ChecksumState::Partial {
+            return None;
+        }
+        let layout = self.layout().ok()?;
+        let field = checksum_field(layout)?;
+        if !matches!(layout.protocol, IpProtocol::TCP | IpProtocol::UDP) {
+            self.complete_checksum();
+            return None;
+        }
+        let length = self.len() - layout.transport;
+        let sum = self.ip().ok()?.pseudo_header(layout.protocol, length);
+        let slot = self.headers.get_mut(field..field + 2)?;
+        slot.copy_from_slice(&sum.folded().to_be_bytes());
+        Some((layout.transport, field - layout.transport))
+    }
+
+    /// Notes that a device, or another host on the same machine, has left out the transport checksum of an inbound packet,
+    /// which is as good as checked: whoever sends the packet on has to fill it in.
+    pub fn take_over_checksum(&mut self) {
+        let Some(field) = self.layout().ok().and_then(checksum_field) else {
+            return;
+        };
+        if let Some(slot) = self.headers.get_mut(field..field + 2) {
+            slot.fill(0);
+            self.offload.checksum = ChecksumState::Partial;
+        }
+    }
+
     /// Checks the transport checksum of an inbound packet, once. False if it is wrong.
     ///
     /// A fragment, and a protocol without a known checksum, are never wrong.

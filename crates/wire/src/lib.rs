@@ -18,6 +18,7 @@ extern crate std;
 
 pub mod checksum;
 pub mod chunks;
+pub mod coalescing;
 pub mod ecn;
 pub mod error;
 pub mod frame;
