@@ -81,8 +81,8 @@ impl Pending {
         now: Instant,
     ) -> Self {
         let timeout = host.get(socket).ok().and_then(|socket| match direction {
-            Direction::Receive => socket.options.receive_timeout,
-            Direction::Send => socket.options.send_timeout,
+            Direction::Receive => socket.options.receive_timeout(),
+            Direction::Send => socket.options.send_timeout(),
         });
         let patience = match timeout {
             _ if is_nonblocking => Patience::None,

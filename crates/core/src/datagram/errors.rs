@@ -31,16 +31,7 @@ pub(crate) fn report(
     };
     let (address, port) = destination;
     if wants_errors(&socket.options, address.is_ipv4()) {
-        let error = ExtendedError {
-            errno: report.errno,
-            origin: report.origin,
-            kind: report.kind,
-            code: report.code,
-            info: report.mtu,
-            data: 0,
-            offender: Some(as_seen_by(socket.domain, report.offender, 0, 0)),
-            is_v6: socket.domain == Domain::Inet6,
-        };
+        let error = report.extended(socket.domain);
         let destination = as_seen_by(socket.domain, address, port, 0);
         endpoint.queues.push_error(
             QueuedError {

@@ -19,7 +19,7 @@ pub(crate) use crate::socket::defaults::{
     accept, at_mark, listen, receive_payload, send_bytes, unaccept,
 };
 pub(crate) use gathering::push;
-pub(crate) use naming::{bind, close, connect};
+pub(crate) use naming::{bind, close, connect, options_changed};
 pub(crate) use receive::receive_message;
 pub(crate) use send::{Departure, send_message};
 

@@ -8,7 +8,7 @@ use crate::inet::bind_table::PortSpace;
 use crate::inet::demux::Receiver;
 use crate::inet::{Names, any_address, bind as inet_bind};
 use crate::multicast::Sender;
-use crate::options::Switches;
+use crate::options::{SharedOptions, Switches};
 use crate::socket::{Endpoint, Socket};
 use crate::{Domain, Errno, Instant, InterfaceId, SocketAddress, SocketId, multicast};
 
@@ -212,15 +212,44 @@ fn publish(stack: &mut Stack, id: SocketId, socket: &Socket) {
         stack.connections.insert(&names.tuple(space), id);
         return;
     }
-    let receiver = Receiver {
-        id,
-        reuse_port: socket.options.is_on(Switches::REUSE_PORT),
-        v6_only: socket.options.is_on(Switches::V6_ONLY),
-        device: socket.options.device,
-    };
+    let receiver = receiver(id, &socket.options);
     stack
         .receivers
         .insert(space, names.local, names.local_port, receiver);
+}
+
+fn receiver(id: SocketId, options: &SharedOptions) -> Receiver {
+    Receiver {
+        id,
+        reuse_port: options.is_on(Switches::REUSE_PORT),
+        v6_only: options.is_on(Switches::V6_ONLY),
+        device: options.device,
+    }
+}
+
+/// After an option was set: the claim on the port and the place in the table follow.
+pub(crate) fn options_changed(host: &mut Host, id: SocketId) {
+    let Host { sockets, stack } = host;
+    let Some(socket) = sockets.get_mut(id) else {
+        return;
+    };
+    let Some((space, endpoint)) = place(socket) else {
+        return;
+    };
+    if !is_found_by_peer(endpoint) {
+        let (address, port) = (endpoint.names.local, endpoint.names.local_port);
+        let receiver = receiver(id, &socket.options);
+        stack.receivers.update(space, address, port, receiver);
+    }
+    let owner = inet_bind::Owner {
+        domain: socket.domain,
+        is_stream: false,
+        options: &socket.options,
+        uid: socket.credentials.uid,
+    };
+    if let Endpoint::Datagram(endpoint) = &mut socket.endpoint {
+        inet_bind::fit_claim(stack, &owner, &mut endpoint.names);
+    }
 }
 
 fn withdraw(stack: &mut Stack, id: SocketId, socket: &Socket) {

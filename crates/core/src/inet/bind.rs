@@ -225,14 +225,12 @@ pub(crate) fn binding_of(
     }
 }
 
-/// Fits the claim on the port to the address that the socket has by now: `connect` chooses one, a disconnect gives it
-/// back. The port stays the socket's at this address.
+/// Fits the claim on the port to the address and the options that the socket has by now: `connect` chooses an address, a
+/// disconnect gives it back, options may be set at any time. The port stays the socket's.
 pub(crate) fn fit_claim(stack: &mut Stack, owner: &Owner<'_>, names: &mut Names) {
     if let Some(binding) = &mut names.binding {
-        let fitted = Binding {
-            address: BindAddress::new(names.local, owner.options.is_on(Switches::V6_ONLY)),
-            ..*binding
-        };
+        let (space, port, holder) = (binding.space, binding.port, binding.holder);
+        let fitted = binding_of(owner, space, names.local, port, holder);
         stack.ports.replace(binding, fitted);
     }
 }

@@ -158,7 +158,15 @@ struct Place {
 #[derive(Debug)]
 pub(crate) struct Receivers {
     keyed: Keyed,
-    table: HashMap<Place, SmallVec<[Receiver; 1]>, Keyed>,
+    table: HashMap<Place, SmallVec<[Listed; 1]>, Keyed>,
+}
+
+/// A receiver at its place.
+#[derive(Clone, Copy, Debug)]
+struct Listed {
+    receiver: Receiver,
+    /// It came, or was joined by another, with `SO_REUSEPORT`. It stays in the group when the option is taken back.
+    is_grouped: bool,
 }
 
 impl Receivers {
@@ -177,14 +185,42 @@ impl Receivers {
         port: u16,
         receiver: Receiver,
     ) {
-        self.table
-            .entry(Place {
-                space,
-                address,
-                port,
-            })
-            .or_default()
-            .push(receiver);
+        let place = Place {
+            space,
+            address,
+            port,
+        };
+        let listed = self.table.entry(place).or_default();
+        if receiver.reuse_port {
+            // `inet_reuseport_add_sock`: who has the option by now is in the group from now on.
+            let partners = listed.iter_mut().filter(|other| {
+                other.receiver.reuse_port && other.receiver.device == receiver.device
+            });
+            partners.for_each(|other| other.is_grouped = true);
+        }
+        listed.push(Listed {
+            receiver,
+            is_grouped: receiver.reuse_port,
+        });
+    }
+
+    /// Options of a receiver were changed: they hold from the next packet on.
+    pub(crate) fn update(
+        &mut self,
+        space: PortSpace,
+        address: IpAddr,
+        port: u16,
+        receiver: Receiver,
+    ) {
+        let place = Place {
+            space,
+            address,
+            port,
+        };
+        let listed = self.table.get_mut(&place).into_iter().flatten();
+        for listed in listed.filter(|listed| listed.receiver.id == receiver.id) {
+            listed.receiver = receiver;
+        }
     }
 
     /// Takes a receiver away.
@@ -195,7 +231,7 @@ impl Receivers {
             port,
         };
         if let Some(receivers) = self.table.get_mut(&place) {
-            receivers.retain(|receiver| receiver.id != id);
+            receivers.retain(|listed| listed.receiver.id != id);
             if receivers.is_empty() {
                 self.table.remove(&place);
             }
@@ -216,8 +252,8 @@ impl Receivers {
                 .map_or(&[][..], |receivers| receivers.as_slice());
             receivers
                 .iter()
-                .filter(move |receiver| fits(receiver, is_dual, interface))
-                .map(|receiver| receiver.id)
+                .filter(move |listed| fits(&listed.receiver, is_dual, interface))
+                .map(|listed| listed.receiver.id)
         });
         all.collect()
     }
@@ -230,33 +266,35 @@ impl Receivers {
         interface: InterfaceId,
     ) -> Option<SocketId> {
         let receivers = self.table.get(place)?;
-        if let [receiver] = receivers.as_slice() {
+        if let [Listed { receiver, .. }] = receivers.as_slice() {
             return fits(receiver, is_dual, interface).then_some(receiver.id);
         }
         let fitting = || {
             receivers
                 .iter()
-                .filter(|receiver| fits(receiver, is_dual, interface))
+                .filter(|listed| fits(&listed.receiver, is_dual, interface))
         };
         // A socket that is bound to the device goes before those that are not; among equals the newest.
         let best = fitting()
             .rev()
-            .max_by_key(|receiver| receiver.device.is_some())?;
+            .max_by_key(|listed| listed.receiver.device.is_some())?;
+        let is_bound = best.receiver.device.is_some();
         let newest = fitting()
             .rev()
-            .find(|receiver| receiver.device.is_some() == best.device.is_some())?;
-        if !newest.reuse_port {
-            return Some(newest.id);
+            .find(|listed| listed.receiver.device.is_some() == is_bound)?;
+        if !newest.receiver.reuse_port || !newest.is_grouped {
+            return Some(newest.receiver.id);
         }
+        let device = newest.receiver.device;
         let group =
-            || fitting().filter(|receiver| receiver.reuse_port && receiver.device == newest.device);
+            || fitting().filter(|listed| listed.is_grouped && listed.receiver.device == device);
         let count = u64::try_from(group().count()).unwrap_or(1).max(1);
         let hash = tuple.hash_with(self.keyed);
         // The upper half of the hash scaled to the group: Linux's reciprocal_scale.
         let index = ((hash >> 32) * count) >> 32;
         group()
             .nth(usize::try_from(index).unwrap_or(0))
-            .map(|receiver| receiver.id)
+            .map(|listed| listed.receiver.id)
     }
 }
 

@@ -14,9 +14,10 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use bytes::Bytes;
 use sockeye_wire::{Frame, IpProtocol};
 
-use crate::Errno;
+use crate::address::as_seen_by;
 use crate::ids::InterfaceId;
-use crate::message::ErrorOrigin;
+use crate::message::{ErrorOrigin, ExtendedError};
+use crate::{Domain, Errno};
 
 /// A whole datagram for this host, on its way to a transport.
 #[derive(Debug)]
@@ -73,6 +74,22 @@ pub(crate) struct IcmpReport {
     pub(crate) offender: IpAddr,
     /// The quoted packet, from its IP header on.
     pub(crate) quoted: Bytes,
+}
+
+impl IcmpReport {
+    /// What a socket of this domain finds in its error queue.
+    pub(crate) fn extended(&self, domain: Domain) -> ExtendedError {
+        ExtendedError {
+            errno: self.errno,
+            origin: self.origin,
+            kind: self.kind,
+            code: self.code,
+            info: self.mtu,
+            data: 0,
+            offender: Some(as_seen_by(domain, self.offender, 0, 0)),
+            is_v6: domain == Domain::Inet6,
+        }
+    }
 }
 
 /// 127.0.0.1 or ::1.

@@ -138,10 +138,6 @@ pub struct SharedOptions {
     pub send_buffer: u32,
     /// `SO_RCVLOWAT`
     pub receive_low_water: u32,
-    /// `SO_RCVTIMEO`
-    pub receive_timeout: Option<Duration>,
-    /// `SO_SNDTIMEO`
-    pub send_timeout: Option<Duration>,
     /// `SO_LINGER`: its seconds, which stay when it is switched off.
     linger: u32,
     /// `SO_PRIORITY`
@@ -184,6 +180,10 @@ struct Encapsulation {
 /// Options that few sockets have set, so that to the others they cost a word.
 #[derive(Clone, Debug, Default)]
 struct Rare {
+    /// `SO_RCVTIMEO`
+    receive_timeout: Option<Duration>,
+    /// `SO_SNDTIMEO`
+    send_timeout: Option<Duration>,
     /// Values of options that are only recorded, by level and name.
     recorded: BTreeMap<(i32, i32), i32>,
     multicast: Multicast,
@@ -220,8 +220,6 @@ impl SharedOptions {
             receive_buffer: size(sysctl.rmem_default),
             send_buffer: size(sysctl.wmem_default),
             receive_low_water: 1,
-            receive_timeout: None,
-            send_timeout: None,
             linger: 0,
             priority: 0,
             mark: 0,
@@ -341,6 +339,24 @@ impl SharedOptions {
     pub(crate) fn takes_esp(&self) -> bool {
         let encapsulation = self.rare.as_ref().map(|rare| rare.encapsulation);
         encapsulation.is_some_and(|encapsulation| encapsulation.kind != 0 && encapsulation.was_esp)
+    }
+
+    /// `SO_RCVTIMEO`
+    pub(crate) fn receive_timeout(&self) -> Option<Duration> {
+        self.rare.as_ref()?.receive_timeout
+    }
+
+    /// `SO_SNDTIMEO`
+    pub(crate) fn send_timeout(&self) -> Option<Duration> {
+        self.rare.as_ref()?.send_timeout
+    }
+
+    pub(crate) fn set_receive_timeout(&mut self, timeout: Option<Duration>) {
+        self.rare.get_or_insert_default().receive_timeout = timeout;
+    }
+
+    pub(crate) fn set_send_timeout(&mut self, timeout: Option<Duration>) {
+        self.rare.get_or_insert_default().send_timeout = timeout;
     }
 
     /// `SO_MAX_PACING_RATE`, in bytes per second; the largest number is no limit.

@@ -414,6 +414,8 @@ pub(crate) fn set(
     }
     if target.is_tcp() {
         crate::tcp::options_changed(target.host, id, now);
+    } else {
+        crate::datagram::options_changed(target.host, id);
     }
     Ok(())
 }

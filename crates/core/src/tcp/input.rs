@@ -8,11 +8,14 @@ use sockeye_wire::{Quote, QuotedTransport, TcpView};
 use super::listener::{self, Admission, Cookie};
 use super::output::{make_ready, send_alone};
 use super::{Phase, Queue, close};
+use crate::address::as_seen_by;
 use crate::host::Host;
 use crate::ids::SocketId;
 use crate::inet::bind_table::PortSpace;
 use crate::inet::demux::FourTuple;
 use crate::ip::{IcmpReport, Inbound};
+use crate::options::Switches;
+use crate::socket::datagrams::QueuedError;
 use crate::{Errno, Instant};
 
 /// A segment, its checksum verified.
@@ -189,7 +192,37 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
         Errno::EACCES => sockeye_tcp::Error::Prohibited,
         _ => sockeye_tcp::Error::HostUnreachable,
     };
-    let kind = if report.errno == Errno::EMSGSIZE {
+    let is_attempt = matches!(connection.state(), State::SynSent | State::SynReceived);
+    let is_about_size = report.errno == Errno::EMSGSIZE;
+    // RFC 5927 4.1
+    let (una, nxt, _) = connection.numbers();
+    let sequence = Seq::new(sequence);
+    let is_in_flight = sequence.at_or_after(una) && sequence.at_or_before(nxt);
+    if is_in_flight && !is_about_size && connection.state() != State::Closed {
+        let is_wanted = parts.options.is_on(if tuple.remote.is_ipv4() {
+            Switches::RECEIVE_ERRORS
+        } else {
+            Switches::RECEIVE_ERRORS_V6
+        });
+        // In IPv4 whether the socket asked for it or not (`ip_icmp_error`, `ipv6_icmp_error`).
+        let is_own = parts.endpoint.queue == Queue::None;
+        if is_attempt && is_own && (is_wanted || tuple.remote.is_ipv4()) {
+            let queued = QueuedError {
+                error: report.extended(parts.domain),
+                payload: report.quoted.slice(quote.transport_offset..).into(),
+                destination: as_seen_by(parts.domain, tuple.remote, tuple.remote_port, 0),
+            };
+            let reports = parts.endpoint.reports.get_or_insert_default();
+            reports.push_error(queued, parts.options);
+        }
+        if !is_attempt && is_wanted {
+            // The connection goes on, but the next call hears of it.
+            *parts.error = Some(report.errno);
+            host.wake(id);
+            return;
+        }
+    }
+    let kind = if is_about_size {
         // RFC 1191 3: less than 68 is nonsense; RFC 8201 4: never below the minimum MTU.
         let (headers, least) = match tuple.remote {
             IpAddr::V4(_) => (40, 552),
@@ -203,7 +236,7 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
     } else {
         IcmpError::Soft(error)
     };
-    connection.on_icmp_error(kind, Seq::new(sequence), now);
+    connection.on_icmp_error(kind, sequence, now);
     let events = connection.take_events();
     let has_output = connection.wants_transmit(now);
     if has_output {

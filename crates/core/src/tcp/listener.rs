@@ -20,7 +20,7 @@ use crate::inet::bind::{self, binding_of};
 use crate::inet::bind_table::{Binding, Holder, PortSpace};
 use crate::inet::demux::{FourTuple, Receiver};
 use crate::ip::output::Path;
-use crate::options::Switches;
+use crate::options::{SharedOptions, Switches};
 use crate::socket::{Endpoint, Socket};
 use crate::{Accepted, Errno, Instant, Readiness};
 
@@ -56,6 +56,15 @@ impl Listener {
         summary.recv_q = self.queue.len() + self.held;
         summary.send_q = self.backlog;
         summary.memory += size_of::<Self>() + self.queue.capacity() * size_of::<SocketId>();
+    }
+
+    /// After an option was set.
+    pub(super) fn update(&self, stack: &mut Stack, id: SocketId, options: &SharedOptions) {
+        let (address, port) = (self.names.local, self.names.local_port);
+        let receiver = receiver(id, options);
+        stack
+            .receivers
+            .update(PortSpace::Tcp, address, port, receiver);
     }
 
     /// `sk_acceptq_is_full`
@@ -145,12 +154,7 @@ pub(crate) fn listen(
         }
         stack.ports.replace(own, listening);
     }
-    let receiver = Receiver {
-        id,
-        reuse_port: socket.options.is_on(Switches::REUSE_PORT),
-        v6_only: socket.options.is_on(Switches::V6_ONLY),
-        device: socket.options.device,
-    };
+    let receiver = receiver(id, &socket.options);
     stack
         .receivers
         .insert(PortSpace::Tcp, names.local, names.local_port, receiver);
@@ -164,6 +168,15 @@ pub(crate) fn listen(
     };
     socket.endpoint = Endpoint::Listener(Box::new(listener));
     Ok(())
+}
+
+fn receiver(id: SocketId, options: &SharedOptions) -> Receiver {
+    Receiver {
+        id,
+        reuse_port: options.is_on(Switches::REUSE_PORT),
+        v6_only: options.is_on(Switches::V6_ONLY),
+        device: options.device,
+    }
 }
 
 /// `accept(2)`

@@ -37,8 +37,9 @@ use crate::host::{Host, Stack};
 use crate::ids::{Slab, SocketId, SocketKind};
 use crate::inet::Names;
 use crate::inet::bind::{self, Owner};
-use crate::inet::bind_table::{Binding, PortSpace};
+use crate::inet::bind_table::PortSpace;
 use crate::options::{SharedOptions, Switches};
+use crate::socket::datagrams::DatagramQueues;
 use crate::socket::{Endpoint, Socket};
 use crate::timer_wheel::TimerId;
 use crate::{Credentials, Domain, Errno, Instant, SocketAddress, SocketType};
@@ -54,6 +55,8 @@ pub(crate) struct TcpEndpoint {
     progress: Progress,
     queue: Queue,
     timer: Option<TimerId>,
+    /// What ICMP said of attempts to connect (`MSG_ERRQUEUE`).
+    reports: Option<Box<DatagramQueues>>,
     path: CachedPath,
     /// `shutdown` was called before there was a connection.
     is_read_shut: bool,
@@ -117,6 +120,7 @@ impl TcpEndpoint {
             progress: Progress::Unconnected,
             queue: Queue::None,
             timer: None,
+            reports: None,
             path: CachedPath::NONE,
             is_read_shut: false,
             is_ready: false,
@@ -169,6 +173,15 @@ pub(crate) fn set_quickack(host: &mut Host, id: SocketId, on: bool, lasting: boo
     }
 }
 
+/// What ICMP said of the connection and the connection survived, once.
+pub(crate) fn take_soft_error(host: &mut Host, id: SocketId) -> Option<Errno> {
+    let parts = endpoint_mut(&mut host.sockets, id)?;
+    match &mut parts.endpoint.phase {
+        Phase::Connected(connection) => connection.take_soft_error().map(errno),
+        Phase::Unconnected | Phase::Joined => None,
+    }
+}
+
 /// `TCP_WINDOW_CLAMP`, if there is a connection.
 pub(crate) fn window_clamp(host: &Host, id: SocketId) -> Option<u32> {
     live(host, id).map(Connection::window_clamp)
@@ -217,9 +230,11 @@ pub(crate) fn options_changed(host: &mut Host, id: SocketId, now: Instant) {
     let Some(socket) = sockets.get_mut(id) else {
         return;
     };
+    let owner = owner_of(socket.domain, &socket.options, socket.credentials);
     let options = &socket.options;
-    let names = match &mut socket.endpoint {
+    match &mut socket.endpoint {
         Endpoint::Tcp(endpoint) => {
+            bind::fit_claim(stack, &owner, &mut endpoint.names);
             if let Phase::Connected(connection) = &mut endpoint.phase {
                 let new = options.tcp_options(&stack.config.sysctl);
                 if *connection.options() != new {
@@ -237,21 +252,16 @@ pub(crate) fn options_changed(host: &mut Host, id: SocketId, now: Instant) {
                 {
                     connection.set_receive_buffer(bytes(options.receive_buffer));
                 }
+                // It may be that another device, or another route, is to be taken (`sk_dst_reset`).
+                endpoint.path = CachedPath::NONE;
                 output::make_ready(stack, endpoint, id);
             }
-            &mut endpoint.names
         }
-        Endpoint::Listener(listener) => &mut listener.names,
-        Endpoint::Unix(_) | Endpoint::Datagram(_) => return,
-    };
-    if let Some(binding) = &mut names.binding {
-        let new = Binding {
-            reuse_address: options.is_on(Switches::REUSE_ADDRESS),
-            reuse_port: options.is_on(Switches::REUSE_PORT),
-            device: options.device,
-            ..*binding
-        };
-        stack.ports.replace(binding, new);
+        Endpoint::Listener(listener) => {
+            bind::fit_claim(stack, &owner, &mut listener.names);
+            listener.update(stack, id, options);
+        }
+        Endpoint::Unix(_) | Endpoint::Datagram(_) => {}
     }
 }
 

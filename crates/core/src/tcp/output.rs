@@ -23,7 +23,8 @@ const DEVICE_SUPER_SEGMENT: usize = 65_535 - 120;
 /// A connection's path, without the source address that its names have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CachedPath {
-    interface: InterfaceId,
+    /// By its number: half the room of its id. Interfaces are never taken away.
+    ifindex: u32,
     mtu: u32,
     generation: u32,
 }
@@ -31,7 +32,7 @@ pub(super) struct CachedPath {
 impl CachedPath {
     /// No path: it is looked up for the next segment.
     pub(super) const NONE: CachedPath = CachedPath {
-        interface: InterfaceId::LOOPBACK,
+        ifindex: 1,
         mtu: 0,
         generation: 0,
     };
@@ -39,7 +40,7 @@ impl CachedPath {
     pub(super) fn new(path: &Path) -> Self {
         let mtu = u32::try_from(path.mtu).unwrap_or(u32::MAX);
         Self {
-            interface: path.interface,
+            ifindex: path.interface.ifindex(),
             mtu,
             generation: path.generation,
         }
@@ -50,7 +51,7 @@ impl CachedPath {
         let is_current = self.mtu != 0 && self.generation == stack.route_generation;
         let mtu = usize::try_from(self.mtu).ok()?;
         is_current.then_some(Path {
-            interface: self.interface,
+            interface: InterfaceId::from_ifindex(self.ifindex),
             source,
             mtu,
             generation: self.generation,

@@ -9,12 +9,17 @@ use crate::{Credentials, Domain, Readiness, SocketAddress, SocketId, SocketType}
 
 /// `tcp_poll`
 pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
+    let has_report = endpoint
+        .reports
+        .as_ref()
+        .is_some_and(|queue| queue.has_error());
+    let has_error = socket.error.is_some() || has_report;
     let connection = match &endpoint.phase {
         // CLOSE: hung up, and writable in the sense that a write does not block.
         Phase::Unconnected => {
             let mut ready = Readiness::OUT | Readiness::HUP;
             ready.set(Readiness::IN | Readiness::RDHUP, endpoint.is_read_shut);
-            ready.set(Readiness::ERR, socket.error.is_some());
+            ready.set(Readiness::ERR, has_error);
             return ready;
         }
         Phase::Joined => return Readiness::OUT,
@@ -39,7 +44,7 @@ pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
         }
         ready.set(Readiness::PRI, status.urgent);
     }
-    ready.set(Readiness::ERR, socket.error.is_some());
+    ready.set(Readiness::ERR, has_error);
     ready
 }
 

@@ -4,6 +4,7 @@ mod calls;
 mod deferring;
 mod ends;
 mod flood;
+mod icmp;
 mod joined;
 mod listening;
 mod peer;

@@ -146,6 +146,24 @@ fn nothing_to_read(parts: &mut EndpointParts<'_>) -> Result<(), Errno> {
     }
 }
 
+/// `MSG_ERRQUEUE`. The pending error is what comes next in the queue, or none (`sock_dequeue_err_skb`).
+fn receive_report(
+    host: &mut Host,
+    id: SocketId,
+    mut message: Incoming<'_, '_>,
+) -> Result<Received, Errno> {
+    let Some(parts) = super::endpoint_mut(&mut host.sockets, id) else {
+        return Err(Errno::EAGAIN);
+    };
+    let reports = parts.endpoint.reports.as_mut().ok_or(Errno::EAGAIN)?;
+    let received = reports.receive_error(&mut message)?;
+    *parts.error = reports.next_error();
+    if parts.error.is_none() {
+        parts.endpoint.reports = None;
+    }
+    Ok(received)
+}
+
 /// `recvmsg(2)`
 pub(crate) fn receive_message(
     host: &mut Host,
@@ -154,7 +172,7 @@ pub(crate) fn receive_message(
     now: Instant,
 ) -> Result<Received, Errno> {
     if message.flags.contains(MessageFlags::ERRQUEUE) {
-        return Err(Errno::EAGAIN);
+        return receive_report(host, id, message);
     }
     if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
         return Err(Errno::ENOTCONN);

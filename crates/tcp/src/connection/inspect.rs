@@ -57,6 +57,11 @@ impl Connection {
         matches!(self.machine, Machine::Closed(_)) && !self.block.reset_due
     }
 
+    /// What ICMP said that did not end the connection; it is told if the connection times out, unless it is taken.
+    pub fn take_soft_error(&mut self) -> Option<Error> {
+        self.block.soft_error.take()
+    }
+
     /// The record that can take this connection's place, if it is in TIME-WAIT, or in FIN-WAIT-2 with the application
     /// gone. First drain [`Connection::poll_transmit`].
     pub fn time_wait(&self, now: Instant) -> Option<TimeWaitRecord> {

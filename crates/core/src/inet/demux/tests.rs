@@ -102,6 +102,61 @@ fn a_reuseport_group_shares_evenly_and_a_peer_stays_with_its_socket() {
     );
 }
 
+/// How many of 400 peers each of the two sockets gets.
+fn shares(table: &Receivers, id: &[SocketId]) -> [usize; 2] {
+    let mut counts = [0; 2];
+    for port in 1..=400 {
+        let found = table.find(&tuple("10.0.0.1", port), InterfaceId::LOOPBACK);
+        if let Some(index) = id.iter().position(|id| Some(*id) == found) {
+            counts[index] += 1;
+        }
+    }
+    counts
+}
+
+#[test]
+fn reuseport_may_be_changed_while_receiving() {
+    // Linux, with two listeners: what becomes of the group when one of them changes its mind.
+    let id = ids(2);
+    let place = "0.0.0.0".parse().unwrap();
+    let mut table = Receivers::new(Keyed::new(1, 2));
+    let with = |id, reuse_port| Receiver {
+        reuse_port,
+        ..receiver(id)
+    };
+    table.insert(PortSpace::Tcp, place, 80, with(id[0], false));
+    table.update(PortSpace::Tcp, place, 80, with(id[0], true));
+    assert_eq!(shares(&table, &id), [400, 0]);
+    table.insert(PortSpace::Tcp, place, 80, with(id[1], true));
+    let is_shared = |table: &Receivers| shares(table, &id).iter().all(|count| *count > 120);
+    assert!(is_shared(&table));
+    table.update(PortSpace::Tcp, place, 80, with(id[0], false));
+    assert!(is_shared(&table));
+    table.update(PortSpace::Tcp, place, 80, with(id[0], true));
+    table.update(PortSpace::Tcp, place, 80, with(id[1], false));
+    assert_eq!(shares(&table, &id), [0, 400]);
+    table.update(PortSpace::Tcp, place, 80, with(id[1], true));
+    assert!(is_shared(&table));
+}
+
+#[test]
+fn a_receiver_that_is_bound_to_a_device_hears_only_that() {
+    let id = ids(2);
+    let place = "0.0.0.0".parse().unwrap();
+    let mut table = Receivers::new(Keyed::new(1, 2));
+    table.insert(PortSpace::Tcp, place, 80, receiver(id[0]));
+    let other = InterfaceId::from_ifindex(2);
+    let bound = Receiver {
+        device: Some(other),
+        ..receiver(id[0])
+    };
+    table.update(PortSpace::Tcp, place, 80, bound);
+    assert_eq!(shares(&table, &id), [0, 0]);
+    assert_eq!(table.find(&tuple("10.0.0.1", 1), other), Some(id[0]));
+    table.update(PortSpace::Tcp, place, 80, receiver(id[0]));
+    assert_eq!(shares(&table, &id), [400, 0]);
+}
+
 #[test]
 fn a_connection_is_found_by_its_names_only() {
     let id = ids(1);

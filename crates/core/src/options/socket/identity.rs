@@ -44,6 +44,8 @@ pub(super) const NAMESPACE_COOKIE: Entry = refused(
 
 fn take_error(t: &mut Target<'_>) -> Result<i32, Errno> {
     let error = t.socket_mut()?.error.take();
+    // What is known and was no reason to fail, too (`sk_err_soft`).
+    let error = error.or_else(|| crate::tcp::take_soft_error(t.host, t.id));
     Ok(error.map_or(0, |errno| i32::from(errno as u16)))
 }
 

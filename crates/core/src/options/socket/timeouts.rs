@@ -58,19 +58,21 @@ fn timeout_of(value: &[u8]) -> Result<Option<Duration>, Errno> {
 }
 
 fn receive_timeout(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
-    Ok(timeval(t.socket()?.options.receive_timeout, length))
+    Ok(timeval(t.socket()?.options.receive_timeout(), length))
 }
 
 fn set_receive_timeout(t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
-    t.socket_mut()?.options.receive_timeout = timeout_of(value)?;
+    let timeout = timeout_of(value)?;
+    t.socket_mut()?.options.set_receive_timeout(timeout);
     Ok(())
 }
 
 fn send_timeout(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
-    Ok(timeval(t.socket()?.options.send_timeout, length))
+    Ok(timeval(t.socket()?.options.send_timeout(), length))
 }
 
 fn set_send_timeout(t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
-    t.socket_mut()?.options.send_timeout = timeout_of(value)?;
+    let timeout = timeout_of(value)?;
+    t.socket_mut()?.options.set_send_timeout(timeout);
     Ok(())
 }

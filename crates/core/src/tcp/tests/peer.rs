@@ -55,10 +55,22 @@ impl Peer {
         }
     }
 
+    /// A segment to the listener.
     pub(super) fn sends(&self, host: &mut Host, header: TcpHeader, data: &[u8], now: Instant) {
+        self.sends_to(host, 80, header, data, now);
+    }
+
+    pub(super) fn sends_to(
+        &self,
+        host: &mut Host,
+        port: u16,
+        header: TcpHeader,
+        data: &[u8],
+        now: Instant,
+    ) {
         let header = TcpHeader {
             source_port: self.port,
-            destination_port: 80,
+            destination_port: port,
             window: 60_000,
             ..header
         };
