@@ -1,5 +1,7 @@
 //! The scripts in this folder, one subject to a folder.
 
+pub mod kernel;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
