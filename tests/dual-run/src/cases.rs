@@ -5,6 +5,7 @@ mod binding;
 mod control;
 mod datagram;
 mod datagram_options;
+mod every_state;
 mod extras;
 mod ip_level;
 mod misuse;
@@ -124,6 +125,7 @@ pub fn all() -> Vec<Case> {
     control::register(&mut registry);
     datagram::register(&mut registry);
     datagram_options::register(&mut registry);
+    every_state::register(&mut registry);
     extras::register(&mut registry);
     ip_level::register(&mut registry);
     misuse::register(&mut registry);

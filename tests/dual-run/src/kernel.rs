@@ -215,7 +215,9 @@ impl Sockets for Kernel {
     }
 
     fn get(&mut self, socket: Handle, level: i32, name: i32, length: usize) -> Answer<Vec<u8>> {
-        let mut room = vec![0_u8; length.max(1)];
+        // A length that is negative as an int is refused before anything is written.
+        let is_negative = i32::try_from(length).is_err();
+        let mut room = vec![0_u8; if is_negative { 1 } else { length.max(1) }];
         let mut given = socklen(length);
         // SAFETY: `room` is writable for `given` bytes.
         check(unsafe {

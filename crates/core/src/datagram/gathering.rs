@@ -14,7 +14,7 @@ use super::send::{Extent, Prepared, depart, most, prepare, refuse_gathered};
 use crate::host::Host;
 use crate::message::Outgoing;
 use crate::socket::Endpoint;
-use crate::{Errno, SocketId};
+use crate::{Domain, Errno, SocketAddress, SocketId};
 
 /// The beginning of a message.
 #[derive(Debug)]
@@ -31,20 +31,34 @@ pub(super) fn add(
     extent: Extent,
     is_more: bool,
 ) -> Result<(), Errno> {
-    let begun = endpoint!(host.get_mut(id)?);
-    let is_udp = begun.protocol.is_udp();
-    let begun = begun.gathered.take();
-    let mut gathered = match begun {
-        Some(begun) if is_udp => begun,
-        begun => {
-            let prepared = prepare(host, id, message.address, &message.ancillary, extent)?;
-            begun.unwrap_or_else(|| {
-                Box::new(Gathered {
-                    prepared,
-                    data: Vec::new(),
-                })
-            })
-        }
+    let socket = host.get_mut(id)?;
+    let domain = socket.domain;
+    let endpoint = endpoint!(socket);
+    let is_begun = endpoint.is_gathering();
+    let mut prepared = None;
+    if !is_begun || !endpoint.protocol.is_udp() {
+        prepared = Some(prepare(
+            host,
+            id,
+            message.address,
+            &message.ancillary,
+            extent,
+        )?);
+    } else if let (Domain::Inet6, Some(SocketAddress::Malformed(errno))) = (domain, message.address)
+    {
+        // udpv6_sendmsg looks at each address all the same, to know whether it is for udp_sendmsg.
+        return Err(*errno);
+    }
+    let begun = endpoint!(host.get_mut(id)?).gathered.take();
+    let fresh = prepared.map(|prepared| {
+        Box::new(Gathered {
+            prepared,
+            data: Vec::new(),
+        })
+    });
+    // One of the two is there.
+    let Some(mut gathered) = begun.or(fresh) else {
+        return Ok(());
     };
     if gathered.data.len() + extent.length > most(host, id, &gathered.prepared) {
         refuse_gathered(host, id, &gathered.prepared);

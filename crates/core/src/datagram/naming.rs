@@ -29,6 +29,9 @@ pub(crate) fn bind(
                 if named.is_mapped {
                     return Err(Errno::EADDRNOTAVAIL);
                 }
+                if endpoint.is_connected {
+                    return Err(Errno::EINVAL);
+                }
                 stack.check_bindable(&owner(socket), named.address)?;
                 names.local = named.address;
                 names.scope_id = named.scope_id;
@@ -68,7 +71,11 @@ pub(crate) fn connect(
                     inet_bind::forget_peer(stack, socket.domain, names);
                     inet_bind::fit_claim(stack, &owner(socket), names);
                 }
-                None => forget_raw_peer(socket, names),
+                None => {
+                    forget_raw_peer(socket, names);
+                    // __udp_disconnect takes it off the list of raw sockets, to which nothing ever adds it again.
+                    stack.raw.remove(socket.domain, socket.protocol, id);
+                }
             }
             Ok(())
         });
@@ -138,14 +145,15 @@ pub(super) fn scope(
     interface.map(Some).ok_or(Errno::ENODEV)
 }
 
-/// A raw socket's "port" is its protocol, and stays.
+/// A raw socket's "port" is its protocol, until it has no peer any more.
 fn forget_raw_peer(socket: &Socket, names: &mut Names) {
     let any = any_address(socket.domain);
     names.remote = any;
     names.remote_port = 0;
-    if !names.is_address_bound {
-        names.local = any;
-    }
+    names.local_port = 0;
+    // raw_bind does not lock the address.
+    names.local = any;
+    names.is_address_bound = false;
 }
 
 /// `close(2)`

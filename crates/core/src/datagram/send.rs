@@ -12,7 +12,6 @@ use super::{
 };
 use crate::address::unmapped;
 use crate::host::Host;
-use crate::inet::Names;
 use crate::ip::loopback_like;
 use crate::ip::output::{Fragmentation, IpMeta, Path};
 use crate::message::{Ancillary, MessageFlags, Outgoing};
@@ -125,7 +124,13 @@ pub(super) fn prepare(
     let domain = socket.domain;
     let endpoint = endpoint!(socket);
     let names = &endpoint.names;
-    let (asked, port) = destination(domain, &socket.options, names, endpoint, address, extent)?;
+    let (asked, port) = destination(
+        (domain, socket.protocol),
+        &socket.options,
+        endpoint,
+        address,
+        extent,
+    )?;
     let is_udp = endpoint.protocol.is_udp();
     let overrides = overrides::read(stack, domain, is_udp, asked, control)?;
     // INADDR_ANY as a destination is this host (RFC 1122 3.2.1.3 lets it; Linux does).
@@ -173,11 +178,15 @@ pub(super) fn prepare(
         }
         return Err(Errno::EMSGSIZE);
     }
-    if let Some(errno) = socket.error.take() {
-        return Err(errno);
-    }
-    if endpoint.is_write_shut {
-        return Err(Errno::EPIPE);
+    // For a raw packet without a header of its own ip_append_data takes memory past sock_alloc_send_skb, which looks.
+    let is_whole = socket.options.is_on(Switches::HEADER_INCLUDED);
+    if is_whole || !matches!(endpoint.protocol, Protocol::Raw(_)) {
+        if let Some(errno) = socket.error.take() {
+            return Err(errno);
+        }
+        if endpoint.is_write_shut {
+            return Err(Errno::EPIPE);
+        }
     }
     let hop_limit = overrides
         .hop_limit
@@ -322,13 +331,13 @@ fn too_long(host: &mut Host, id: SocketId, to: (IpAddr, u16), path: &Path) {
 
 /// Where the datagram goes: the address that was given, or the peer.
 fn destination(
-    domain: Domain,
+    (domain, number): (Domain, u16),
     options: &SharedOptions,
-    names: &Names,
     endpoint: &DatagramEndpoint,
     address: Option<&SocketAddress>,
     extent: Extent,
 ) -> Result<(IpAddr, u16), Errno> {
+    let names = &endpoint.names;
     let length = extent.length;
     let is_raw = matches!(endpoint.protocol, Protocol::Raw(_));
     let has_ports = endpoint.protocol.is_udp();
@@ -371,6 +380,9 @@ fn destination(
                 return Err(Errno::EINVAL);
             }
         }
+        if domain == Domain::Inet6 && names.remote.is_ipv4() && !has_ports {
+            return Err(Errno::ENETUNREACH);
+        }
         return Ok((names.remote, names.remote_port));
     };
     if domain == Domain::Inet6 && address.is_ipv4() && has_ports {
@@ -381,8 +393,8 @@ fn destination(
     }
     if is_raw && domain == Domain::Inet6 {
         // The port of a raw IPv6 address is the protocol, if it is anything (RFC 3542 3).
-        let is_any_protocol = names.local_port == 255;
-        if length > LONGEST || (port != 0 && port != names.local_port && !is_any_protocol) {
+        let is_any_protocol = number == raw::ANY_PROTOCOL;
+        if length > LONGEST || (port != 0 && port != number && !is_any_protocol) {
             return Err(Errno::EINVAL);
         }
     }

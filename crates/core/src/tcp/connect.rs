@@ -302,7 +302,10 @@ pub(super) fn reset_to_unconnected(host: &mut Host, id: SocketId, _now: Instant)
     endpoint.progress = Progress::Unconnected;
     endpoint.is_read_shut = false;
     endpoint.path = CachedPath::NONE;
-    let port = endpoint.names.local_port;
+    let port = match endpoint.names.local_port {
+        0 => endpoint.names.stale_port,
+        port => port,
+    };
     bind::forget_peer(stack, parts.domain, &mut endpoint.names);
     endpoint.names.stale_port = port;
 }

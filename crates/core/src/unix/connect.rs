@@ -279,7 +279,11 @@ pub(super) fn set_datagram_peer(
 }
 
 /// `unix_dgram_disconnected`: what the old peer sent is thrown away, and it hears of that.
-fn forget_old_peer(host: &mut Host, id: SocketId, old: Option<SocketId>) -> Result<(), Errno> {
+pub(super) fn forget_old_peer(
+    host: &mut Host,
+    id: SocketId,
+    old: Option<SocketId>,
+) -> Result<(), Errno> {
     let Some(old) = old else {
         return Ok(());
     };

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 
 use super::connect::{
-    autobind_if_credentials_pass, find, may_send, set_datagram_peer, validate, wake_waiters,
+    autobind_if_credentials_pass, find, forget_old_peer, may_send, set_datagram_peer, validate,
+    wake_waiters,
 };
 use super::message::{Message, Source, datagram_charge, deliver, settle};
 use super::{end, end_mut, rights, stream};
@@ -57,6 +58,7 @@ pub(super) fn send(host: &mut Host, id: SocketId, message: Outgoing<'_>) -> Resu
     if end(host, to)?.is_closed {
         // Only the peer of this socket can be closed and still be found. (A sequenced-packet socket heard EPIPE.)
         set_datagram_peer(host, id, None)?;
+        forget_old_peer(host, id, Some(to))?;
         return Err(Errno::ECONNREFUSED);
     }
     if end(host, id)?.kind == SocketType::Datagram && !may_send(host, id, to)? {
