@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use sockeye_core::{Errno, SocketAddress, SocketId};
 
-use crate::conduit::{Conduit, Joined, State};
+use crate::conduit::{Arrival, Conduit, Joined, State};
 use crate::launch::Loopback;
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
@@ -101,6 +101,10 @@ impl Supervisor {
             .map_or(crate::conduit::Owner { pid: 0, fd: -1 }, |conduit| {
                 conduit.owner
             });
+        let peer = self
+            .host
+            .peer_address(server)
+            .unwrap_or(SocketAddress::Unspecified);
         let connection = self.conduits.insert(Conduit {
             socket: server,
             domain,
@@ -119,7 +123,11 @@ impl Supervisor {
             ..
         }) = self.conduits.get_mut(listener)
         {
-            listening.arrivals.push_back((serial, connection));
+            listening.arrivals.push_back(Arrival {
+                serial,
+                connection,
+                peer,
+            });
         }
         self.count_line(listener);
         if let Some(conduit) = self.conduits.get_mut(id) {

@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 
 use sockeye_core::Errno;
 
-use crate::conduit::{Conduit, Far, Relay, State};
+use crate::conduit::{Arrival, Conduit, Far, Relay, State};
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys;
@@ -71,7 +71,11 @@ impl Supervisor {
                         ..
                     }) = self.conduits.get_mut(id)
                     {
-                        listening.arrivals.push_back((serial, connection));
+                        listening.arrivals.push_back(Arrival {
+                            serial,
+                            connection,
+                            peer: accepted.peer,
+                        });
                     }
                     self.count_line(id);
                     self.watch_relay(connection);
@@ -112,10 +116,10 @@ impl Supervisor {
         else {
             return;
         };
-        for (_, connection) in listening.arrivals {
-            self.retire(connection);
+        for arrival in listening.arrivals {
+            self.retire(arrival.connection);
         }
-        for (file, connection) in listening.returned {
+        for (file, connection, _) in listening.returned {
             drop(file);
             self.retire(connection);
         }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use sockeye_core::SocketAddress;
 use sockeye_linux::address;
 
-use crate::conduit::{Conduit, Far, PendingDatagram, Relay, State};
+use crate::conduit::{Arrival, Conduit, Far, PendingDatagram, Relay, State};
 use crate::event_loop::Source;
 use crate::network::{ADDRESS, ADDRESS6};
 use crate::slab::Id;
@@ -257,7 +257,11 @@ impl Supervisor {
             ..
         }) = self.conduits.get_mut(listener_id)
         {
-            listening.arrivals.push_back((serial, connection));
+            listening.arrivals.push_back(Arrival {
+                serial,
+                connection,
+                peer: as_seen_by(domain, client),
+            });
         }
         self.count_line(listener_id);
         if let Some(Conduit {

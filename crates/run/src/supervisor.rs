@@ -229,10 +229,10 @@ impl Supervisor {
             State::Joined(joined) => self.end_joined(joined.partner),
             State::Listening(listening) => {
                 // Connections that nobody accepted end with their listener.
-                for (_, connection) in listening.arrivals {
-                    self.retire(connection);
+                for arrival in listening.arrivals {
+                    self.retire(arrival.connection);
                 }
-                for (file, connection) in listening.returned {
+                for (file, connection, _) in listening.returned {
                     drop(file);
                     self.retire(connection);
                 }

@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use sockeye_core::Errno;
+use sockeye_core::{Errno, SocketAddress};
 use sockeye_linux::address;
 use sockeye_linux::number::{SOCK_CLOEXEC, SOCK_NONBLOCK};
 
@@ -33,7 +33,7 @@ pub(super) fn carry_out(
         State::Datagram(_) => return Err(Errno::EOPNOTSUPP),
         _ => return Err(Errno::EINVAL),
     }
-    let Some((connection, accepted)) = take(supervisor, id, file)? else {
+    let Some((connection, peer, accepted)) = take(supervisor, id, file)? else {
         if sys::is_nonblocking(file) {
             return Err(Errno::EAGAIN);
         }
@@ -43,19 +43,18 @@ pub(super) fn carry_out(
             late: Errno::EAGAIN,
         });
     };
-    let peer = supervisor
-        .conduits
-        .get(connection)
-        .and_then(|conduit| supervisor.host.peer_address(conduit.socket).ok());
-    if call.argument(1) != 0 {
-        // A connection that was reset before it could be accepted still has its peer's name in Linux.
-        let name = peer.as_ref().map(address::encode).unwrap_or_default();
-        if let Err(errno) = write_address(call, &name, call.argument(1), call.argument(2)) {
-            // As in the kernel the connection is lost with the call.
-            drop(accepted);
-            supervisor.retire(connection);
-            return Err(errno);
-        }
+    if call.argument(1) != 0
+        && let Err(errno) = write_address(
+            call,
+            &address::encode(&peer),
+            call.argument(1),
+            call.argument(2),
+        )
+    {
+        // As in the kernel the connection is lost with the call.
+        drop(accepted);
+        supervisor.retire(connection);
+        return Err(errno);
     }
     if let Err(error) = sys::set_nonblocking(accepted.as_fd(), flags & SOCK_NONBLOCK != 0) {
         return Err(errno(&error));
@@ -75,7 +74,7 @@ fn take(
     supervisor: &mut Supervisor,
     id: Id,
     file: BorrowedFd<'_>,
-) -> Result<Option<(Id, OwnedFd)>, Errno> {
+) -> Result<Option<(Id, SocketAddress, OwnedFd)>, Errno> {
     loop {
         // Nobody but us takes from this queue, so what poll sees is there: accept doesn't block.
         let seen = sys::poll_now(file, libc::POLLIN);
@@ -100,15 +99,15 @@ fn take(
                 let at = listening
                     .arrivals
                     .iter()
-                    .position(|(known, _)| *known == serial);
+                    .position(|arrival| arrival.serial == serial);
                 at.and_then(|at| listening.arrivals.remove(at))
-                    .map(|(_, connection)| (connection, accepted))
+                    .map(|arrival| (arrival.connection, arrival.peer, accepted))
             }
             // A knock: the connection was taken before, for somebody who was gone.
             None if ours => listening
                 .returned
                 .pop_front()
-                .map(|(file, connection)| (connection, file)),
+                .map(|(file, connection, peer)| (connection, peer, file)),
             // A stranger who guessed the name.
             _ => None,
         };
@@ -116,7 +115,7 @@ fn take(
         if was_full {
             supervisor.deliver_connections(id);
         }
-        let Some((connection, mut accepted)) = found else {
+        let Some((connection, peer, mut accepted)) = found else {
             continue;
         };
         let Some(conduit) = supervisor.conduits.get(connection) else {
@@ -140,12 +139,17 @@ fn take(
             }
             supervisor.count_up();
         }
-        return Ok(Some((connection, accepted)));
+        return Ok(Some((connection, peer, accepted)));
     }
 }
 
 /// Puts a connection back that could not be handed over: the next accept takes it first.
 pub(crate) fn give_back(supervisor: &mut Supervisor, listener: Id, connection: Id, file: OwnedFd) {
+    let peer = supervisor
+        .conduits
+        .get(connection)
+        .and_then(|conduit| supervisor.host.peer_address(conduit.socket).ok())
+        .unwrap_or(SocketAddress::Unspecified);
     let Some(conduit) = supervisor.conduits.get_mut(listener) else {
         supervisor.retire(connection);
         return;
@@ -154,7 +158,7 @@ pub(crate) fn give_back(supervisor: &mut Supervisor, listener: Id, connection: I
         supervisor.retire(connection);
         return;
     };
-    listening.returned.push_front((file, connection));
+    listening.returned.push_front((file, connection, peer));
     supervisor.count_line(listener);
     // The file polled IN for it; an unnamed knock makes it do so again.
     let name = supervisor.names.name(serial);

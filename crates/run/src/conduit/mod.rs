@@ -18,7 +18,7 @@ use sockeye_core::SocketId;
 pub(crate) use connecting::Connecting;
 pub(crate) use datagram::{Datagram, PendingDatagram};
 pub(crate) use joined::Joined;
-pub(crate) use listening::Listening;
+pub(crate) use listening::{Arrival, Listening};
 pub(crate) use relay::{Far, Relay};
 pub(crate) use table::Conduits;
 

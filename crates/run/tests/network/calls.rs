@@ -1,0 +1,223 @@
+//! System calls that the standard library has not.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+/// A control message: level, type and first word.
+pub(crate) type Control = (i32, i32, i32);
+
+fn check(answer: libc::c_int) -> io::Result<libc::c_int> {
+    if answer < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(answer)
+    }
+}
+
+fn size(answer: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(answer).map_err(|_| io::Error::last_os_error())
+}
+
+/// The errno of a call that has to fail.
+pub(crate) fn errno<T: std::fmt::Debug>(answer: io::Result<T>) -> i32 {
+    answer.unwrap_err().raw_os_error().unwrap()
+}
+
+pub(crate) fn alarm(seconds: u32) {
+    // SAFETY: no pointers.
+    unsafe { libc::alarm(seconds) };
+}
+
+/// Runs `body` in a child and answers its process; a panic there ends it with a code.
+pub(crate) fn fork(body: impl FnOnce()) -> i32 {
+    // SAFETY: the programs that fork have one thread.
+    let pid = check(unsafe { libc::fork() }).unwrap();
+    if pid == 0 {
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body));
+        // SAFETY: ends the child without the parent's exit handlers.
+        unsafe { libc::_exit(i32::from(outcome.is_err())) }
+    }
+    pid
+}
+
+/// Waits for a child: its code, or the negated signal that killed it.
+pub(crate) fn wait_for(pid: i32) -> i32 {
+    let mut status = 0;
+    // SAFETY: `status` lives across the call.
+    check(unsafe { libc::waitpid(pid, &mut status, 0) }).unwrap();
+    if libc::WIFEXITED(status) {
+        libc::WEXITSTATUS(status)
+    } else {
+        -libc::WTERMSIG(status)
+    }
+}
+
+pub(crate) fn kill(pid: i32) {
+    // SAFETY: no pointers; the process is a child of ours.
+    check(unsafe { libc::kill(pid, libc::SIGKILL) }).unwrap();
+}
+
+pub(crate) fn socket(domain: i32, kind: i32) -> OwnedFd {
+    // SAFETY: no pointers.
+    let fd = check(unsafe { libc::socket(domain, kind, 0) }).unwrap();
+    // SAFETY: just created.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+pub(crate) fn connect_v4(fd: BorrowedFd<'_>, port: u16) -> io::Result<()> {
+    let address = libc::sockaddr_in {
+        sin_family: libc::sa_family_t::try_from(libc::AF_INET).unwrap(),
+        sin_port: port.to_be(),
+        sin_addr: libc::in_addr {
+            s_addr: u32::from_ne_bytes([127, 0, 0, 1]),
+        },
+        sin_zero: [0; 8],
+    };
+    let length = libc::socklen_t::try_from(size_of_val(&address)).unwrap();
+    // SAFETY: the address lives across the call and is as long as said.
+    check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const address).cast(), length) })?;
+    Ok(())
+}
+
+pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: i32) {
+    // SAFETY: no pointers.
+    check(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).unwrap();
+}
+
+/// What `poll(2)` says within ten seconds.
+pub(crate) fn poll(fd: BorrowedFd<'_>, events: i16) -> i16 {
+    let mut entry = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events,
+        revents: 0,
+    };
+    // SAFETY: one entry that lives across the call.
+    check(unsafe { libc::poll(&mut entry, 1, 10_000) }).unwrap();
+    entry.revents
+}
+
+pub(crate) fn send(fd: BorrowedFd<'_>, data: &[u8], flags: i32) -> io::Result<usize> {
+    // SAFETY: the data is as long as said.
+    size(unsafe { libc::send(fd.as_raw_fd(), data.as_ptr().cast(), data.len(), flags) })
+}
+
+pub(crate) fn receive(fd: BorrowedFd<'_>, length: usize, flags: i32) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; length];
+    // SAFETY: the buffer is as long as said.
+    let read =
+        size(unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), length, flags) })?;
+    buffer.truncate(read);
+    Ok(buffer)
+}
+
+pub(crate) fn set_option(fd: BorrowedFd<'_>, level: i32, name: i32, value: &[i32]) {
+    let length = libc::socklen_t::try_from(size_of_val(value)).unwrap();
+    // SAFETY: the value is as long as said.
+    check(unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, value.as_ptr().cast(), length) })
+        .unwrap();
+}
+
+pub(crate) fn option<const WORDS: usize>(
+    fd: BorrowedFd<'_>,
+    level: i32,
+    name: i32,
+) -> [i32; WORDS] {
+    let mut value = [0; WORDS];
+    let mut length = libc::socklen_t::try_from(size_of_val(&value)).unwrap();
+    // SAFETY: the value has room for `length` bytes.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast(),
+            &mut length,
+        )
+    })
+    .unwrap();
+    value
+}
+
+/// `SO_LINGER` with no time.
+pub(crate) fn abort_at_close(fd: BorrowedFd<'_>) {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_LINGER, &[1, 0]);
+}
+
+/// A message with one control message of four bytes, to a name or the peer.
+pub(crate) fn send_message(
+    fd: BorrowedFd<'_>,
+    data: &[u8],
+    name: &[u8],
+    control: Option<Control>,
+) -> io::Result<usize> {
+    let mut span = libc::iovec {
+        iov_base: data.as_ptr().cast_mut().cast(),
+        iov_len: data.len(),
+    };
+    let mut bytes = Vec::new();
+    if let Some((level, kind, value)) = control {
+        bytes.extend_from_slice(&20_u64.to_ne_bytes());
+        for word in [level, kind, value, 0] {
+            bytes.extend_from_slice(&word.to_ne_bytes());
+        }
+    }
+    // SAFETY: all zero is a valid msghdr.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &mut span;
+    message.msg_iovlen = 1;
+    if !name.is_empty() {
+        message.msg_name = name.as_ptr().cast_mut().cast();
+        message.msg_namelen = libc::socklen_t::try_from(name.len()).unwrap();
+    }
+    if !bytes.is_empty() {
+        message.msg_control = bytes.as_mut_ptr().cast();
+        message.msg_controllen = bytes.len();
+    }
+    // SAFETY: everything that the message points to lives across the call.
+    size(unsafe { libc::sendmsg(fd.as_raw_fd(), &message, 0) })
+}
+
+/// A message and its first control message.
+pub(crate) fn receive_message(fd: BorrowedFd<'_>) -> io::Result<(Vec<u8>, Option<Control>)> {
+    let mut data = vec![0; 256];
+    let mut control = [0_u64; 16];
+    let mut span = libc::iovec {
+        iov_base: data.as_mut_ptr().cast(),
+        iov_len: data.len(),
+    };
+    // SAFETY: all zero is a valid msghdr.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &mut span;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control);
+    // SAFETY: the buffers have room for what is said.
+    let read = size(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut message, 0) })?;
+    data.truncate(read);
+    let word = |at: usize| {
+        let bytes = control[at / 8].to_ne_bytes();
+        i32::from_ne_bytes(bytes[at % 8..at % 8 + 4].try_into().unwrap())
+    };
+    let first = (message.msg_controllen >= 20).then(|| (word(8), word(12), word(16)));
+    Ok((data, first))
+}
+
+pub(crate) fn pause(millis: u64) {
+    std::thread::sleep(Duration::from_millis(millis));
+}
+
+/// `bind(2)` of an AF_UNIX socket with no name: the kernel chooses one.
+pub(crate) fn bind_family(fd: BorrowedFd<'_>) {
+    let family = libc::sa_family_t::try_from(libc::AF_UNIX).unwrap();
+    // SAFETY: two bytes that live across the call.
+    check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const family).cast(), 2) }).unwrap();
+}
+
+/// A duplicate that an executed program inherits.
+pub(crate) fn inheritable_duplicate(file: &impl AsRawFd) -> OwnedFd {
+    // SAFETY: no pointers.
+    let fd = check(unsafe { libc::dup(file.as_raw_fd()) }).unwrap();
+    // SAFETY: just created.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
