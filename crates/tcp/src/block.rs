@@ -18,7 +18,7 @@ use crate::{Error, Events, Instant, Segment, Seq, Settings, SocketOptions};
 /// Linux's `tcp_invalid_ratelimit`, in ms.
 const INVALID_INTERVAL: u32 = 500;
 /// The least MSS that is believed (`tcp_min_snd_mss` less what options take).
-const MIN_MSS: u16 = 48;
+pub(crate) const MIN_MSS: u16 = 48;
 /// What a timestamps option takes of a segment.
 pub(crate) const TIMESTAMPS_LEN: u16 = 12;
 

@@ -165,6 +165,10 @@ impl Connection {
             return;
         }
         match kind {
+            // Until the handshake says what the peer takes, it is the path's part of that.
+            IcmpError::PacketTooBig(mss) if !self.machine.transmits() => {
+                block.recv.told_mss = block.recv.told_mss.min(mss.max(crate::block::MIN_MSS));
+            }
             IcmpError::PacketTooBig(mss) => {
                 let options = if block.timestamps {
                     crate::block::TIMESTAMPS_LEN
@@ -172,7 +176,7 @@ impl Connection {
                     0
                 };
                 let mss = mss.saturating_sub(options).max(36);
-                if mss < block.send.mss && self.machine.transmits() {
+                if mss < block.send.mss {
                     // RFC 1191 6.4: what was too long is sent again in shorter segments.
                     block.send.mss = mss;
                     if !block.send.flight.is_empty() {

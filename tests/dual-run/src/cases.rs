@@ -13,6 +13,7 @@ mod multicast;
 mod opening;
 pub(crate) mod option_table;
 pub(crate) mod options;
+mod path_mtu;
 mod raw;
 mod stream;
 mod udp_lite;
@@ -132,6 +133,7 @@ pub fn all() -> Vec<Case> {
     multicast::register(&mut registry);
     opening::register(&mut registry);
     options::register(&mut registry);
+    path_mtu::register(&mut registry);
     raw::register(&mut registry);
     stream::register(&mut registry);
     udp_lite::register(&mut registry);

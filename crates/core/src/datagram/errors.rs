@@ -2,11 +2,13 @@
 
 use sockeye_wire::Payload;
 
+use super::Protocol;
 use super::receive::wants_errors;
 use crate::address::as_seen_by;
 use crate::host::Host;
 use crate::ip::IcmpReport;
 use crate::message::ExtendedError;
+use crate::options::Discovery;
 use crate::socket::Endpoint;
 use crate::socket::datagrams::QueuedError;
 use crate::{Domain, Errno, SocketId};
@@ -23,6 +25,13 @@ pub(crate) fn report(
     destination: (IpAddr, u16),
     payload: Payload,
 ) {
+    let mut is_fatal = report.is_fatal;
+    if report.is_too_big() {
+        let Some(is_told) = note_path_mtu(host, id, report, destination.0) else {
+            return;
+        };
+        is_fatal = is_told;
+    }
     let Some(socket) = host.sockets.get_mut(id) else {
         return;
     };
@@ -41,11 +50,44 @@ pub(crate) fn report(
             },
             &socket.options,
         );
-    } else if !report.is_fatal || !endpoint.is_connected {
+    } else if !is_fatal || !endpoint.is_connected {
         return;
     }
     socket.error = Some(report.errno);
     host.wake(id);
+}
+
+/// What a socket's `IP_MTU_DISCOVER` makes of a packet that was too big: whether the path's MTU is believed, and whether
+/// the socket hears of it even if it did not ask for errors. `None`: it hears nothing.
+fn note_path_mtu(
+    host: &mut Host,
+    id: SocketId,
+    report: &IcmpReport,
+    destination: IpAddr,
+) -> Option<bool> {
+    let Host { sockets, stack } = host;
+    let socket = sockets.get(id)?;
+    let Endpoint::Datagram(endpoint) = &socket.endpoint else {
+        return None;
+    };
+    let options = &socket.options;
+    let discover = options.discovery(destination.is_ipv4());
+    // ip_sk_accept_pmtu, ip6_sk_accept_pmtu: not IP_PMTUDISC_INTERFACE and _OMIT.
+    let is_believed = discover <= Discovery::PROBE;
+    if is_believed && let Ok(path) = stack.route(destination, None, options.device) {
+        let known = stack.path_mtus.get(destination, stack.now);
+        let current = known.map_or(path.mtu, |known| known.mtu.min(path.mtu));
+        stack
+            .path_mtus
+            .learn(destination, report.mtu, current, stack.now);
+    }
+    let is_raw = matches!(endpoint.protocol, Protocol::Raw(_));
+    let is_told = discover != Discovery::DONT;
+    match destination {
+        IpAddr::V4(_) if !is_told && !is_raw => None,
+        IpAddr::V6(_) if !is_believed => None,
+        _ => Some(is_told),
+    }
 }
 
 /// An error that the host itself found, for sockets that asked for errors: `ip_local_error`.

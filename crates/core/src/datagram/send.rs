@@ -16,7 +16,7 @@ use crate::ip::loopback_like;
 use crate::ip::output::{Fragmentation, IpMeta, Path};
 use crate::message::{Ancillary, MessageFlags, Outgoing};
 use crate::multicast::Sender;
-use crate::options::{SharedOptions, Switches};
+use crate::options::{Discovery, SharedOptions, Switches};
 use crate::socket::{Endpoint, Socket};
 use crate::{Domain, Errno, Instant, InterfaceId, SocketAddress, SocketId, ping, raw, udp};
 
@@ -158,7 +158,16 @@ pub(super) fn prepare(
     if stack.is_broadcast(destination) && !socket.options.is_on(Switches::BROADCAST) {
         return Err(Errno::EACCES);
     }
-    let fragmentation = fragmentation(&socket.options, destination, overrides.dont_fragment);
+    let mut fragmentation = fragmentation(&socket.options, destination, overrides.dont_fragment);
+    // From IP_PMTUDISC_PROBE on it is the device's MTU that counts.
+    if socket.options.discovery(destination.is_ipv4()) < Discovery::PROBE
+        && let Some(known) = stack.path_mtus.get(destination, stack.now)
+    {
+        path.mtu = path.mtu.min(known.mtu);
+        if known.is_locked && fragmentation == Fragmentation::LocalOnly {
+            fragmentation = Fragmentation::Allowed;
+        }
+    }
     if destination.is_ipv6()
         && extent.length > SHORT
         && let Some(most) = socket.options.fragment_size_v6()

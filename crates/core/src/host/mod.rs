@@ -24,6 +24,7 @@ use crate::inet::demux::{Connections, Receivers};
 use crate::inet::keyed::Keyed;
 use crate::interface::Interface;
 use crate::ip::icmp::RateLimit;
+use crate::ip::path_mtu::PathMtus;
 use crate::ip::reassembly::Reassembly;
 use crate::ip::routes::RoutingTable;
 use crate::multicast::groups::Groups;
@@ -78,6 +79,8 @@ pub(crate) struct Stack {
     /// Packets of this host that it has not received yet: to own addresses (`Loopback::Internal`), and copies of what it
     /// sent to many, with the interface by which they seem to come.
     pub(crate) loopback: VecDeque<(InterfaceId, Frame)>,
+    /// What is known of paths that carry less than their first link.
+    pub(crate) path_mtus: PathMtus,
     /// Who is a member of which group.
     pub(crate) groups: Groups,
     pub(crate) identification: u16,
@@ -126,6 +129,7 @@ impl Host {
             routes: RoutingTable::default(),
             route_generation: 0,
             loopback: VecDeque::new(),
+            path_mtus: PathMtus::new(keyed),
             groups: Groups::new(keyed),
             identification: rng.next_u16(),
             reassembly_v4: Reassembly::new(sysctl.ipfrag_time, high),

@@ -6,6 +6,7 @@ pub(crate) mod fragment;
 pub(crate) mod icmp;
 pub(crate) mod input;
 pub(crate) mod output;
+pub(crate) mod path_mtu;
 pub(crate) mod reassembly;
 pub mod routes;
 
@@ -32,6 +33,16 @@ pub(crate) struct Inbound {
     /// Where in `frame.headers` the transport header begins. The headers end with it: see [`Frame`].
     pub(crate) transport: usize,
     pub(crate) frame: Frame,
+}
+
+impl IcmpReport {
+    /// "Fragmentation needed" or "packet too big".
+    pub(crate) fn is_too_big(&self) -> bool {
+        matches!(
+            (self.origin, self.kind, self.code),
+            (ErrorOrigin::Icmp, 3, 4) | (ErrorOrigin::Icmp6, 2, _)
+        )
+    }
 }
 
 impl Inbound {

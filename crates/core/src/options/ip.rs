@@ -219,7 +219,14 @@ pub(super) fn mtu(t: &mut Target<'_>) -> Result<i32, Errno> {
         .stack
         .route(remote, Some(local), device)
         .map_err(|_| Errno::ENOTCONN)?;
-    Ok(i32::try_from(path.mtu).unwrap_or(i32::MAX))
+    let stack = &t.host.stack;
+    // What TCP learns stays with the connection.
+    let known = stack
+        .path_mtus
+        .get(remote, stack.now)
+        .filter(|_| !t.is_tcp());
+    let mtu = known.map_or(path.mtu, |known| known.mtu.min(path.mtu));
+    Ok(i32::try_from(mtu).unwrap_or(i32::MAX))
 }
 
 /// `inet_num` of a raw socket; 0 of others. Only what is a raw socket of IPv4 gets here with a protocol.

@@ -207,7 +207,24 @@ pub struct TcpChoices {
     pub congestion: sockeye_tcp::Algorithm,
 }
 
+/// The numbers of `IP_MTU_DISCOVER` that have a meaning of their own here.
+pub(crate) struct Discovery;
+
+impl Discovery {
+    pub(crate) const DONT: u8 = 0;
+    pub(crate) const PROBE: u8 = 3;
+}
+
 impl SharedOptions {
+    /// `IP_MTU_DISCOVER` or `IPV6_MTU_DISCOVER`.
+    pub(crate) fn discovery(&self, is_ipv4: bool) -> u8 {
+        if is_ipv4 {
+            self.mtu_discover
+        } else {
+            self.mtu_discover_v6
+        }
+    }
+
     /// The options of a new socket.
     pub fn new(sysctl: &Sysctl) -> Self {
         let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
