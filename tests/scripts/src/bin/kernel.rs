@@ -1,7 +1,7 @@
 //! `cargo run -p sockeye-scripts --bin kernel -- FILE.pkt...`: plays scripts against this machine's kernel.
 //!
 //! Each runs in a network namespace of its own, in real time; `TOLERANCE` in the environment says how far from its time
-//! something may happen, in milliseconds. Ends with failure if a script does not hold.
+//! something may happen, in milliseconds, `FAMILY` (as in `--ip_version`) over which addresses to play alone. Ends with failure if a script does not hold.
 
 use std::process::ExitCode;
 use std::thread;
@@ -31,7 +31,10 @@ fn main() -> ExitCode {
                 code = ExitCode::FAILURE;
             }
             Ok(families) => {
-                for family in families {
+                let only = std::env::var("FAMILY").ok();
+                let is_chosen =
+                    |family: &Family| only.as_ref().is_none_or(|only| only == family.name());
+                for family in families.into_iter().filter(is_chosen) {
                     if let Err(why) = play(&file, &text, family) {
                         eprintln!("{why} [{}]", family.name());
                         code = ExitCode::FAILURE;

@@ -43,7 +43,11 @@ pub(super) fn open(setup: &Setup) -> Result<OwnedFd, String> {
     let address = format!("{}/{length}", setup.local);
     let mtu = setup.mtu.to_string();
     ip(&["link", "set", "tun0", "mtu", &mtu, "txqueuelen", "10000"])?;
-    ip(&[family, "addr", "add", &address, "dev", "tun0"])?;
+    let mut add = vec![family, "addr", "add", &address, "dev", "tun0"];
+    if is_v6 {
+        add.push("nodad");
+    }
+    ip(&add)?;
     ip(&["link", "set", "tun0", "up"])?;
     ip(&[family, "route", "add", "default", "dev", "tun0"])?;
     Ok(OwnedFd::from(file))

@@ -4,6 +4,7 @@
 //! hours is no use here, and times are met only as far as the machine is idle.
 
 mod calls;
+mod clock;
 mod device;
 
 use std::collections::VecDeque;
@@ -13,6 +14,8 @@ use std::thread;
 use std::time::Instant;
 
 use sockeye_drill::{Call, Happening, Setup, System};
+
+use clock::now;
 
 /// The kernel's TCP in a namespace of the thread's own, which must have been made.
 #[derive(Debug)]
@@ -53,7 +56,7 @@ impl Kernel {
                 if let Call::Socket { .. } = call {
                     calls::choose_congestion(&answer, &congestion);
                 }
-                if made.send((Instant::now(), answer)).is_err() {
+                if made.send((now(), answer)).is_err() {
                     break;
                 }
                 device::ring(&ringer);
@@ -61,7 +64,7 @@ impl Kernel {
         });
         Ok(Self {
             device,
-            start: Instant::now(),
+            start: now(),
             calls,
             answers,
             bell,
@@ -78,7 +81,7 @@ impl Kernel {
     fn collect(&mut self) {
         while let Some(packet) = device::read(&self.device) {
             if device::is_of_interest(&packet) {
-                let now = self.micros(Instant::now());
+                let now = self.micros(now());
                 self.happenings.push_back(Happening::Packet(now, packet));
             }
         }
@@ -102,7 +105,7 @@ fn set(name: &str, value: &str) -> Result<(), String> {
 
 impl System for Kernel {
     fn now(&self) -> i64 {
-        self.micros(Instant::now())
+        self.micros(now())
     }
 
     fn start(&mut self, call: Call) {
