@@ -268,6 +268,14 @@ pub(crate) fn owner_of(tid: i32) -> Option<(u32, u32)> {
     Some((metadata.uid(), metadata.gid()))
 }
 
+/// When a process began, in clock ticks since the machine did.
+pub(crate) fn beginning_of(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; behind it the state is field 3 and the beginning field 22.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
 /// Whether a descriptor of another process is close-on-exec.
 pub(crate) fn closes_on_exec(tid: i32, fd: i32) -> bool {
     let Ok(text) = std::fs::read_to_string(format!("/proc/{tid}/fdinfo/{fd}")) else {

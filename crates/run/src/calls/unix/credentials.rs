@@ -22,6 +22,8 @@ const SO_PEERPIDFD: i32 = 77;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
     pid: i32,
+    /// When it began, in ticks: its number may be another's later.
+    began: u64,
     /// Real, effective and saved.
     users: Vec<u32>,
     groups: Vec<u32>,
@@ -30,7 +32,20 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn of(tid: i32) -> Option<Identity> {
-        Identity::parse(&std::fs::read_to_string(format!("/proc/{tid}/status")).ok()?)
+        let status = std::fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+        let mut identity = Identity::parse(&status)?;
+        identity.began = sys::beginning_of(identity.pid)?;
+        Some(identity)
+    }
+
+    /// A handle on the process, if it is still there.
+    fn handle(&self) -> std::io::Result<OwnedFd> {
+        let handle = sys::pidfd_open(self.pid, 0)?;
+        if sys::beginning_of(self.pid) == Some(self.began) {
+            Ok(handle)
+        } else {
+            Err(std::io::Error::from_raw_os_error(libc::ESRCH))
+        }
     }
 
     /// From a `/proc/TID/status`.
@@ -43,6 +58,7 @@ impl Identity {
         };
         Some(Identity {
             pid: i32::try_from(*numbers("Tgid:")?.first()?).ok()?,
+            began: 0,
             users: numbers("Uid:")?.get(..3)?.to_vec(),
             groups: numbers("Gid:")?.get(..3)?.to_vec(),
             supplementary: numbers("Groups:")?,
@@ -141,7 +157,7 @@ pub(super) fn of_peer(
             bytes
         }
         _ => {
-            let handle = sys::pidfd_open(identity.pid, 0).map_err(|error| super::errno(&error))?;
+            let handle = identity.handle().map_err(|error| super::errno(&error))?;
             let number = supervisor
                 .listener
                 .add_file(call.notification.id, handle.as_fd(), true)

@@ -174,10 +174,16 @@ fn send(
     control: &[u8],
 ) -> std::io::Result<usize> {
     let invalid = || std::io::Error::from_raw_os_error(libc::EINVAL);
+    let denied = || std::io::Error::from_raw_os_error(libc::EPERM);
     let (root, _) = sys::own_ids();
     let mut files: Vec<OwnedFd> = Vec::new();
     let mut out = Vec::new();
-    let mut credentials = (root == 0).then(|| Identity::of(call.tid())).flatten();
+    // Root may claim to be anybody, so what the caller may claim is for us to say.
+    let own = match root {
+        0 => Some(Identity::of(call.tid()).ok_or_else(denied)?),
+        _ => None,
+    };
+    let mut has_claimed = false;
     for (level, kind, data) in sys::control_messages(control).ok_or_else(invalid)? {
         match (level, kind) {
             (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
@@ -195,18 +201,16 @@ fn send(
             }
             (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
                 let claimed = data.try_into().map_err(|_| invalid())?;
-                if let Some(own) = &credentials
-                    && !own.may_claim(claimed)
-                {
-                    return Err(std::io::Error::from_raw_os_error(libc::EPERM));
+                if own.as_ref().is_some_and(|own| !own.may_claim(claimed)) {
+                    return Err(denied());
                 }
-                credentials = None;
+                has_claimed = true;
                 sys::push_control_message(&mut out, level, kind, claimed);
             }
             _ => sys::push_control_message(&mut out, level, kind, data),
         }
     }
-    if let Some(own) = credentials {
+    if let Some(own) = own.filter(|_| !has_claimed) {
         sys::push_control_message(
             &mut out,
             libc::SOL_SOCKET,
