@@ -2,7 +2,7 @@
 
 use sockeye_tcp::{Events, State};
 
-use super::connect::{reset_to_unconnected, take_error};
+use super::connect::{disconnect, take_error};
 use super::listener;
 use super::output::make_ready;
 use super::time_wait::Waiting;
@@ -50,9 +50,8 @@ pub(crate) fn shutdown(
             return Err(Errno::ENOTCONN);
         }
         State::SynSent => {
-            reset_to_unconnected(host, id, now);
-            host.wake(id);
-            return Ok(());
+            // inet_shutdown disconnects, whichever half is meant.
+            return disconnect(host, id, now);
         }
         _ => {}
     }

@@ -265,7 +265,7 @@ fn start(
 }
 
 /// `connect(AF_UNSPEC)` (`tcp_disconnect`): the connection is reset, the socket may be used again.
-fn disconnect(host: &mut Host, id: SocketId, now: Instant) -> Result<(), Errno> {
+pub(super) fn disconnect(host: &mut Host, id: SocketId, now: Instant) -> Result<(), Errno> {
     if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
         super::listener::stop(host, id, now);
         return Ok(());

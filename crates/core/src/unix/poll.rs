@@ -67,6 +67,10 @@ pub(crate) fn at_mark(host: &Host, id: SocketId) -> Result<bool, Errno> {
     if endpoint.kind != SocketType::Stream {
         return Err(Errno::EOPNOTSUPP);
     }
+    if endpoint.state == State::Listening {
+        // What waits in a listener's queue in Linux is a message without data, which looks like one that was read.
+        return Ok(endpoint.pending() > 0);
+    }
     let Some(first) = endpoint.queue.front() else {
         return Ok(false);
     };

@@ -227,11 +227,14 @@ pub(super) fn receive_payload(host: &mut Host, id: SocketId, max: usize) -> Resu
         return Err(Errno::EINVAL);
     }
     let mut payload = Payload::new();
+    if max == 0 {
+        return Ok(payload);
+    }
     let wants_credentials = passes_credentials(host, id);
     let gathered = gather(host, id, max, false, wants_credentials, |data, _| {
         payload.push_back(data.clone())
     })?;
-    if gathered.copied == 0 && max > 0 {
+    if gathered.copied == 0 {
         nothing_there(host, id)?;
     }
     Ok(payload)
@@ -261,7 +264,7 @@ fn gather(
     let mut index = 0;
     let offset = host.get(id)?.options.peek_offset().filter(|_| is_peek);
     let mut skip = offset.unwrap_or(0);
-    while gathered.copied < room {
+    loop {
         match manage_urgent(host, id, index, is_peek, inline, gathered.copied)? {
             Urgent::Stop => break,
             Urgent::Skip => {
@@ -312,7 +315,8 @@ fn gather(
                 gathered.rights = settle(host, message);
             }
         }
-        if has_rights {
+        // A read of nothing looks at the first message all the same.
+        if has_rights || gathered.copied >= room {
             break;
         }
     }

@@ -7,10 +7,12 @@ use libc::{
 };
 
 use super::Registry;
-use super::option_table::{SO_ACCEPTCONN, SO_DOMAIN, SO_ERROR, SO_PROTOCOL, SO_TYPE};
+use super::option_table::{
+    SO_ACCEPTCONN, SO_DOMAIN, SO_ERROR, SO_LINGER, SO_PASSCRED, SO_PROTOCOL, SO_TYPE,
+};
 use crate::sockets::Question;
 use crate::world::Opt;
-use crate::{Address, Handle, Message, Reception, World};
+use crate::{Address, Control, Flavor, Handle, Message, Reception, World};
 
 /// Makes a socket in a state.
 type Make = fn(&mut World<'_>) -> Handle;
@@ -25,6 +27,25 @@ pub(super) fn register(r: &mut Registry) {
     r.inet("raw", "every_call_on_a_new_one", |w| {
         every_call(w, |w| w.socket_of(w.flavor.domain(), SOCK_RAW, 253));
     });
+    r.inet("udplite", "every_call_on_a_new_one", |w| {
+        every_call(w, |w| w.socket_of(w.flavor.domain(), SOCK_DGRAM, 136));
+    });
+    r.one("inet", "icmp", "every_call_on_a_new_one", Flavor::V4, |w| {
+        every_call(w, |w| {
+            w.socket_of(libc::AF_INET, SOCK_RAW, libc::IPPROTO_ICMP)
+        });
+    });
+    r.one(
+        "inet6",
+        "icmp",
+        "every_call_on_a_new_one",
+        Flavor::V6,
+        |w| {
+            every_call(w, |w| {
+                w.socket_of(libc::AF_INET6, SOCK_RAW, libc::IPPROTO_ICMPV6)
+            });
+        },
+    );
     r.inet("raw", "every_call_on_a_connected_one", |w| {
         every_call(w, |w| connected_raw(w).0);
     });
@@ -56,7 +77,7 @@ macro_rules! states {
     };
 }
 
-const STREAMS: [(&str, Body); 12] = states! {
+const STREAMS: [(&str, Body); 15] = states! {
     "a_new_one": |w| w.socket(SOCK_STREAM),
     "a_bound_one": |w| bound(w, SOCK_STREAM),
     "a_listener": |w| w.listener(1).0,
@@ -88,6 +109,31 @@ const STREAMS: [(&str, Body); 12] = states! {
     "a_dissolved_one": |w| {
         let (client, _, _) = w.established();
         w.connect(client, &Address::Unspecified);
+        client
+    },
+    "a_connecting_one": |w| {
+        // The listener has all it takes, and answers no more.
+        let (_, address) = w.listener(0);
+        let first = w.socket(SOCK_STREAM);
+        w.connect(first, &address);
+        w.wait(first, POLLOUT);
+        let s = w.socket(SOCK_STREAM);
+        w.connect(s, &address);
+        w.settle();
+        s
+    },
+    "a_reset_one": |w| {
+        let (client, server) = with_data(w);
+        let _ = w.set(server, SO_LINGER, &[1_i32.to_ne_bytes(), [0; 4]].concat());
+        w.close(server);
+        w.wait(client, libc::POLLERR);
+        client
+    },
+    "one_with_an_urgent_byte": |w| {
+        let (client, server, _) = w.established();
+        let _ = w.send(server, b"before", 0);
+        let _ = w.send(server, b"!", MSG_OOB);
+        w.wait(client, libc::POLLPRI);
         client
     },
 };
@@ -129,7 +175,7 @@ const DATAGRAMS: [(&str, Body); 8] = states! {
     },
 };
 
-const UNIX: [(&str, OfKind); 8] = [
+const UNIX: [(&str, OfKind); 12] = [
     ("a_new_one", |w, kind| {
         every_call(w, move |w| w.socket_of(AF_UNIX, kind, 0));
     }),
@@ -150,6 +196,35 @@ const UNIX: [(&str, OfKind); 8] = [
     }),
     ("a_connected_one", |w, kind| {
         every_call(w, move |w| w.pair(AF_UNIX, kind, 0).0);
+    }),
+    ("a_client_that_waits_to_be_accepted", |w, kind| {
+        every_call(w, move |w| unix_waiting(w, kind).1);
+    }),
+    ("a_listener_with_a_client", |w, kind| {
+        every_call(w, move |w| unix_waiting(w, kind).0);
+    }),
+    ("one_with_rights", |w, kind| {
+        every_call(w, move |w| {
+            let (a, b) = w.pair(AF_UNIX, kind, 0);
+            let rights = Message {
+                data: vec![b"first".to_vec()],
+                control: vec![Control::Rights(vec![a])],
+                ..Message::default()
+            };
+            let _ = w.send_message(b, &rights);
+            let _ = w.send(b, b"second", 0);
+            a
+        });
+    }),
+    ("one_that_passes_credentials", |w, kind| {
+        every_call(w, move |w| {
+            let (a, b) = w.pair(AF_UNIX, kind, 0);
+            let _ = w.set_int(a, SO_PASSCRED, 1);
+            let _ = w.set_int(b, SO_PASSCRED, 1);
+            let _ = w.send(b, b"first", 0);
+            let _ = w.send(b, b"", 0);
+            a
+        });
     }),
     ("one_with_data", |w, kind| {
         every_call(w, move |w| {
@@ -283,6 +358,18 @@ fn more(w: &mut World<'_>) {
     let _ = w.send_message(left, &to(&b, b"anew", 0));
     w.settle();
     let _ = w.recv(right, 100, 0);
+}
+
+/// A listener and a client that it has not accepted. Of datagram sockets one that is bound, and one that sends to it.
+fn unix_waiting(w: &mut World<'_>, kind: i32) -> (Handle, Handle) {
+    let listener = w.socket_of(AF_UNIX, kind, 0);
+    let _ = w.bind(listener, &Address::Unnamed);
+    let address = w.local(listener);
+    w.listen(listener, 1);
+    let client = w.socket_of(AF_UNIX, kind, 0);
+    w.connect(client, &address);
+    let _ = w.send(client, b"first", 0);
+    (listener, client)
 }
 
 fn unix_shut(w: &mut World<'_>, kind: i32, how: i32) -> Handle {
