@@ -1,0 +1,259 @@
+//! Two ends and the wire between them, in real time.
+
+use std::os::fd::AsRawFd as _;
+use std::time::{Duration, Instant as Moment};
+
+use sockeye_core::{Frame, Instant, OffloadCapabilities};
+use sockeye_link::device::{Gro, TunFeatures};
+use sockeye_link::impair::{Impaired, Netem};
+use sockeye_link::{Link, Pipe};
+
+use crate::{Exchange, Kernel, Ours, Report};
+
+/// Which end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The end that connects.
+    Client,
+    /// The end that listens.
+    Server,
+}
+
+impl Place {
+    /// Both.
+    pub const BOTH: [Place; 2] = [Place::Client, Place::Server];
+
+    /// The end that is not this one.
+    pub fn other(self) -> Place {
+        match self {
+            Place::Client => Place::Server,
+            Place::Server => Place::Client,
+        }
+    }
+
+    fn index(self) -> usize {
+        usize::from(self == Place::Server)
+    }
+}
+
+/// Whose stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Sockeye's.
+    Ours,
+    /// The kernel's.
+    Kernel,
+}
+
+/// One end of a path.
+#[derive(Debug)]
+pub enum End {
+    /// One of our hosts.
+    Ours(Box<Ours>),
+    /// The kernel.
+    Kernel(Box<Kernel>),
+}
+
+/// What an end has sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traffic {
+    /// Frames that are one packet each.
+    pub packets: u64,
+    /// Frames that stand for several.
+    pub super_segments: u64,
+    /// The longest one packet.
+    pub longest: usize,
+}
+
+impl Traffic {
+    fn count(&mut self, frame: &Frame) {
+        if frame.offload.segment_size.is_some() {
+            self.super_segments += 1;
+        } else {
+            self.packets += 1;
+            self.longest = self.longest.max(frame.len());
+        }
+    }
+}
+
+/// Frames that are taken from an end in one go.
+const BATCH: usize = 256;
+
+/// Two ends, joined.
+#[derive(Debug)]
+pub struct Path {
+    ends: [End; 2],
+    /// What each end sends travels on its own; what arrives at our host has been joined.
+    wires: [Gro<Impaired<Pipe>>; 2],
+    /// What each end sent.
+    pub traffic: [Traffic; 2],
+    began: Moment,
+}
+
+impl Path {
+    /// Joins a client and a server. Without offload every frame is one packet.
+    ///
+    /// # Errors
+    /// What could not be made or was not understood.
+    pub fn new(who: [Who; 2], mtu: u16, has_offload: bool, netem: &str) -> Result<Self, String> {
+        let netem: Netem = netem.parse().map_err(|error| format!("{netem}: {error}"))?;
+        let (features, capabilities) = if has_offload {
+            let capabilities = OffloadCapabilities {
+                checksum: true,
+                segmentation: 65_535,
+            };
+            (TunFeatures::ALL, capabilities)
+        } else {
+            (TunFeatures::NONE, OffloadCapabilities::default())
+        };
+        let end = |place: Place| {
+            Ok::<End, String>(match who[place.index()] {
+                Who::Ours => End::Ours(Box::new(Ours::new(place, mtu, capabilities)?)),
+                Who::Kernel => End::Kernel(Box::new(Kernel::new(place, mtu, features)?)),
+            })
+        };
+        Ok(Self {
+            ends: [end(Place::Client)?, end(Place::Server)?],
+            wires: [1, 2].map(|seed| Gro::new(Impaired::new(Pipe::new(), &netem, seed))),
+            traffic: [Traffic::default(); 2],
+            began: Moment::now(),
+        })
+    }
+
+    fn now(&self) -> Instant {
+        let nanos = self.began.elapsed().as_nanos();
+        Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// Runs the exchange to its end; what the client and the server saw, and how long it took.
+    ///
+    /// # Errors
+    /// What went wrong, or that it took too long.
+    pub fn run(&mut self, exchange: &Exchange) -> Result<([Report; 2], Duration), String> {
+        let began = Moment::now();
+        for place in [Place::Server, Place::Client] {
+            let now = self.now();
+            match &mut self.ends[place.index()] {
+                End::Ours(ours) => ours.begin(exchange, now)?,
+                End::Kernel(kernel) => kernel.begin(*exchange)?,
+            }
+            if place == Place::Server && matches!(self.ends[0], End::Ours(_)) {
+                // Our client does not try again.
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        let mut reports = [None; 2];
+        while reports.iter().any(Option::is_none) {
+            if began.elapsed() > exchange.deadline {
+                return Err(format!(
+                    "not done after {:?}: {reports:?}",
+                    exchange.deadline
+                ));
+            }
+            let moved = self.pass(&mut reports)?;
+            if !moved {
+                self.wait();
+            }
+        }
+        let took = began.elapsed();
+        // The last acknowledgments, so that the kernel's end closes in peace.
+        for _ in 0..10 {
+            self.pass(&mut reports)?;
+        }
+        let [Some(client), Some(server)] = reports else {
+            return Err("no report".to_owned());
+        };
+        Ok(([client, server], took))
+    }
+
+    /// One round: what each end has to say, and what arrives at it.
+    fn pass(&mut self, reports: &mut [Option<Report>; 2]) -> Result<bool, String> {
+        let mut moved = false;
+        for place in Place::BOTH {
+            let (here, there) = (place.index(), place.other().index());
+            let now = self.now();
+            let [wire, back] = self
+                .wires
+                .get_disjoint_mut([here, there])
+                .map_err(|_| "two wires")?;
+            let traffic = &mut self.traffic[here];
+            let mut take = |frame: Frame| {
+                traffic.count(&frame);
+                wire.send(frame, now);
+                moved = true;
+            };
+            match &mut self.ends[here] {
+                End::Ours(ours) => {
+                    while let Some(frame) = back.receive(now) {
+                        ours.host.receive(ours.interface, frame, now);
+                    }
+                    if ours.host.next_deadline().is_some_and(|due| due <= now) {
+                        ours.host.advance(now);
+                    }
+                    let report = ours.turn(now)?;
+                    reports[here] = reports[here].or(report);
+                    while let Some(frame) = ours.host.transmit(ours.interface) {
+                        take(frame);
+                    }
+                }
+                End::Kernel(kernel) => {
+                    // What the wire carries is what the kernel gets.
+                    while let Some(frame) = back.inner_mut().receive(now) {
+                        kernel.tun.send(frame, now);
+                    }
+                    for _ in 0..BATCH {
+                        let Some(frame) = kernel.tun.receive(now) else {
+                            break;
+                        };
+                        take(frame);
+                    }
+                    if let Some(outcome) = kernel.outcome() {
+                        reports[here] = Some(outcome?);
+                    }
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Until a TUN has something, a frame arrives or a timer is due.
+    fn wait(&self) {
+        let now = self.now();
+        let wires = self.wires.iter().filter_map(Link::next_deadline);
+        let hosts = self.ends.iter().filter_map(|end| match end {
+            End::Ours(ours) => ours.host.next_deadline(),
+            End::Kernel(_) => None,
+        });
+        // Now and then, for threads that have ended.
+        let most = Duration::from_millis(5);
+        let pause = wires
+            .chain(hosts)
+            .min()
+            .map_or(most, |due| most.min(due - now));
+        let mut files: Vec<libc::pollfd> = Vec::new();
+        for end in &self.ends {
+            if let End::Kernel(kernel) = end {
+                use std::os::fd::AsFd as _;
+                files.push(libc::pollfd {
+                    fd: kernel.tun.as_fd().as_raw_fd(),
+                    events: libc::POLLIN,
+                    revents: 0,
+                });
+            }
+        }
+        let timeout = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: libc::c_long::from(pause.subsec_nanos().cast_signed()),
+        };
+        let count = libc::nfds_t::try_from(files.len()).unwrap_or(0);
+        // SAFETY: the files are as many as is said, and both pointers outlive the call.
+        unsafe {
+            libc::ppoll(
+                files.as_mut_ptr(),
+                count,
+                &raw const timeout,
+                std::ptr::null(),
+            );
+        }
+    }
+}
