@@ -1,9 +1,11 @@
 //! CUBIC (RFC 9438), in integers.
 //!
-//! Time in milliseconds; window estimates in 1/1024 packets. HyStart++ (RFC 9406) is not here yet.
+//! Time in milliseconds; window estimates in 1/1024 packets. The initial slow start is HyStart++'s (RFC 9406).
+use core::num::NonZeroU32;
 use core::time::Duration;
 
-use super::{Control, Window};
+use super::hystart::HyStart;
+use super::{Acked, Control, INFINITE, Window};
 use crate::Instant;
 
 /// beta_cubic = 0.7 (RFC 9438 4.6), in 1/1024.
@@ -12,8 +14,35 @@ const BETA: u64 = 717;
 const ALPHA: u64 = 542;
 const ONE: u64 = 1024;
 
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Cubic {
+/// CUBIC: first the initial slow start, then the curve, which share their room.
+#[derive(Debug, Clone)]
+pub(crate) enum Cubic {
+    Start(HyStart),
+    Curve(Curve),
+}
+
+impl Default for Cubic {
+    fn default() -> Self {
+        Cubic::Start(HyStart::default())
+    }
+}
+
+impl Cubic {
+    /// Changes the curve; the initial slow start is over.
+    fn change<R>(&mut self, change: impl FnOnce(&mut Curve) -> R) -> R {
+        let mut curve = match self {
+            Cubic::Start(_) => Curve::default(),
+            Cubic::Curve(curve) => *curve,
+        };
+        let result = change(&mut curve);
+        *self = Cubic::Curve(curve);
+        result
+    }
+}
+
+/// The state of congestion avoidance.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Curve {
     /// W_max: the window before the last reduction.
     w_max: u32,
     /// The window just before the last congestion event (cwnd_prior).
@@ -23,28 +52,35 @@ pub(crate) struct Cubic {
     /// K in ms.
     k: u32,
     /// The start of the current congestion avoidance stage.
-    epoch: Epoch,
+    epoch: Option<Epoch>,
 }
 
-/// A moment that may be unknown, in the room of a moment.
+/// A moment in ms that wrap, never 0, so that an `Option` of it is no larger. No stage lasts 49 days.
 #[derive(Debug, Clone, Copy)]
-struct Epoch(Instant);
+struct Epoch(NonZeroU32);
 
 impl Epoch {
-    const NONE: Epoch = Epoch(Instant::FAR_FUTURE);
+    fn at(now: Instant) -> Epoch {
+        let millis = now.as_millis() & u64::from(u32::MAX);
+        Epoch::new(u32::try_from(millis).unwrap_or(0))
+    }
 
-    fn get(self) -> Option<Instant> {
-        (self.0 != Instant::FAR_FUTURE).then_some(self.0)
+    fn new(millis: u32) -> Epoch {
+        Epoch(NonZeroU32::new(millis).unwrap_or(NonZeroU32::MIN))
+    }
+
+    fn until(self, now: Instant) -> u32 {
+        let now = Epoch::at(now).0.get();
+        now.wrapping_sub(self.0.get())
+    }
+
+    fn later(self, time: Duration) -> Epoch {
+        let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        Epoch::new(self.0.get().wrapping_add(millis))
     }
 }
 
-impl Default for Epoch {
-    fn default() -> Self {
-        Epoch::NONE
-    }
-}
-
-impl Cubic {
+impl Curve {
     /// RFC 9438 4.1: W_cubic(t), t in ms.
     fn w_cubic(&self, origin: u32, t: u64) -> u32 {
         let k = u64::from(self.k);
@@ -59,7 +95,7 @@ impl Cubic {
     }
 
     fn begin(&mut self, window: &Window, now: Instant) {
-        self.epoch = Epoch(now);
+        self.epoch = Some(Epoch::at(now));
         self.estimate = u32::try_from(u64::from(window.size) * ONE).unwrap_or(u32::MAX);
         // RFC 9438 4.2 (2): K = cbrt((W_max - cwnd_epoch) / C)
         self.k = match self.w_max.checked_sub(window.size) {
@@ -87,26 +123,20 @@ pub(super) fn cube_root(value: u64) -> u32 {
     u32::try_from(root).unwrap_or(u32::MAX)
 }
 
-impl Control for Cubic {
-    fn acknowledged(
-        &mut self,
-        window: &mut Window,
-        acked: u32,
-        rtt: Option<Duration>,
-        now: Instant,
-    ) {
-        let mut acked = acked;
+impl Curve {
+    fn acknowledged(&mut self, window: &mut Window, acked: &Acked) {
+        let mut packets = acked.packets;
         if window.in_slow_start() {
-            acked = window.slow_start(acked);
-            if acked == 0 {
+            packets = window.slow_start(packets);
+            if packets == 0 {
                 return;
             }
         }
-        let epoch = match self.epoch.get() {
-            Some(epoch) => epoch,
+        let elapsed = match self.epoch {
+            Some(epoch) => epoch.until(acked.now),
             None => {
-                self.begin(window, now);
-                now
+                self.begin(window, acked.now);
+                0
             }
         };
         let size = u64::from(window.size);
@@ -116,11 +146,11 @@ impl Control for Cubic {
         } else {
             ONE
         };
-        let growth = u32::try_from(alpha * u64::from(acked) / size.max(1)).unwrap_or(u32::MAX);
+        let growth = u32::try_from(alpha * u64::from(packets) / size.max(1)).unwrap_or(u32::MAX);
         self.estimate = self.estimate.saturating_add(growth);
         // RFC 9438 4.4: the target one round trip ahead, at most 1.5 times the window.
-        let ahead = now - epoch + rtt.unwrap_or_default();
-        let t = u64::try_from(ahead.as_millis()).unwrap_or(u64::MAX);
+        let ahead = acked.srtt.unwrap_or_default().as_millis();
+        let t = u64::from(elapsed) + u64::try_from(ahead).unwrap_or(u64::MAX >> 1);
         let target = self
             .w_cubic(self.w_max, t)
             .clamp(window.size, window.size.saturating_add(window.size / 2));
@@ -134,31 +164,49 @@ impl Control for Cubic {
             every = every.min(window.size / (estimate - window.size));
         }
         // Never faster than half the acknowledged packets, as Linux.
-        window.grow_linearly(every.max(2), acked);
+        window.grow_linearly(every.max(2), packets);
+    }
+}
+
+impl Control for Cubic {
+    fn acknowledged(&mut self, window: &mut Window, acked: &Acked) {
+        match self {
+            Cubic::Start(start) if window.threshold == INFINITE => {
+                if start.acknowledged(window, acked) {
+                    *self = Cubic::Curve(Curve::default());
+                }
+            }
+            Cubic::Start(_) => self.change(|curve| curve.acknowledged(window, acked)),
+            Cubic::Curve(curve) => curve.acknowledged(window, acked),
+        }
     }
 
     fn threshold_after_loss(&mut self, window: &Window) -> u32 {
-        self.epoch = Epoch::NONE;
-        self.prior = window.size;
-        // RFC 9438 4.7: fast convergence.
-        self.w_max = if window.size < self.w_max {
-            scale(window.size, (ONE + BETA) / 2)
-        } else {
-            window.size
-        };
+        self.change(|curve| {
+            curve.epoch = None;
+            curve.prior = window.size;
+            // RFC 9438 4.7: fast convergence.
+            curve.w_max = if window.size < curve.w_max {
+                scale(window.size, (ONE + BETA) / 2)
+            } else {
+                window.size
+            };
+        });
         scale(window.size, BETA).max(2)
     }
 
     fn timeout(&mut self) {
         // RFC 9438 4.8
-        self.epoch = Epoch::NONE;
-        self.k = 0;
+        self.change(|curve| {
+            curve.epoch = None;
+            curve.k = 0;
+        });
     }
 
     fn restarted(&mut self, idle: Duration) {
         // RFC 9438 5.8: time without sending is no time of the curve.
-        if let Some(epoch) = self.epoch.get() {
-            self.epoch = Epoch(epoch + idle);
+        if let Cubic::Curve(curve) = self {
+            curve.epoch = curve.epoch.map(|epoch| epoch.later(idle));
         }
     }
 }

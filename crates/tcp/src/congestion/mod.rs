@@ -3,13 +3,14 @@
 //! Windows count packets, as in Linux. Loss detection, recovery and the timeout are the sender's; an algorithm says how
 //! the window grows on acknowledgments and what remains of it after a loss.
 mod cubic;
+mod hystart;
 mod reno;
 #[cfg(test)]
 mod tests;
 
 use core::time::Duration;
 
-use crate::Instant;
+use crate::{Instant, Seq};
 use cubic::Cubic;
 use reno::Reno;
 
@@ -93,16 +94,24 @@ impl Window {
     }
 }
 
+/// What was acknowledged, and what that told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Acked {
+    pub(crate) packets: u32,
+    /// The smoothed round trip.
+    pub(crate) srtt: Option<Duration>,
+    /// The round trip of these packets.
+    pub(crate) sample: Option<Duration>,
+    /// SND.UNA and SND.NXT by now.
+    pub(crate) una: Seq,
+    pub(crate) nxt: Seq,
+    pub(crate) now: Instant,
+}
+
 /// What an algorithm decides.
 pub(crate) trait Control {
-    /// `acked` packets were acknowledged while the window was what limited the sender.
-    fn acknowledged(
-        &mut self,
-        window: &mut Window,
-        acked: u32,
-        rtt: Option<Duration>,
-        now: Instant,
-    );
+    /// Packets were acknowledged while the window was what limited the sender.
+    fn acknowledged(&mut self, window: &mut Window, acked: &Acked);
     /// A loss: what the threshold is to be.
     fn threshold_after_loss(&mut self, window: &Window) -> u32;
     /// A retransmission timeout: what was learnt about the path is void.

@@ -1,15 +1,14 @@
 //! RFC 5681.
 use core::time::Duration;
 
-use super::{Control, Window};
-use crate::Instant;
+use super::{Acked, Control, Window};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Reno;
 
 impl Control for Reno {
-    fn acknowledged(&mut self, window: &mut Window, acked: u32, _: Option<Duration>, _: Instant) {
-        let mut acked = acked;
+    fn acknowledged(&mut self, window: &mut Window, acked: &Acked) {
+        let mut acked = acked.packets;
         if window.in_slow_start() {
             acked = window.slow_start(acked);
         }

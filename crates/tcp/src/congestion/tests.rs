@@ -2,8 +2,8 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::cubic::cube_root;
-use super::{Algorithm, Congestion, Window};
-use crate::Instant;
+use super::{Acked, Algorithm, Congestion, INFINITE, Window};
+use crate::{Instant, Seq};
 
 proptest! {
     #[test]
@@ -25,10 +25,15 @@ fn run(
     assert_eq!(congestion.algorithm(), algorithm);
     for round in 0..rounds {
         let now = Instant::from_millis(from + round * 100);
-        let acked = window.size;
-        congestion
-            .control()
-            .acknowledged(window, acked, Some(Duration::from_millis(100)), now);
+        let acked = Acked {
+            packets: window.size,
+            srtt: Some(Duration::from_millis(100)),
+            sample: None,
+            una: Seq::new(0),
+            nxt: Seq::new(0),
+            now,
+        };
+        congestion.control().acknowledged(window, &acked);
     }
 }
 
@@ -80,4 +85,72 @@ fn cubic_gives_up_room_when_it_loses_below_the_old_maximum() {
     // Fast convergence: the plateau is at 800 * 0.85 = 680.
     run(Algorithm::Cubic, &mut window, &mut congestion, 0, 66);
     assert!((665..=695).contains(&window.size), "{window:?}");
+}
+
+/// One round of slow start: each packet of the window is acknowledged by itself, with this round trip in ms.
+fn round(window: &mut Window, congestion: &mut Congestion, sequence: &mut u32, millis: u64) {
+    let packets = window.size;
+    for _ in 0..packets {
+        *sequence += 1;
+        let acked = Acked {
+            packets: 1,
+            srtt: None,
+            sample: Some(Duration::from_millis(millis)),
+            una: Seq::new(*sequence),
+            nxt: Seq::new(*sequence + window.size),
+            now: Instant::from_secs(1),
+        };
+        congestion.control().acknowledged(window, &acked);
+    }
+}
+
+/// Window sizes after rounds with these round trips.
+fn sizes(round_trips: &[u64]) -> (alloc::vec::Vec<u32>, Window) {
+    let (mut window, mut congestion) = (Window::new(16), Congestion::new(Algorithm::Cubic));
+    let mut sequence = 0;
+    let sizes = round_trips
+        .iter()
+        .map(|millis| {
+            round(&mut window, &mut congestion, &mut sequence, *millis);
+            window.size
+        })
+        .collect();
+    (sizes, window)
+}
+
+#[test]
+fn a_steady_round_trip_does_not_end_slow_start() {
+    let (sizes, window) = sizes(&[100, 111, 100, 112, 105]);
+    assert_eq!(sizes, [32, 64, 128, 256, 512]);
+    assert_eq!(window.threshold, INFINITE);
+}
+
+#[test]
+fn a_growing_round_trip_ends_slow_start_after_five_careful_rounds() {
+    // RFC 9406 4.3: at 100 ms the threshold is 12.5 ms.
+    let (sizes, window) = sizes(&[100, 100, 113, 120, 120, 120, 120, 120]);
+    // The third round begins with eight samples of slow start and goes on at a quarter.
+    assert_eq!(sizes[..2], [32, 64]);
+    assert!((85..=90).contains(&sizes[2]), "{sizes:?}");
+    let quarter = |size: u32| size + size / 4 - 2..=size + size / 4 + 2;
+    for pair in sizes[2..6].windows(2) {
+        assert!(quarter(pair[0]).contains(&pair[1]), "{sizes:?}");
+    }
+    assert!(window.threshold < INFINITE && !window.in_slow_start());
+    // Congestion avoidance from here on.
+    assert!(sizes[7] < sizes[6] + sizes[6] / 8, "{sizes:?}");
+}
+
+#[test]
+fn slow_start_resumes_when_the_round_trip_shrinks_again() {
+    let (sizes, window) = sizes(&[100, 100, 113, 101, 101]);
+    assert!(sizes[3] > sizes[2] + sizes[2] / 2, "{sizes:?}");
+    assert!(sizes[4] >= 2 * sizes[3] - 2, "{sizes:?}");
+    assert_eq!(window.threshold, INFINITE);
+}
+
+#[test]
+fn short_round_trips_may_vary_by_four_milliseconds() {
+    let (sizes, _) = sizes(&[1, 4, 1, 4, 1]);
+    assert_eq!(sizes, [32, 64, 128, 256, 512]);
 }

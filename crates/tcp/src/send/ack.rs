@@ -5,6 +5,7 @@ use sockeye_wire::TcpFlags;
 
 use super::{Fin, Phase};
 use crate::block::Block;
+use crate::congestion::Acked;
 use crate::timers::Timer;
 use crate::{Events, Instant, Segment};
 
@@ -132,11 +133,18 @@ impl Block {
         let grow = matches!(self.send.phase, Phase::Open | Phase::Disorder | Phase::Loss);
         // RFC 5681 3.2: duplicates do not open the window.
         if advanced > 0 && news.delivered > 0 && grow && self.is_window_limited() {
-            let rtt = self.send.rtt.srtt();
             let send = &mut self.send;
+            let acked = Acked {
+                packets: news.delivered,
+                srtt: send.rtt.srtt(),
+                sample,
+                una: send.una,
+                nxt: send.nxt,
+                now,
+            };
             send.congestion
                 .control()
-                .acknowledged(&mut send.window, news.delivered, rtt, now);
+                .acknowledged(&mut send.window, &acked);
             send.expand_buffer();
         }
     }
