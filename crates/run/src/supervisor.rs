@@ -3,6 +3,7 @@
 //! It owns everything; the other rooms are its methods, grouped by what they are about. Each turn of the event loop
 //! reads the clock once, takes what has happened, lets the host work, and hands the results on.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -55,6 +56,8 @@ pub(crate) struct Supervisor {
     pub(crate) wire: Option<Impaired<Pipe>>,
     /// Ends that stand for the addresses datagrams come from.
     pub(crate) sources: crate::datagrams::Sources,
+    /// The datagram sockets that are connected.
+    pub(crate) paired: BTreeSet<Id>,
     pub(crate) census: Census,
     census_state: CensusState,
     hub: OwnedFd,
@@ -164,6 +167,7 @@ impl Supervisor {
                 .netem
                 .map(|netem| Impaired::new(Pipe::new(), &netem, number(seed))),
             sources: crate::datagrams::Sources::default(),
+            paired: BTreeSet::new(),
             census: Census::new().context("cannot make the census")?,
             census_state: CensusState {
                 threshold: SMALL_TABLE,
@@ -222,6 +226,7 @@ impl Supervisor {
     pub(crate) fn retire(&mut self, id: Id) {
         // Datagrams that a connected socket sent before it was closed still go.
         self.forward_sent(id);
+        self.paired.remove(&id);
         let Some(conduit) = self.conduits.remove(id) else {
             return;
         };

@@ -65,6 +65,7 @@ pub(crate) fn dispatch(supervisor: &mut Supervisor, call: &Call) -> Result<Outco
             fd: call.int(0),
         };
     }
+    supervisor.flush_sent(id);
     match call.number() {
         libc::SYS_bind => bind::carry_out(supervisor, call, id),
         libc::SYS_listen => listen::carry_out(supervisor, call, id, file),

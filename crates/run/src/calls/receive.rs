@@ -103,7 +103,13 @@ fn take(
     }
     let mut buffer = vec![0; room.min(LARGEST)];
     let kept = flags & (libc::MSG_PEEK | libc::MSG_TRUNC);
-    let received = match sys::receive_message(file, &mut buffer, kept | libc::MSG_DONTWAIT) {
+    let mut received = sys::receive_message(file, &mut buffer, kept | libc::MSG_DONTWAIT);
+    if matches!(&received, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+        && supervisor.flush_all_sent()
+    {
+        received = sys::receive_message(file, &mut buffer, kept | libc::MSG_DONTWAIT);
+    }
+    let received = match received {
         Ok(received) => received,
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
             return Err(supervisor

@@ -147,11 +147,6 @@ fn datagram(
     {
         return Err(errno);
     }
-    // What a connected file still holds goes first.
-    if matches!(supervisor.conduits.get(id).map(|conduit| &conduit.state), Some(State::Datagram(datagram)) if datagram.end.is_some())
-    {
-        supervisor.datagram_end_event(id);
-    }
     let Some(socket) = supervisor.conduits.get(id).map(|conduit| conduit.socket) else {
         return Err(Errno::EBADF);
     };

@@ -25,8 +25,6 @@ pub(super) fn carry_out(
         _ => return Err(Errno::EINVAL),
     };
     let now = supervisor.now;
-    // What a connected datagram socket has sent natively goes first.
-    supervisor.datagram_end_event(id);
     let Some(conduit) = supervisor.conduits.get_mut(id) else {
         return Err(Errno::EBADF);
     };

@@ -21,6 +21,8 @@ use crate::sys::{self, Name};
 
 /// The largest datagram, and room to see that one is larger.
 pub(crate) const LARGEST: usize = 65_536;
+/// The most connected sockets that are asked for what they have sent before a read says that there is nothing.
+const MOST_FLUSHED: usize = 32;
 
 /// Takes the next datagram from the host.
 fn receive(
@@ -175,20 +177,41 @@ impl Supervisor {
         self.deliver_datagrams(id);
     }
 
-    /// Hands the host what a connected program has sent.
-    pub(crate) fn forward_sent(&mut self, id: Id) {
+    /// What a connected socket has sent natively takes effect before its next trapped call.
+    pub(crate) fn flush_sent(&mut self, id: Id) {
+        if self.forward_sent(id) > 0 {
+            self.settle();
+        }
+    }
+
+    /// Before a read says that there is nothing: what connected sockets have sent natively, perhaps to this one. Answers
+    /// whether there was anything. Of very many sockets none is asked: their datagrams come a moment later.
+    pub(crate) fn flush_all_sent(&mut self) -> bool {
+        if self.paired.len() > MOST_FLUSHED {
+            return false;
+        }
+        let ids: smallvec::SmallVec<[Id; MOST_FLUSHED]> = self.paired.iter().copied().collect();
+        let sent: usize = ids.into_iter().map(|id| self.forward_sent(id)).sum();
+        if sent > 0 {
+            self.settle();
+        }
+        sent > 0
+    }
+
+    /// Hands the host what a connected program has sent; answers how many datagrams it was.
+    pub(crate) fn forward_sent(&mut self, id: Id) -> usize {
         let Some(conduit) = self.conduits.get(id) else {
-            return;
+            return 0;
         };
         let State::Datagram(datagram) = &conduit.state else {
-            return;
+            return 0;
         };
-        let Some(end) = &datagram.end else { return };
+        let Some(end) = &datagram.end else { return 0 };
         let buffer = &mut self.buffers.datagram;
         buffer.resize(LARGEST, 0);
-        for _ in 0..4096 {
+        for count in 0..4096 {
             let Ok(read) = sys::receive(end.as_fd(), buffer, libc::MSG_DONTWAIT) else {
-                return;
+                return count;
             };
             let outgoing = Outgoing {
                 data: &[buffer.get(..read).unwrap_or_default()],
@@ -197,5 +220,6 @@ impl Supervisor {
             // A datagram that can't be sent is lost, as on the wire.
             let _sent = self.host.send_message(conduit.socket, outgoing, self.now);
         }
+        4096
     }
 }

@@ -27,8 +27,6 @@ pub(super) struct Kept {
 impl Supervisor {
     /// Makes the program's file one half of a pair whose other half stands for `peer`.
     pub(crate) fn pair_up(&mut self, id: Id, file: BorrowedFd<'_>, peer: &[u8]) -> io::Result<()> {
-        // What was sent to the last peer goes there.
-        self.datagram_end_event(id);
         let Some(name) = self.conduits.get(id).and_then(|conduit| conduit.name) else {
             return Err(io::Error::from_raw_os_error(libc::EBADF));
         };
@@ -52,6 +50,7 @@ impl Supervisor {
             self.conduits.get_mut(id).map(|conduit| &mut conduit.state)
         {
             datagram.end = Some(end);
+            self.paired.insert(id);
         }
         self.mark_again(id, file, kept.marked);
         Ok(())
@@ -59,13 +58,13 @@ impl Supervisor {
 
     /// Dissolves the pair.
     pub(crate) fn unpair(&mut self, id: Id, file: BorrowedFd<'_>) -> io::Result<()> {
-        self.datagram_end_event(id);
         let kept = self.take_from_pair(id, file);
         sys::connect(file, &nobody())?;
         if let Some(State::Datagram(datagram)) =
             self.conduits.get_mut(id).map(|conduit| &mut conduit.state)
         {
             datagram.end = None;
+            self.paired.remove(&id);
         }
         for datagram in kept.datagrams {
             self.put_datagram(id, datagram);
