@@ -86,15 +86,8 @@ impl Wired {
     /// Moves packets until none is left.
     fn carry(&mut self) {
         loop {
-            let mut moved = false;
-            while let Some(frame) = self.client.host.transmit(self.client.wire) {
-                self.server.host.receive(self.server.wire, frame, self.now);
-                moved = true;
-            }
-            while let Some(frame) = self.server.host.transmit(self.server.wire) {
-                self.client.host.receive(self.client.wire, frame, self.now);
-                moved = true;
-            }
+            let (client, server) = (&mut self.client, &mut self.server);
+            let moved = hand_over(client, server, self.now) | hand_over(server, client, self.now);
             if !moved {
                 return;
             }
@@ -107,6 +100,16 @@ impl Wired {
             End::Server => (&mut self.server.host, self.ids.1),
         }
     }
+}
+
+/// Whether there was a packet.
+fn hand_over(from: &mut Station, to: &mut Station, now: Instant) -> bool {
+    let has_output = from.host.has_output(from.wire);
+    if has_output {
+        let frames = std::iter::from_fn(|| from.host.transmit(from.wire));
+        to.host.receive_burst(to.wire, frames, now);
+    }
+    has_output
 }
 
 impl Pair for Wired {

@@ -104,12 +104,9 @@ impl State {
     fn pull(&mut self, now: Instant) {
         let Self { host, ports, .. } = self;
         for port in ports {
-            for _ in 0..BATCH {
-                let Some(frame) = port.receive(now) else {
-                    break;
-                };
-                host.receive(port.interface, frame, now);
-            }
+            let interface = port.interface;
+            let frames = std::iter::from_fn(|| port.receive(now)).take(BATCH);
+            host.receive_burst(interface, frames, now);
         }
         if host.next_deadline().is_some_and(|deadline| deadline <= now) {
             host.advance(now);

@@ -23,9 +23,23 @@ pub struct Segment {
     pub options: TcpOptions,
     /// Data.
     pub payload: Payload,
+    /// Inbound: the size of the segments that this one was put together from, if it was (`gso_size`).
+    pub unit: Option<NonZeroU16>,
 }
 
 impl Segment {
+    /// The size of what went over the wire: of each of the segments that this one was put together from.
+    pub(crate) fn unit_size(&self) -> usize {
+        let size = self.payload.len();
+        self.unit.map_or(size, |unit| size.min(unit.get().into()))
+    }
+
+    /// How many segments this one stands for (`gso_segs`).
+    pub(crate) fn units(&self) -> u32 {
+        let unit = self.unit_size().max(1);
+        u32::try_from(self.payload.len().div_ceil(unit).max(1)).unwrap_or(u32::MAX)
+    }
+
     /// SEG.LEN: the sequence numbers this segment takes, SYN and FIN included (RFC 9293 3.4).
     pub fn length(&self) -> u32 {
         span(self.payload.len())

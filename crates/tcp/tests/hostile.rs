@@ -142,6 +142,7 @@ fn run(passive: bool, isn: u32, mss: u16, steps: Vec<Step>) {
                         ..TcpOptions::NONE
                     },
                     payload: vec![1; length].into(),
+                    unit: None,
                 };
                 let _ = connection.receive(segment, now);
             }

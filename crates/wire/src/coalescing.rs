@@ -1,6 +1,7 @@
 //! Joining packets that belong together (Linux "GRO"): the opposite of [segmentation](crate::segmentation).
 use core::num::NonZeroU16;
 
+use crate::checksum::checksum;
 use crate::{Checksum, Frame, IpProtocol, Layout, TcpFlags, Version, ipv6};
 
 /// The longest packet that joining makes: what IPv4's length field can say.
@@ -57,7 +58,10 @@ impl Frame {
         let is_same_ip = match layout.version {
             // All but length, identification and checksum. Options make no bursts.
             Version::V4 => {
-                ip.len() == 20
+                // A damaged header must not be made good: what is joined gets a new sum.
+                checksum(next_ip) == 0
+                    && (self.offload.segment_size.is_some() || checksum(ip) == 0)
+                    && ip.len() == 20
                     && ip[..2] == next_ip[..2]
                     && ip[6..10] == next_ip[6..10]
                     && ip[12..] == next_ip[12..]

@@ -10,8 +10,15 @@ const INLINE: usize = 128;
 /// Every header of a packet from the lowest up to and including the transport header, contiguous.
 ///
 /// Grows at both ends: transport code appends, and the layer below prepends. No heap memory below 128 bytes.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Default, PartialEq, Eq)]
 pub struct Headers(SmallVec<[u8; INLINE]>);
+
+impl Clone for Headers {
+    fn clone(&self) -> Self {
+        // As a block: the derived one goes byte by byte.
+        Headers(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl Headers {
     /// No headers.

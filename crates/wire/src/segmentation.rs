@@ -49,6 +49,7 @@ impl Frame {
 impl Iterator for Segments {
     type Item = Frame;
 
+    #[inline]
     fn next(&mut self) -> Option<Frame> {
         if self.finished {
             return None;
@@ -70,6 +71,11 @@ impl Iterator for Segments {
 }
 
 impl Segments {
+    /// Whether every packet has been made.
+    pub fn is_finished(&self) -> bool {
+        self.finished
+    }
+
     fn packet(&self, layout: Layout, payload: Payload, last: bool) -> Frame {
         let mut headers = self.whole.headers.clone();
         let length = headers.len() + payload.len();

@@ -86,6 +86,8 @@ pub struct World {
     recent: VecDeque<(Instant, usize, Bytes)>,
     /// Whether frames are kept for [`Run`].
     pub keeps_frames: bool,
+    /// Whether a host takes what arrives at one time together, or one by one: one seed in two.
+    in_bursts: bool,
 }
 
 impl fmt::Debug for World {
@@ -149,6 +151,7 @@ impl World {
             frames: Vec::new(),
             recent: VecDeque::new(),
             keeps_frames: false,
+            in_bursts: seed % 2 == 1,
         }
     }
 
@@ -184,10 +187,14 @@ impl World {
             }
         }
         for side in Side::BOTH {
-            while let Some(frame) = self.wire.receive(side.end(), self.now) {
-                let frame = Frame::from_bytes(Bytes::from(frame.to_vec()));
-                self.hosts[side.index()].receive(self.interfaces[side.index()], frame, self.now);
-                happened = true;
+            let (host, interface) = (&mut self.hosts[side.index()], self.interfaces[side.index()]);
+            let mut frames = std::iter::from_fn(|| self.wire.receive(side.end(), self.now))
+                .map(|frame| Frame::from_bytes(Bytes::from(frame.to_vec())))
+                .inspect(|_| happened = true);
+            if self.in_bursts {
+                host.receive_burst(interface, frames, self.now);
+            } else if let Some(frame) = frames.next() {
+                host.receive(interface, frame, self.now);
             }
             while self.hosts[side.index()].next_event().is_some() {
                 happened = true;

@@ -19,6 +19,34 @@ impl Host {
         self.check_readiness();
     }
 
+    /// Takes packets that came in together, in their order. Consecutive segments of a connection are put together first
+    /// (GRO), so that the cost of a segment is paid once for many.
+    pub fn receive_burst(
+        &mut self,
+        interface: InterfaceId,
+        frames: impl IntoIterator<Item = Frame>,
+        now: Instant,
+    ) {
+        self.stack.now = now;
+        let mut held: Option<Frame> = None;
+        for frame in frames {
+            let left = match &mut held {
+                Some(held) => held.append_segment(frame),
+                None => Some(frame),
+            };
+            if let Some(next) = left
+                && let Some(whole) = held.replace(next)
+            {
+                self.ip_receive(interface, whole, false, now);
+            }
+        }
+        if let Some(whole) = held {
+            self.ip_receive(interface, whole, false, now);
+        }
+        self.settle(now);
+        self.check_readiness();
+    }
+
     /// Lets time pass: timers that are due, and what earlier calls left to do.
     pub fn advance(&mut self, now: Instant) {
         self.stack.now = now;

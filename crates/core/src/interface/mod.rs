@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 
 use sockeye_wire::Frame;
+use sockeye_wire::segmentation::Segments;
 
 use crate::config::{InterfaceConfig, OffloadCapabilities};
 use crate::ip::routes::IpCidr;
@@ -24,6 +25,8 @@ pub(crate) struct Interface {
     pub(crate) addresses: Vec<IpCidr>,
     pub(crate) offload: OffloadCapabilities,
     queue: VecDeque<Frame>,
+    /// A super-segment that the device can't take whole, on its way out.
+    splitting: Option<Segments>,
 }
 
 impl Interface {
@@ -34,6 +37,7 @@ impl Interface {
             addresses: config.addresses,
             offload: config.offload,
             queue: VecDeque::new(),
+            splitting: None,
         }
     }
 
@@ -46,16 +50,35 @@ impl Interface {
         has_room
     }
 
+    /// The next packet, as the device can take it: what it does not do itself is done here.
     pub(crate) fn pop(&mut self) -> Option<Frame> {
-        let frame = self.queue.pop_front();
-        if self.queue.is_empty() && self.queue.capacity() > 256 {
-            self.queue = VecDeque::new();
+        let mut frame = match &mut self.splitting {
+            Some(segments) => segments.next()?,
+            None => {
+                let frame = self.queue.pop_front()?;
+                if self.queue.is_empty() && self.queue.capacity() > 256 {
+                    self.queue = VecDeque::new();
+                }
+                if frame.offload.segment_size.is_none() || frame.len() <= self.offload.segmentation
+                {
+                    frame
+                } else {
+                    self.splitting.insert(frame.segments()).next()?
+                }
+            }
+        };
+        if self.splitting.as_ref().is_some_and(Segments::is_finished) {
+            self.splitting = None;
         }
-        frame
+        // A device that takes super-segments whole sums them itself.
+        if !self.offload.checksum && frame.offload.segment_size.is_none() {
+            frame.complete_checksum();
+        }
+        Some(frame)
     }
 
     pub(crate) fn has_output(&self) -> bool {
-        !self.queue.is_empty()
+        !self.queue.is_empty() || self.splitting.is_some()
     }
 
     /// Whether this is the broadcast address of one of the interface's networks.

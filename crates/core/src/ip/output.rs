@@ -4,9 +4,7 @@ use alloc::sync::Arc;
 use core::net::{IpAddr, Ipv4Addr};
 
 use sockeye_wire::ipv4::Ipv4Option;
-use sockeye_wire::{
-    ChecksumState, Frame, Headers, IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header,
-};
+use sockeye_wire::{Frame, Headers, IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header};
 
 use super::fragment::fragment;
 use super::routes::Route;
@@ -337,7 +335,7 @@ impl Stack {
         }
     }
 
-    fn emit(&mut self, mut frame: Frame, path: &Path) -> Result<(), Errno> {
+    fn emit(&mut self, frame: Frame, path: &Path) -> Result<(), Errno> {
         if !path.reach.link {
             return Ok(());
         }
@@ -347,32 +345,10 @@ impl Stack {
             self.loopback.push_back((InterfaceId::LOOPBACK, frame));
             return Ok(());
         }
-        let interface = self
-            .interfaces
+        self.interfaces
             .get_mut(path.interface)
-            .ok_or(Errno::ENETDOWN)?;
-        let is_loopback = path.interface == InterfaceId::LOOPBACK;
-        // On External loopback whoever stands between decides: `Frame` says what has been left out.
-        if is_loopback || frame.offload.segment_size.is_none() {
-            if !is_loopback
-                && !interface.offload.checksum
-                && frame.offload.checksum == ChecksumState::Partial
-            {
-                frame.complete_checksum();
-            }
-            interface.push(frame);
-            return Ok(());
-        }
-        if frame.len() <= interface.offload.segmentation {
-            interface.push(frame);
-            return Ok(());
-        }
-        for mut segment in frame.segments() {
-            if !interface.offload.checksum {
-                segment.complete_checksum();
-            }
-            interface.push(segment);
-        }
+            .ok_or(Errno::ENETDOWN)?
+            .push(frame);
         Ok(())
     }
 

@@ -42,6 +42,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
         window: view.window(),
         urgent: view.urgent(),
         options: view.options(),
+        unit: inbound.frame.offload.segment_size,
         payload: inbound.frame.payload,
     };
     if let Some(id) = host.stack.connections.find(&tuple) {

@@ -313,6 +313,7 @@ impl Block {
                 ..TcpOptions::NONE
             },
             payload,
+            unit: None,
         };
         self.mark_urgent(&mut segment);
         segment

@@ -70,19 +70,20 @@ impl Block {
             }
             (true, None) => return false,
         }
-        self.counts.segments_in = self.counts.segments_in.wrapping_add(1);
+        let (unit, units) = (segment.unit_size(), segment.units());
+        self.counts.segments_in = self.counts.segments_in.wrapping_add(units);
         self.last_received = now;
         self.keep_probes = 0;
         self.events |= Events::HEADER_PREDICTED;
         // Cannot be dropped: the acknowledgment is between SND.UNA and SND.NXT.
         let _ = self.acknowledge(segment, now);
         if size > 0 {
-            self.counts.data_in = self.counts.data_in.wrapping_add(1);
+            self.counts.data_in = self.counts.data_in.wrapping_add(units);
             self.events |= Events::READABLE;
             let payload = core::mem::take(&mut segment.payload);
             self.recv.push(payload, &mut Accepted::default());
             let rto = self.send.rtt.rto();
-            self.recv.note_data(size, rto, now);
+            self.recv.note_data(unit, rto, now);
             self.recv.measure_round(now);
             self.schedule_ack(now);
         }

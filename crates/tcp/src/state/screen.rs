@@ -21,7 +21,7 @@ pub(crate) enum Screen {
 impl Block {
     /// RFC 9293 3.10.7.4 first to fourth, with RFC 7323 5.3 and RFC 5961 3 and 4.
     pub(crate) fn screen(&mut self, segment: &Segment, state: State, now: Instant) -> Screen {
-        self.counts.segments_in = self.counts.segments_in.wrapping_add(1);
+        self.counts.segments_in = self.counts.segments_in.wrapping_add(segment.units());
         let reset = segment.has(TcpFlags::RST);
         if let (true, Some(timestamps)) = (self.timestamps, segment.options.timestamps)
             && self.recv.recent.rejects(timestamps.value, now)
@@ -141,17 +141,18 @@ impl Block {
         if size == 0 && !fin {
             return false;
         }
+        let (unit, units) = (segment.unit_size(), segment.units());
         let accepted = self.recv.accept(segment, self.sack);
         if !self.sack || !self.limits.dsack {
             self.recv.dsack = None;
         }
         if size > 0 {
-            self.counts.data_in = self.counts.data_in.wrapping_add(1);
+            self.counts.data_in = self.counts.data_in.wrapping_add(units);
         }
         if accepted.bytes > 0 {
             self.events |= Events::READABLE;
             let rto = self.send.rtt.rto();
-            self.recv.note_data(size, rto, now);
+            self.recv.note_data(unit, rto, now);
             self.recv.measure_round(now);
             self.recv.find_urgent();
         }

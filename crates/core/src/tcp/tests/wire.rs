@@ -95,3 +95,80 @@ fn two_hosts_speak_over_a_wire() {
     exchange(&mut a, &mut b, now);
     assert_eq!(a.connect(refused, &there, now), Err(Errno::ECONNREFUSED));
 }
+
+/// Two hosts, with a connection from the first to the second.
+fn connected() -> (Host, Host, SocketId, SocketId) {
+    let make = |seed, ip: &str| {
+        Host::new(Config {
+            seed,
+            addresses: vec![IpCidr::new(ip.parse().unwrap(), 24).unwrap()],
+            ..Config::default()
+        })
+    };
+    let (mut a, mut b) = (make(1, "10.0.0.1"), make(2, "10.0.0.2"));
+    let there = SocketAddress::new("10.0.0.2".parse().unwrap(), 80);
+    let server = tcp(&mut b, Domain::Inet);
+    b.bind(server, &there, NOW).unwrap();
+    b.listen(server, 5, NOW).unwrap();
+    let client = tcp(&mut a, Domain::Inet);
+    assert_eq!(a.connect(client, &there, NOW), Err(Errno::EINPROGRESS));
+    for _ in 0..2 {
+        let syn = arrived(&mut a);
+        b.receive_burst(eth0(&b), syn, NOW);
+        let answer = arrived(&mut b);
+        a.receive_burst(eth0(&a), answer, NOW);
+    }
+    let accepted = b.accept(server, NOW).unwrap().socket;
+    (a, b, client, accepted)
+}
+
+fn eth0(host: &Host) -> crate::InterfaceId {
+    host.interface_by_name("eth0").unwrap()
+}
+
+/// What a host sends, as it arrives by a wire.
+fn arrived(host: &mut Host) -> Vec<sockeye_wire::Frame> {
+    let interface = eth0(host);
+    let frames = core::iter::from_fn(|| host.transmit(interface));
+    frames
+        .map(|frame| sockeye_wire::Frame::from_bytes(frame.to_vec().into()))
+        .collect()
+}
+
+#[test]
+fn segments_that_come_together_are_taken_as_one() {
+    let (mut a, mut b, client, server) = connected();
+    let data: Vec<u8> = (0..14_480_u32).map(|at| at.to_le_bytes()[0]).collect();
+    assert_eq!(send(&mut a, client, &data), Ok(data.len()));
+    let frames = arrived(&mut a);
+    assert_eq!(frames.len(), 10);
+    let before = b.counters().tcp_in_segs;
+    b.receive_burst(eth0(&b), frames, NOW);
+    assert_eq!(b.counters().tcp_in_segs - before, 1);
+    assert_eq!(receive(&mut b, server, 20_000), Ok(data));
+    assert!(!arrived(&mut b).is_empty(), "ten segments are acknowledged");
+}
+
+#[test]
+fn a_damaged_segment_costs_itself_alone() {
+    let (mut a, mut b, client, server) = connected();
+    assert_eq!(send(&mut a, client, &[7; 14_480]), Ok(14_480));
+    let mut frames = arrived(&mut a);
+    let mut bytes = frames[4].to_vec();
+    bytes[1000] ^= 1;
+    frames[4] = sockeye_wire::Frame::from_bytes(bytes.into());
+    b.receive_burst(eth0(&b), frames, NOW);
+    assert_eq!(b.counters().tcp_in_csum_errors, 1);
+    assert_eq!(receive(&mut b, server, 20_000), Ok(vec![7; 4 * 1448]));
+    // It is asked for, and only it is sent again.
+    let answer = arrived(&mut b);
+    a.receive_burst(eth0(&a), answer, NOW);
+    let mut now = NOW;
+    while a.counters().tcp_retrans_segs == 0 {
+        now = a.next_deadline().unwrap().max(now);
+        a.advance(now);
+    }
+    let again = arrived(&mut a);
+    b.receive_burst(eth0(&b), again, now);
+    assert_eq!(receive(&mut b, server, 20_000), Ok(vec![7; 6 * 1448]));
+}
