@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::{
     Checksum, Headers, IpProtocol, IpView, Ipv4View, Ipv6View, Layout, ParseError, Payload,
-    TcpView, UdpLiteView, Version, icmpv4, icmpv6, ipv6, tcp, udp, udp_lite,
+    TcpView, UdpLiteView, Version, icmp, ipv6, tcp, udp, udp_lite,
 };
 
 /// Who has looked after the transport checksum.
@@ -282,8 +282,7 @@ fn transport_header_len(protocol: IpProtocol, transport: &[u8]) -> usize {
         }
         IpProtocol::UDP => udp::HEADER_LEN,
         IpProtocol::UDP_LITE => udp_lite::HEADER_LEN,
-        IpProtocol::ICMPV4 => icmpv4::HEADER_LEN,
-        IpProtocol::ICMPV6 => icmpv6::HEADER_LEN,
+        IpProtocol::ICMPV4 | IpProtocol::ICMPV6 => icmp::HEADER_LEN,
         _ => 0,
     };
     if transport.len() < fixed { 0 } else { fixed }

@@ -1,10 +1,8 @@
 //! ICMP for IPv4 (RFC 792, 950, 1191, 1812).
 use core::net::Ipv4Addr;
 
-use crate::{Checksum, Headers, ParseError};
-
-/// Length of the header of every message read here; quoted packets and echo data follow.
-pub const HEADER_LEN: usize = 8;
+use crate::icmp::{self, HEADER_LEN, IcmpView};
+use crate::{Checksum, Headers};
 
 /// Message type numbers.
 mod kind {
@@ -17,46 +15,6 @@ mod kind {
     pub(super) const PARAMETER_PROBLEM: u8 = 12;
     pub(super) const TIMESTAMP_REQUEST: u8 = 13;
     pub(super) const TIMESTAMP_REPLY: u8 = 14;
-}
-
-/// An ICMP message's first eight bytes, borrowed.
-#[derive(Clone, Copy, Debug)]
-pub struct Icmpv4View<'a> {
-    fixed: &'a [u8; HEADER_LEN],
-}
-
-impl<'a> Icmpv4View<'a> {
-    /// Reads the header at the start of `bytes`.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
-        let fixed = bytes.first_chunk().ok_or(ParseError::Truncated)?;
-        Ok(Icmpv4View { fixed })
-    }
-
-    /// The type.
-    pub fn kind(&self) -> u8 {
-        self.fixed[0]
-    }
-
-    /// The code.
-    pub fn code(&self) -> u8 {
-        self.fixed[1]
-    }
-
-    /// The checksum field.
-    pub fn checksum(&self) -> u16 {
-        u16::from_be_bytes([self.fixed[2], self.fixed[3]])
-    }
-
-    /// The four bytes whose meaning depends on the type.
-    pub fn rest(&self) -> [u8; 4] {
-        let [.., a, b, c, d] = *self.fixed;
-        [a, b, c, d]
-    }
-
-    /// The message as values.
-    pub fn header(&self) -> Icmpv4Header {
-        Icmpv4Header::from(*self)
-    }
 }
 
 /// Why a destination can't be reached: the codes of type 3.
@@ -260,31 +218,19 @@ impl Icmpv4Header {
             | Icmpv4Header::TimestampReply {
                 identifier,
                 sequence,
-            } => {
-                let [a, b] = identifier.to_be_bytes();
-                let [c, d] = sequence.to_be_bytes();
-                [a, b, c, d]
-            }
+            } => icmp::question(identifier, sequence),
             Icmpv4Header::Error(error) => error.rest(),
             Icmpv4Header::Other { rest, .. } => rest,
         };
-        let [e, f, g, h] = rest;
-        let mut sum = Checksum::new();
-        sum.add_bytes(&[self.kind(), self.code(), 0, 0, e, f, g, h]);
-        for piece in data {
-            sum.add_bytes(piece);
-        }
-        let [c, d] = sum.finish().to_be_bytes();
-        out.extend_from_slice(&[self.kind(), self.code(), c, d, e, f, g, h]);
+        let header = (self.kind(), self.code(), rest);
+        icmp::emit(out, header, Checksum::new(), data);
     }
 }
 
-impl From<Icmpv4View<'_>> for Icmpv4Header {
-    fn from(view: Icmpv4View<'_>) -> Self {
+impl From<IcmpView<'_>> for Icmpv4Header {
+    fn from(view: IcmpView<'_>) -> Self {
         let rest = view.rest();
-        let [a, b, c, d] = rest;
-        let identifier = u16::from_be_bytes([a, b]);
-        let sequence = u16::from_be_bytes([c, d]);
+        let (identifier, sequence) = view.question();
         let error = match (view.kind(), view.code()) {
             (kind::ECHO_REQUEST, 0) => {
                 return Icmpv4Header::EchoRequest {
@@ -329,9 +275,10 @@ impl From<Icmpv4View<'_>> for Icmpv4Header {
             },
             (kind::TIME_EXCEEDED, 0) => Icmpv4Error::HopLimitExceeded,
             (kind::TIME_EXCEEDED, 1) => Icmpv4Error::ReassemblyTimeout,
-            (kind::PARAMETER_PROBLEM, code @ 0..=2) => {
-                Icmpv4Error::ParameterProblem { code, pointer: a }
-            }
+            (kind::PARAMETER_PROBLEM, code @ 0..=2) => Icmpv4Error::ParameterProblem {
+                code,
+                pointer: rest[0],
+            },
             (kind, code) => return Icmpv4Header::Other { kind, code, rest },
         };
         Icmpv4Header::Error(error)

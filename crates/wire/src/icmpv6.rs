@@ -1,8 +1,6 @@
 //! ICMPv6 (RFC 4443). Messages of neighbour discovery and multicast listeners are `Other` here.
-use crate::{Checksum, Headers, ParseError};
-
-/// Length of the header of every message read here; quoted packets and echo data follow.
-pub const HEADER_LEN: usize = 8;
+use crate::icmp::{self, HEADER_LEN, IcmpView};
+use crate::{Checksum, Headers};
 
 /// Message type numbers.
 mod kind {
@@ -17,46 +15,6 @@ mod kind {
 /// RFC 4443 2.1: types below 128 report errors.
 pub fn is_error(kind: u8) -> bool {
     kind < 128
-}
-
-/// An ICMPv6 message's first eight bytes, borrowed.
-#[derive(Clone, Copy, Debug)]
-pub struct Icmpv6View<'a> {
-    fixed: &'a [u8; HEADER_LEN],
-}
-
-impl<'a> Icmpv6View<'a> {
-    /// Reads the header at the start of `bytes`.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
-        let fixed = bytes.first_chunk().ok_or(ParseError::Truncated)?;
-        Ok(Icmpv6View { fixed })
-    }
-
-    /// The type.
-    pub fn kind(&self) -> u8 {
-        self.fixed[0]
-    }
-
-    /// The code.
-    pub fn code(&self) -> u8 {
-        self.fixed[1]
-    }
-
-    /// The checksum field.
-    pub fn checksum(&self) -> u16 {
-        u16::from_be_bytes([self.fixed[2], self.fixed[3]])
-    }
-
-    /// The four bytes whose meaning depends on the type.
-    pub fn rest(&self) -> [u8; 4] {
-        let [.., a, b, c, d] = *self.fixed;
-        [a, b, c, d]
-    }
-
-    /// The message as values.
-    pub fn header(&self) -> Icmpv6Header {
-        Icmpv6Header::from(*self)
-    }
 }
 
 /// Why a destination can't be reached: the codes of type 1.
@@ -236,31 +194,19 @@ impl Icmpv6Header {
             | Icmpv6Header::EchoReply {
                 identifier,
                 sequence,
-            } => {
-                let [a, b] = identifier.to_be_bytes();
-                let [c, d] = sequence.to_be_bytes();
-                [a, b, c, d]
-            }
+            } => icmp::question(identifier, sequence),
             Icmpv6Header::Error(error) => error.rest(),
             Icmpv6Header::Other { rest, .. } => rest,
         };
-        let [e, f, g, h] = rest;
-        let mut sum = pseudo_header;
-        sum.add_bytes(&[self.kind(), self.code(), 0, 0, e, f, g, h]);
-        for piece in data {
-            sum.add_bytes(piece);
-        }
-        let [c, d] = sum.finish().to_be_bytes();
-        out.extend_from_slice(&[self.kind(), self.code(), c, d, e, f, g, h]);
+        let header = (self.kind(), self.code(), rest);
+        icmp::emit(out, header, pseudo_header, data);
     }
 }
 
-impl From<Icmpv6View<'_>> for Icmpv6Header {
-    fn from(view: Icmpv6View<'_>) -> Self {
+impl From<IcmpView<'_>> for Icmpv6Header {
+    fn from(view: IcmpView<'_>) -> Self {
         let rest = view.rest();
-        let [a, b, c, d] = rest;
-        let identifier = u16::from_be_bytes([a, b]);
-        let sequence = u16::from_be_bytes([c, d]);
+        let (identifier, sequence) = view.question();
         let number = u32::from_be_bytes(rest);
         let error = match (view.kind(), view.code()) {
             (kind::ECHO_REQUEST, 0) => {

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::{
     Frame, Icmpv4Error, Icmpv4Header, Icmpv6Error, Icmpv6Header, IpProtocol, IpView, Layout,
-    ParseError, Payload, Version, icmpv4, icmpv6, ipv4, ipv6,
+    ParseError, Payload, Version, icmp, icmpv6, ipv4, ipv6,
 };
 
 /// RFC 1812 4.3.2.3: an ICMP error is at most 576 bytes long, IP header included.
@@ -138,8 +138,8 @@ pub fn quote(frame: &Frame, limit: usize) -> Bytes {
 /// Returns a frame whose `headers` start with the ICMP header; the IP layer puts its own in front. Whether an error may be
 /// sent at all (RFC 1122 3.2.2) is the caller's to decide.
 pub fn icmpv4_error(error: Icmpv4Error, offending: &Frame, ip_header_len: usize) -> Frame {
-    let limit = MAX_ERROR_LEN_V4
-        .saturating_sub(ip_header_len.max(ipv4::MIN_HEADER_LEN) + icmpv4::HEADER_LEN);
+    let limit =
+        MAX_ERROR_LEN_V4.saturating_sub(ip_header_len.max(ipv4::MIN_HEADER_LEN) + icmp::HEADER_LEN);
     let quoted = quote(offending, limit);
     let mut frame = Frame::default();
     Icmpv4Header::Error(error).emit(&mut frame.headers, [&*quoted]);
@@ -158,9 +158,9 @@ pub fn icmpv6_error(
     extensions_len: usize,
 ) -> Frame {
     let limit =
-        MAX_ERROR_LEN_V6.saturating_sub(ipv6::HEADER_LEN + extensions_len + icmpv6::HEADER_LEN);
+        MAX_ERROR_LEN_V6.saturating_sub(ipv6::HEADER_LEN + extensions_len + icmp::HEADER_LEN);
     let quoted = quote(offending, limit);
-    let length = icmpv6::HEADER_LEN + quoted.len();
+    let length = icmp::HEADER_LEN + quoted.len();
     let pseudo_header =
         crate::Checksum::pseudo_header_v6(source, destination, IpProtocol::ICMPV6, length);
     let mut frame = Frame::default();

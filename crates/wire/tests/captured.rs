@@ -3,9 +3,9 @@
 
 use bytes::Bytes;
 use sockeye_wire::{
-    ChecksumState, Frame, Headers, Icmpv4View, Icmpv6View, IpProtocol, IpView, Ipv4Header,
-    Ipv6Header, Layout, Quote, QuotedTransport, TcpFlags, TcpHeader, TcpView, UdpHeader,
-    UdpLiteHeader, UdpLiteView, UdpView,
+    ChecksumState, Frame, Headers, IcmpView, Icmpv4Header, Icmpv6Header, IpProtocol, IpView,
+    Ipv4Header, Ipv6Header, Layout, Quote, QuotedTransport, TcpFlags, TcpHeader, TcpView,
+    UdpHeader, UdpLiteHeader, UdpLiteView, UdpView,
 };
 
 fn captured() -> Vec<Vec<u8>> {
@@ -68,15 +68,13 @@ fn rebuilt(packet: &[u8]) -> Headers {
             again.complete_checksum();
             return again.headers;
         }
-        IpProtocol::ICMPV4 => Icmpv4View::parse(transport)
-            .unwrap()
-            .header()
-            .emit(&mut out, data),
+        IpProtocol::ICMPV4 => {
+            let view = IcmpView::parse(transport).unwrap();
+            Icmpv4Header::from(view).emit(&mut out, data);
+        }
         IpProtocol::ICMPV6 => {
-            Icmpv6View::parse(transport)
-                .unwrap()
-                .header()
-                .emit(&mut out, pseudo, data);
+            let view = IcmpView::parse(transport).unwrap();
+            Icmpv6Header::from(view).emit(&mut out, pseudo, data);
         }
         _ => out.extend_from_slice(transport),
     }

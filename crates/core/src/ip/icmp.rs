@@ -6,8 +6,8 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 use sockeye_wire::{
-    Checksum, Frame, Icmpv4Error, Icmpv4Header, Icmpv4View, Icmpv6Error, Icmpv6Header, Icmpv6View,
-    IpProtocol, Payload, Quote, QuotedTransport, icmpv4, icmpv6, ipv4, quote,
+    Checksum, Frame, IcmpView, Icmpv4Error, Icmpv4Header, Icmpv6Error, Icmpv6Header, IpProtocol,
+    Payload, Quote, QuotedTransport, icmp, icmpv4, icmpv6, ipv4, quote,
 };
 
 use super::output::{Fragmentation, IpMeta};
@@ -192,11 +192,11 @@ impl Stack {
 /// An ICMP message for this host.
 pub(crate) fn receive_v4(host: &mut Host, inbound: Inbound, now: Instant) {
     host.stack.counters.icmp_in_msgs += 1;
-    let Ok(view) = Icmpv4View::parse(inbound.transport_header()) else {
+    let Ok(view) = IcmpView::parse(inbound.transport_header()) else {
         host.stack.counters.icmp_in_errors += 1;
         return;
     };
-    match view.header() {
+    match Icmpv4Header::from(view) {
         Icmpv4Header::EchoRequest {
             identifier,
             sequence,
@@ -261,11 +261,11 @@ pub(crate) fn receive_v4(host: &mut Host, inbound: Inbound, now: Instant) {
 /// An ICMPv6 message for this host.
 pub(crate) fn receive_v6(host: &mut Host, inbound: Inbound, now: Instant) {
     host.stack.counters.icmp6_in_msgs += 1;
-    let Ok(view) = Icmpv6View::parse(inbound.transport_header()) else {
+    let Ok(view) = IcmpView::parse(inbound.transport_header()) else {
         host.stack.counters.icmp6_in_errors += 1;
         return;
     };
-    match view.header() {
+    match Icmpv6Header::from(view) {
         Icmpv6Header::EchoRequest {
             identifier,
             sequence,
@@ -280,7 +280,7 @@ pub(crate) fn receive_v6(host: &mut Host, inbound: Inbound, now: Instant) {
             };
             host.stack.counters.icmp6_out_echo_replies += 1;
             let mut reply = Frame::new(Default::default(), inbound.frame.payload);
-            let length = icmpv6::HEADER_LEN + reply.payload.len();
+            let length = icmp::HEADER_LEN + reply.payload.len();
             let pseudo = Checksum::pseudo_header_v6(from, to, IpProtocol::ICMPV6, length);
             let header = Icmpv6Header::EchoReply {
                 identifier,

@@ -76,8 +76,8 @@ fn an_icmpv6_error_fits_the_minimum_mtu() {
     headers.extend_from_slice(&frame.headers);
     frame.headers = headers;
     assert!(frame.verify_checksum());
-    let view = crate::Icmpv6View::parse(&frame.headers[40..]).unwrap();
-    assert_eq!(view.header(), Icmpv6Header::Error(error));
+    let view = crate::IcmpView::parse(&frame.headers[40..]).unwrap();
+    assert_eq!(Icmpv6Header::from(view), Icmpv6Header::Error(error));
     let quote = Quote::parse(&frame.payload.to_bytes()).unwrap();
     assert_eq!(
         quote.transport,
