@@ -1,7 +1,9 @@
 //! `sockeye doctor`: what this machine lacks.
 
+use crate::output::print;
+
 /// Prints what was found; whether programs can be run.
-pub(crate) fn run() -> bool {
+pub(crate) fn run() -> anyhow::Result<bool> {
     let mut able = true;
     for finding in sockeye_run::examine() {
         let mark = match (finding.good, finding.fatal) {
@@ -9,11 +11,14 @@ pub(crate) fn run() -> bool {
             (false, false) => "warn",
             (false, true) => "FAIL",
         };
-        println!("{mark}  {}: {}", finding.subject, finding.detail);
+        print(format_args!(
+            "{mark}  {}: {}\n",
+            finding.subject, finding.detail
+        ))?;
         able &= finding.good || !finding.fatal;
     }
-    println!(
-        "note  a program that installs a seccomp listener of its own gets EBUSY; AF_NETLINK, AF_PACKET and io_uring are refused"
-    );
-    able
+    print(
+        "note  a program that installs a seccomp listener of its own gets EBUSY; AF_PACKET, every AF_NETLINK protocol but NETLINK_ROUTE, and io_uring are refused\n",
+    )?;
+    Ok(able)
 }

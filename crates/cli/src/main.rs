@@ -3,6 +3,7 @@
 mod arguments;
 mod doctor;
 mod drill;
+mod output;
 mod ps;
 mod ss;
 
@@ -41,7 +42,10 @@ fn main() -> ExitCode {
         Command::Ss(ss) => report(ss::run(&ss)),
         Command::Ps(ps) => report(ps::run(&ps)),
         Command::Drill(arguments) => exit(i32::from(!drill::run(&arguments))),
-        Command::Doctor => exit(i32::from(!doctor::run())),
+        Command::Doctor => match doctor::run() {
+            Ok(able) => exit(i32::from(!able)),
+            Err(error) => report(Err(error)),
+        },
     }
 }
 

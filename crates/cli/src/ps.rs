@@ -1,14 +1,14 @@
 //! `sockeye ps`: the user's runs.
 
 use crate::arguments::Ps;
+use crate::output::print;
 use crate::ss::table::Table;
 
 /// Prints them.
 pub(crate) fn run(options: &Ps) -> anyhow::Result<()> {
     let runs = sockeye_run::runs(None)?;
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&runs)?);
-        return Ok(());
+        return print(format_args!("{}\n", serde_json::to_string_pretty(&runs)?));
     }
     let mut table = Table::new(&[
         "NAME", "PID", "AGE", "SOCKETS", "LOOPBACK", "PORTS", "COMMAND",
@@ -28,8 +28,7 @@ pub(crate) fn run(options: &Ps) -> anyhow::Result<()> {
             run.command.join(" "),
         ]);
     }
-    print!("{table}");
-    Ok(())
+    print(table)
 }
 
 /// Seconds as `ps` prints elapsed time: `[[days-]hours:]minutes:seconds`.

@@ -142,3 +142,19 @@ fn a_killed_guardian_takes_the_run_with_it() {
         std::thread::sleep(Duration::from_millis(10));
     }
 }
+
+#[test]
+fn a_reader_that_stops_reading_is_no_failure() {
+    for arguments in [&["ps"][..], &["ss", "-a"], &["ps", "--json"], &["doctor"]] {
+        let mut child = sockeye()
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(complaint.is_empty(), "{arguments:?}: {complaint}");
+    }
+}

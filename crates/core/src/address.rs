@@ -16,6 +16,8 @@ pub enum Domain {
     Inet = 2,
     /// `AF_INET6`.
     Inet6 = 10,
+    /// `AF_NETLINK`.
+    Netlink = 16,
 }
 
 impl Domain {
@@ -25,6 +27,7 @@ impl Domain {
             1 => Self::Unix,
             2 => Self::Inet,
             10 => Self::Inet6,
+            16 => Self::Netlink,
             _ => return None,
         })
     }
@@ -88,6 +91,13 @@ pub enum SocketAddress {
     V6(SocketAddrV6),
     /// `sockaddr_un`.
     Unix(UnixAddress),
+    /// `sockaddr_nl`.
+    Netlink {
+        /// `nl_pid`: 0 is the kernel.
+        port: u32,
+        /// `nl_groups`: multicast groups, the first in the lowest bit.
+        groups: u32,
+    },
     /// `AF_UNSPEC`: dissolves an association in `connect`.
     Unspecified,
     /// One that the socket can't have meant: too short, or of a family that it does not know. The call that comes to look
@@ -109,7 +119,7 @@ impl SocketAddress {
         match self {
             Self::V4(address) => Some(((*address.ip()).into(), address.port())),
             Self::V6(address) => Some(((*address.ip()).into(), address.port())),
-            Self::Unix(_) | Self::Unspecified | Self::Malformed(_) => None,
+            Self::Unix(_) | Self::Netlink { .. } | Self::Unspecified | Self::Malformed(_) => None,
         }
     }
 }
@@ -146,6 +156,7 @@ impl fmt::Display for SocketAddress {
         match self {
             Self::V4(address) => address.fmt(f),
             Self::V6(address) => address.fmt(f),
+            Self::Netlink { port, groups } => write!(f, "{port}:{groups:#x}"),
             Self::Unix(UnixAddress::Unnamed) => f.write_str("*"),
             Self::Unix(UnixAddress::Abstract(name)) => {
                 write!(f, "@{}", alloc::string::String::from_utf8_lossy(name))

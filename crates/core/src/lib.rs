@@ -20,6 +20,7 @@ mod interface;
 pub mod ip;
 pub mod message;
 mod multicast;
+pub mod netlink;
 pub mod options;
 mod pages;
 pub mod pending;
@@ -41,6 +42,7 @@ pub use counters::Counters;
 pub use errno::Errno;
 pub use host::{Host, Snapshot, SocketSummary};
 pub use ids::{InterfaceId, SocketId};
+pub use interface::InterfaceInfo;
 pub use ip::routes::Route;
 pub use message::{
     Accepted, Ancillary, Credentials, ErrorOrigin, ExtendedError, Incoming, MessageFlags,

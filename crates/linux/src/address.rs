@@ -7,7 +7,7 @@ use core::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 
 use sockeye_core::{Errno, SocketAddress, SocketType, UnixAddress};
 
-use crate::number::{AF_INET, AF_INET6, AF_UNIX, AF_UNSPEC};
+use crate::number::{AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, AF_UNSPEC};
 
 /// `sizeof(struct sockaddr_storage)`: the longest address a call may pass.
 pub const STORAGE_SIZE: usize = 128;
@@ -51,6 +51,7 @@ pub fn decode(
         (AF_INET, _) => decode_v4(kind, bytes, purpose),
         (AF_INET6, SocketType::Raw) => decode_raw_v6(bytes, purpose),
         (AF_INET6, _) => decode_v6(kind, bytes, purpose),
+        (AF_NETLINK, _) => decode_netlink(bytes, purpose),
         _ => decode_unix(bytes, purpose),
     };
     Ok(read.unwrap_or_else(SocketAddress::Malformed))
@@ -157,6 +158,24 @@ fn internet6(bytes: &[u8]) -> Option<SocketAddress> {
     )))
 }
 
+/// `netlink_bind`, `netlink_connect`, `netlink_sendmsg`: the length comes before the family.
+fn decode_netlink(bytes: &[u8], purpose: Purpose) -> Result<SocketAddress, Errno> {
+    let word = |at: usize| {
+        let bytes = bytes
+            .get(at..at + 4)
+            .and_then(|bytes| bytes.try_into().ok());
+        bytes.map(u32::from_ne_bytes).ok_or(Errno::EINVAL)
+    };
+    match (family(bytes)?, purpose) {
+        (AF_UNSPEC, Purpose::Connect) => Ok(SocketAddress::Unspecified),
+        (AF_NETLINK, _) => Ok(SocketAddress::Netlink {
+            port: word(4)?,
+            groups: word(8)?,
+        }),
+        _ => Err(Errno::EINVAL),
+    }
+}
+
 fn unix(bytes: &[u8]) -> Result<SocketAddress, Errno> {
     if bytes.len() > UN_SIZE {
         return Err(Errno::EINVAL);
@@ -205,6 +224,12 @@ pub fn encode(address: &SocketAddress) -> Vec<u8> {
                     bytes.push(0);
                 }
             }
+        }
+        SocketAddress::Netlink { port, groups } => {
+            bytes.extend_from_slice(&AF_NETLINK.to_ne_bytes());
+            bytes.extend_from_slice(&[0; 2]);
+            bytes.extend_from_slice(&port.to_ne_bytes());
+            bytes.extend_from_slice(&groups.to_ne_bytes());
         }
         SocketAddress::Unspecified | SocketAddress::Malformed(_) => {
             bytes.extend_from_slice(&AF_UNSPEC.to_ne_bytes());

@@ -8,6 +8,14 @@ pub const FIONREAD: u32 = 0x541b;
 pub const SIOCOUTQNSD: u32 = 0x894b;
 /// `SIOCATMARK`.
 pub const SIOCATMARK: u32 = 0x8905;
+/// `SIOCADDRT`: the first command about what lies beneath sockets.
+pub const SIOCADDRT: u32 = 0x890b;
+/// `SIOCDELRT`.
+pub const SIOCDELRT: u32 = 0x890c;
+/// `SIOCETHTOOL`.
+pub const SIOCETHTOOL: u32 = 0x8946;
+/// `SIOCPROTOPRIVATE`: from here on commands are the socket's own.
+pub const SIOCPROTOPRIVATE: u32 = 0x89e0;
 /// `SIOCGIFNAME`.
 pub const SIOCGIFNAME: u32 = 0x8910;
 /// `SIOCGIFCONF`.

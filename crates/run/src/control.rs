@@ -14,8 +14,9 @@ use anyhow::{Context, bail};
 use sockeye_core::Instant;
 
 use crate::event_loop::Source;
-use crate::launch::{Loopback, Options};
-use crate::report::{Process, Run, Socket};
+use crate::launch::Options;
+use crate::processes::complete;
+use crate::report::Run;
 use crate::supervisor::Supervisor;
 use crate::sys;
 
@@ -24,9 +25,9 @@ use crate::sys;
 pub(crate) struct Control {
     listener: Option<UnixListener>,
     path: Option<PathBuf>,
-    name: String,
-    command: Vec<String>,
-    began: Option<Instant>,
+    pub(crate) name: String,
+    pub(crate) command: Vec<String>,
+    pub(crate) began: Option<Instant>,
     clients: Vec<Option<Client>>,
 }
 
@@ -150,72 +151,6 @@ impl Supervisor {
             *entry = None;
         }
     }
-
-    /// Everything about the run.
-    fn report(&self) -> Run {
-        let snapshot = self.host.snapshot();
-        let sockets = snapshot.sockets.iter().map(|summary| {
-            let conduit = self
-                .conduit_of(summary.id)
-                .and_then(|id| self.conduits.get(id));
-            let process = conduit.and_then(|conduit| {
-                Some(Process {
-                    name: conduit.owner.program()?,
-                    pid: conduit.owner.pid,
-                    fd: conduit.owner.fd,
-                })
-            });
-            Socket {
-                netid: crate::describe::netid(summary),
-                state: summary.state.to_owned(),
-                recv_q: summary.recv_q,
-                send_q: summary.send_q,
-                local: crate::describe::address(summary.local.as_ref(), summary.domain),
-                peer: crate::describe::address(summary.peer.as_ref(), summary.domain),
-                v6: summary.domain == sockeye_core::Domain::Inet6,
-                joined: summary.is_joined,
-                process,
-                uid: summary.credentials.uid,
-                cookie: summary.cookie,
-                timer: summary
-                    .timer
-                    .map(|(name, left)| format!("timer:({name},{}ms)", left.as_millis())),
-                info: summary
-                    .tcp_info
-                    .as_ref()
-                    .map(crate::describe::info)
-                    .unwrap_or_default(),
-                memory: crate::describe::memory(summary),
-            }
-        });
-        let sockets = sockets.collect();
-        Run {
-            name: self.control.name.clone(),
-            supervisor: self.pid,
-            pid: self.program,
-            command: self.control.command.clone(),
-            loopback: match self.loopback {
-                Loopback::Direct => "direct".to_owned(),
-                Loopback::Stack => "stack".to_owned(),
-            },
-            seconds: self
-                .control
-                .began
-                .map_or(0, |began| (self.now - began).as_secs()),
-            published: self
-                .published()
-                .iter()
-                .map(|(outside, publication)| {
-                    format!(
-                        "{outside} -> {}/{}",
-                        publication.inside,
-                        if publication.udp { "udp" } else { "tcp" }
-                    )
-                })
-                .collect(),
-            sockets,
-        }
-    }
 }
 
 /// The reports of this user's runs; of those called `name`, or with that process, if one is given.
@@ -235,18 +170,21 @@ pub fn runs(name: Option<&str>) -> anyhow::Result<Vec<Run>> {
         if stream.read_to_end(&mut text).is_err() {
             continue;
         }
-        let Ok(run) = serde_json::from_slice::<Run>(&text) else {
+        let Ok(mut run) = serde_json::from_slice::<Run>(&text) else {
             continue;
         };
         let wanted = name.is_none_or(|name| {
             run.name == name || run.pid.to_string() == name || run.supervisor.to_string() == name
         });
         if wanted {
+            complete(&mut run);
             runs.push(run);
         }
     }
     if let (Some(name), true) = (name, runs.is_empty()) {
-        bail!("no run is called `{name}`; `sockeye ps` lists them");
+        bail!(
+            "no run of this user is called `{name}`, nor has this process id; `sockeye ps` lists the runs"
+        );
     }
     runs.sort_by_key(|run| run.supervisor);
     Ok(runs)

@@ -8,6 +8,7 @@ pub(crate) fn netid(summary: &SocketSummary) -> String {
         (Domain::Unix, SocketType::Stream, _) => "u_str",
         (Domain::Unix, SocketType::SeqPacket, _) => "u_seq",
         (Domain::Unix, _, _) => "u_dgr",
+        (Domain::Netlink, ..) => "nl",
         (_, SocketType::Stream, _) => "tcp",
         (_, SocketType::Datagram, 17) => "udp",
         (_, SocketType::Datagram, 136) => "udplite",
@@ -20,8 +21,22 @@ pub(crate) fn netid(summary: &SocketSummary) -> String {
     .to_owned()
 }
 
+/// The `Local Address:Port` column. `device` is the interface that the socket is bound to.
+pub(crate) fn local(summary: &SocketSummary, device: Option<&str>) -> String {
+    let text = address(summary.local.as_ref(), summary);
+    match (device, text.rsplit_once(':')) {
+        (Some(device), Some((host, port))) => format!("{host}%{device}:{port}"),
+        _ => text,
+    }
+}
+
+/// The `Peer Address:Port` column.
+pub(crate) fn peer(summary: &SocketSummary) -> String {
+    address(summary.peer.as_ref(), summary)
+}
+
 /// `Address:Port`, with `*` for what is not fixed.
-pub(crate) fn address(address: Option<&SocketAddress>, domain: Domain) -> String {
+fn address(address: Option<&SocketAddress>, summary: &SocketSummary) -> String {
     let port = |port: u16| {
         if port == 0 {
             "*".to_owned()
@@ -29,16 +44,31 @@ pub(crate) fn address(address: Option<&SocketAddress>, domain: Domain) -> String
             port.to_string()
         }
     };
+    // `::` of a socket that is for IPv4 too is any address at all. A bind to one address ends that.
+    let any6 = if is_dual_stack(summary) { "*" } else { "[::]" };
     match address {
         Some(SocketAddress::V4(address)) => format!("{}:{}", address.ip(), port(address.port())),
+        Some(SocketAddress::V6(address)) if address.ip().is_unspecified() => {
+            format!("{any6}:{}", port(address.port()))
+        }
         Some(SocketAddress::V6(address)) => format!("[{}]:{}", address.ip(), port(address.port())),
-        Some(SocketAddress::Unix(name)) => SocketAddress::Unix(name.clone()).to_string(),
-        Some(SocketAddress::Unspecified | SocketAddress::Malformed(_)) | None => match domain {
-            Domain::Inet => "0.0.0.0:*".to_owned(),
-            Domain::Inet6 => "[::]:*".to_owned(),
-            Domain::Unix => "*".to_owned(),
-        },
+        Some(other @ (SocketAddress::Unix(_) | SocketAddress::Netlink { .. })) => other.to_string(),
+        Some(SocketAddress::Unspecified | SocketAddress::Malformed(_)) | None => {
+            match summary.domain {
+                Domain::Inet => "0.0.0.0:*".to_owned(),
+                Domain::Inet6 => format!("{any6}:*"),
+                Domain::Unix | Domain::Netlink => "*".to_owned(),
+            }
+        }
     }
+}
+
+fn is_dual_stack(summary: &SocketSummary) -> bool {
+    let is_bound_to_one = match &summary.local {
+        Some(SocketAddress::V6(local)) => !local.ip().is_unspecified(),
+        _ => false,
+    };
+    summary.domain == Domain::Inet6 && !summary.is_v6_only && !is_bound_to_one
 }
 
 /// The words of `ss -m`.
@@ -54,10 +84,22 @@ pub(crate) fn memory(summary: &SocketSummary) -> String {
     )
 }
 
-/// The words of `ss -i`.
-pub(crate) fn info(info: &sockeye_tcp::Info) -> Vec<String> {
+/// The words of `ss -i`. Of a connection whose data travels elsewhere only its path is known.
+pub(crate) fn info(info: &sockeye_tcp::Info, is_joined: bool) -> Vec<String> {
     let millis = |time: core::time::Duration| format!("{:.3}", time.as_secs_f64() * 1000.0);
     let mut words = Vec::new();
+    if is_joined {
+        for (name, value) in [
+            ("mss", info.snd_mss),
+            ("pmtu", info.pmtu),
+            ("rcvmss", info.rcv_mss),
+            ("advmss", info.advmss),
+        ] {
+            words.push(format!("{name}:{value}"));
+        }
+        words.insert(0, "joined".to_owned());
+        return words;
+    }
     if info.timestamps {
         words.push("ts".to_owned());
     }

@@ -131,6 +131,11 @@ impl Names {
         numbered(self.token(), number)
     }
 
+    /// What the kernel's name begins with where the program's begins with nothing.
+    pub(crate) fn private_prefix(&self) -> String {
+        format!("{}@", String::from_utf8_lossy(self.token()))
+    }
+
     /// Short, because the program's names may be long.
     fn token(&self) -> &[u8] {
         self.prefix.get(8..16).unwrap_or_default()

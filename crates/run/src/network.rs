@@ -7,51 +7,10 @@ use sockeye_core::{Config, Host, IpCidr, Loopback as HostLoopback, Route};
 
 use crate::launch::Options;
 
-/// An interface as programs see it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Interface {
-    pub(crate) index: u32,
-    pub(crate) name: &'static str,
-    pub(crate) mtu: u32,
-    /// `IFF_*`.
-    pub(crate) flags: u16,
-    /// `ARPHRD_*`.
-    pub(crate) hardware: u16,
-    pub(crate) address: Ipv4Addr,
-    pub(crate) prefix: u8,
-}
-
 /// The run's own IPv4 address.
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 100);
 /// The run's own IPv6 address.
 pub(crate) const ADDRESS6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 0x100);
-
-/// `IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_LOWER_UP` without the bits that don't fit the 16 of `SIOCGIFFLAGS`.
-const LOOPBACK_FLAGS: u16 = 0x1 | 0x8 | 0x40;
-/// `IFF_UP | IFF_RUNNING | IFF_NOARP | IFF_MULTICAST`.
-const OWN_FLAGS: u16 = 0x1 | 0x40 | 0x80 | 0x1000;
-
-/// Every interface, in the order of their indices.
-pub(crate) const INTERFACES: [Interface; 2] = [
-    Interface {
-        index: 1,
-        name: "lo",
-        mtu: 65536,
-        flags: LOOPBACK_FLAGS,
-        hardware: 772,
-        address: Ipv4Addr::LOCALHOST,
-        prefix: 8,
-    },
-    Interface {
-        index: 2,
-        name: "eth0",
-        mtu: 1500,
-        flags: OWN_FLAGS,
-        hardware: 65534,
-        address: ADDRESS,
-        prefix: 24,
-    },
-];
 
 /// The host of a run.
 pub(crate) fn host(seed: u64, options: &Options) -> Host {
@@ -75,7 +34,7 @@ pub(crate) fn host(seed: u64, options: &Options) -> Host {
     config.sysctl.ip_unprivileged_port_start = 0;
     let mut host = Host::new(config);
     // Nobody is on this link: the networks of the addresses are as unreachable as the rest of the world, and say so.
-    if let Some(interface) = host.interface_by_name(INTERFACES[1].name) {
+    if let Some(interface) = host.interface_by_name("eth0") {
         for destination in addresses.into_iter().flatten() {
             host.remove_route(&Route {
                 destination,

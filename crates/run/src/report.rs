@@ -19,6 +19,11 @@ pub struct Run {
     pub seconds: u64,
     /// Ports of the machine that lead into it, as `HOST:PORT -> PORT/protocol`.
     pub published: Vec<String>,
+    /// What the kernel's abstract names of this run begin with where the program's own begin with nothing.
+    pub abstract_prefix: String,
+    /// Cookies of the kernel's files that stand for sockets, also for those that `ss` does not list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<u64>,
     /// Its sockets.
     pub sockets: Vec<Socket>,
 }
@@ -42,12 +47,14 @@ pub struct Socket {
     pub v6: bool,
     /// Data path of a direct join, or through our TCP.
     pub joined: bool,
-    /// The process that uses it: name, id and descriptor, as far as it is known.
-    pub process: Option<Process>,
+    /// The processes that use it: name, id and descriptor, as far as they are known.
+    pub processes: Vec<Process>,
     /// User who made it.
     pub uid: u32,
     /// Cookie.
     pub cookie: u64,
+    /// The cookie of the kernel's file that stands for it in the program; 0 if there is none yet.
+    pub file: u64,
     /// Its timer, as `ss -o` shows it.
     pub timer: Option<String>,
     /// The words of `ss -i`.

@@ -140,9 +140,10 @@ pub(crate) fn to_std(address: SocketAddress) -> io::Result<SocketAddr> {
     match address {
         SocketAddress::V4(address) => Ok(address.into()),
         SocketAddress::V6(address) => Ok(address.into()),
-        SocketAddress::Unix(_) | SocketAddress::Unspecified | SocketAddress::Malformed(_) => {
-            Err(invalid("not an internet address".to_owned()))
-        }
+        SocketAddress::Unix(_)
+        | SocketAddress::Netlink { .. }
+        | SocketAddress::Unspecified
+        | SocketAddress::Malformed(_) => Err(invalid("not an internet address".to_owned())),
     }
 }
 

@@ -10,6 +10,7 @@ mod extras;
 mod ip_level;
 mod misuse;
 mod multicast;
+mod netlink;
 mod opening;
 pub(crate) mod option_table;
 pub(crate) mod options;
@@ -131,6 +132,7 @@ pub fn all() -> Vec<Case> {
     ip_level::register(&mut registry);
     misuse::register(&mut registry);
     multicast::register(&mut registry);
+    netlink::register(&mut registry);
     opening::register(&mut registry);
     options::register(&mut registry);
     path_mtu::register(&mut registry);

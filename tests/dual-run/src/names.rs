@@ -69,6 +69,7 @@ pub fn domain(number: i32) -> String {
             (libc::AF_UNIX, "unix"),
             (libc::AF_INET, "inet"),
             (libc::AF_INET6, "inet6"),
+            (libc::AF_NETLINK, "netlink"),
         ],
     )
 }

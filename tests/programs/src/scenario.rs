@@ -79,6 +79,7 @@ impl Scenario {
         }
     }
 
+    #[allow(dead_code, reason = "no scenario is pending now")]
     const fn pending(self, lacking: &'static str) -> Scenario {
         Scenario {
             pending: Some(lacking),
@@ -165,6 +166,17 @@ const SCENARIOS: &[Scenario] = &[
     inside("node-http", &[Program("node")]),
     inside("java-sockets", &[Program("java"), Program("javac")]),
     inside("kill-processes", &[PYTHON]),
+    inside(
+        "interfaces",
+        &[
+            PYTHON,
+            Program("node"),
+            Program("go"),
+            Program("java"),
+            Program("javac"),
+            Path("/bin/busybox"),
+        ],
+    ),
     outside("exit-codes", &[PYTHON]),
     outside("usage", &[]),
     outside("streams", &[PYTHON]),
@@ -177,8 +189,8 @@ const SCENARIOS: &[Scenario] = &[
     outside("publish-taken", &[PYTHON]),
     outside("kill-supervisor", &[PYTHON, Program("curl")]),
     outside("ten-thousand-connections", &[PYTHON]).within(150),
-    outside("look-inside", &[PYTHON, Program("ss")])
-        .pending("queue lengths and half-closed states of conduits in ss"),
+    outside("look-inside", &[PYTHON, Program("ss")]),
+    outside("own-network", &[PYTHON, Program("go"), Program("node")]),
     outside("pcap", &[PYTHON, Program("curl"), Program("tshark")]),
     outside("netem", &[PYTHON, Program("curl")]),
     outside("doctor", &[]),

@@ -5,9 +5,10 @@ pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 
-use sockeye_run::report::{Run, Socket};
+use sockeye_run::report::{Process, Run, Socket};
 
 use crate::arguments::Ss;
+use crate::output::print;
 use services::Services;
 use table::Table;
 
@@ -18,16 +19,14 @@ pub(crate) fn run(options: &Ss) -> anyhow::Result<()> {
         run.sockets.retain(|socket| is_wanted(options, socket));
     }
     if options.json {
-        println!("{}", serde_json::to_string_pretty(&runs)?);
-        return Ok(());
+        return print(format_args!("{}\n", serde_json::to_string_pretty(&runs)?));
     }
     let services = if options.numeric {
         Services::none()
     } else {
         Services::load()
     };
-    print!("{}", table(options, &runs, &services));
-    Ok(())
+    print(table(options, &runs, &services))
 }
 
 /// As `ss`: without a kind all kinds; without `-a` or `-l` only what is connected.
@@ -49,9 +48,9 @@ fn is_wanted(options: &Ss, socket: &Socket) -> bool {
 }
 
 fn table(options: &Ss, runs: &[Run], services: &Services) -> Table {
-    // As in ss, the first column goes when it would say the same in each row.
-    let kinds = [options.tcp, options.udp, options.unix];
-    let with_netid = kinds.iter().filter(|kind| **kind).count() != 1;
+    // As in ss, the first column goes when it would say the same in each row; AF_UNIX has three kinds.
+    let kinds = [options.tcp, options.udp];
+    let with_netid = options.unix || kinds.iter().filter(|kind| **kind).count() != 1;
     let first = usize::from(!with_netid);
     let header = [
         "Netid",
@@ -82,11 +81,13 @@ fn table(options: &Ss, runs: &[Run], services: &Services) -> Table {
 
 fn last_column(options: &Ss, socket: &Socket, run: Option<&Run>) -> String {
     let mut words = Vec::new();
-    if let (true, Some(process)) = (options.processes, &socket.process) {
-        words.push(format!(
-            "users:((\"{}\",pid={},fd={}))",
-            process.name, process.pid, process.fd
-        ));
+    let users = socket.processes.iter().map(|process| {
+        let Process { name, pid, fd } = process;
+        format!("(\"{name}\",pid={pid},fd={fd})")
+    });
+    let users: Vec<String> = users.collect();
+    if options.processes && !users.is_empty() {
+        words.push(format!("users:({})", users.join(",")));
     }
     words.extend(socket.timer.clone());
     words.extend(run.map(|run| format!("run:{}", run.name)));

@@ -1,10 +1,8 @@
 //! The table beside what iproute2 prints for the same sockets.
 
-use clap::Parser;
-use sockeye_run::report::Process;
-
 use super::*;
 use crate::arguments::{Arguments, Command};
+use clap::Parser;
 
 fn options(line: &str) -> Ss {
     let words = ["sockeye", "ss"].into_iter().chain(line.split_whitespace());
@@ -24,11 +22,19 @@ fn listener() -> Socket {
         peer: "0.0.0.0:*".into(),
         v6: false,
         joined: false,
-        process: Some(Process {
-            name: "nginx".into(),
-            pid: 12,
-            fd: 6,
-        }),
+        processes: vec![
+            Process {
+                name: "nginx".into(),
+                pid: 12,
+                fd: 6,
+            },
+            Process {
+                name: "nginx".into(),
+                pid: 13,
+                fd: 6,
+            },
+        ],
+        file: 2,
         uid: 0,
         cookie: 1,
         timer: None,
@@ -59,6 +65,8 @@ fn printed(line: &str) -> String {
         loopback: "direct".into(),
         seconds: 0,
         published: Vec::new(),
+        abstract_prefix: String::new(),
+        files: Vec::new(),
         sockets: vec![listener(), connection()],
     };
     run.sockets.retain(|socket| is_wanted(&options, socket));
@@ -86,7 +94,7 @@ fn one_kind_has_none_and_listening_shows_only_listeners() {
     assert_eq!(
         printed("-tlnp"),
         "State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process\n\
-         LISTEN 0      511    0.0.0.0:80         0.0.0.0:*         users:((\"nginx\",pid=12,fd=6))\n"
+         LISTEN 0      511    0.0.0.0:80         0.0.0.0:*         users:((\"nginx\",pid=12,fd=6),(\"nginx\",pid=13,fd=6))\n"
     );
 }
 

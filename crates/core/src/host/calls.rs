@@ -7,7 +7,8 @@ use crate::inet::bind;
 use crate::socket::Endpoint;
 use crate::{
     Accepted, Credentials, Domain, Errno, Incoming, Instant, OptionValue, Outgoing, Payload,
-    Queued, Received, Shutdown, SocketAddress, SocketId, SocketType, datagram, options, tcp, unix,
+    Queued, Received, Shutdown, SocketAddress, SocketId, SocketType, datagram, netlink, options,
+    tcp, unix,
 };
 
 /// Calls the function of this name in the module of the socket's kind.
@@ -17,6 +18,7 @@ macro_rules! dispatch {
             Endpoint::Tcp(_) | Endpoint::Listener(_) => tcp::$call($host, $id $(, $argument)*),
             Endpoint::Datagram(_) => datagram::$call($host, $id $(, $argument)*),
             Endpoint::Unix(_) => unix::$call($host, $id $(, $argument)*),
+            Endpoint::Netlink(_) => netlink::$call($host, $id $(, $argument)*),
         }
     };
 }
@@ -32,6 +34,7 @@ impl Host {
     ) -> Result<SocketId, Errno> {
         match domain {
             Domain::Unix => unix::socket(self, kind, protocol, credentials),
+            Domain::Netlink => netlink::socket(self, kind, protocol, credentials),
             Domain::Inet | Domain::Inet6 => self.inet_socket(domain, kind, protocol, credentials),
         }
     }
@@ -46,8 +49,8 @@ impl Host {
     ) -> Result<(SocketId, SocketId), Errno> {
         match domain {
             Domain::Unix => unix::socket_pair(self, kind, protocol, credentials),
-            // The internet families know no pairs; but first the socket itself must be possible.
-            Domain::Inet | Domain::Inet6 => {
+            // The other families know no pairs; but first the socket itself must be possible.
+            Domain::Inet | Domain::Inet6 | Domain::Netlink => {
                 let id = self.socket(domain, kind, protocol, credentials)?;
                 self.close(id, Instant::ZERO)?;
                 Err(Errno::EOPNOTSUPP)

@@ -2,7 +2,7 @@
 
 use super::Host;
 use crate::socket::Endpoint;
-use crate::{Readiness, SocketId, datagram, tcp, unix};
+use crate::{Readiness, SocketId, datagram, netlink, tcp, unix};
 
 impl Host {
     /// What `poll(2)` answers for the socket now: nothing for an id that is stale.
@@ -81,6 +81,7 @@ impl Host {
             Endpoint::Listener(listener) => listener.readiness(),
             Endpoint::Unix(endpoint) => unix::readiness(self, id, endpoint),
             Endpoint::Datagram(endpoint) => datagram::readiness(socket, endpoint),
+            Endpoint::Netlink(endpoint) => netlink::readiness(socket, endpoint),
         }
     }
 

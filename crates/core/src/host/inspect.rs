@@ -4,9 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Host;
+use crate::options::Switches;
 use crate::socket::Endpoint;
 use crate::{
-    Counters, Credentials, Domain, SocketAddress, SocketId, SocketType, datagram, tcp, unix,
+    Counters, Credentials, Domain, InterfaceId, SocketAddress, SocketId, SocketType, datagram,
+    netlink, tcp, unix,
 };
 
 /// One socket, as `ss` shows it.
@@ -30,6 +32,10 @@ pub struct SocketSummary {
     pub recv_q: usize,
     /// Bytes not acknowledged; of a listener its backlog.
     pub send_q: usize,
+    /// `IPV6_V6ONLY`: an IPv6 socket that is not for IPv4 too.
+    pub is_v6_only: bool,
+    /// `SO_BINDTODEVICE`.
+    pub device: Option<InterfaceId>,
     /// Who made it.
     pub credentials: Credentials,
     /// What names it for good.
@@ -96,6 +102,8 @@ impl Host {
             peer: None,
             recv_q: 0,
             send_q: 0,
+            is_v6_only: socket.options.is_on(Switches::V6_ONLY),
+            device: socket.options.device,
             credentials: socket.credentials,
             cookie: socket.cookie,
             is_orphan: socket.is_hidden,
@@ -111,6 +119,7 @@ impl Host {
             Endpoint::Tcp(endpoint) => tcp::summarize(self, socket, endpoint, &mut summary),
             Endpoint::Listener(listener) => listener.summarize(socket, &mut summary),
             Endpoint::Unix(endpoint) => unix::summarize(self, endpoint, &mut summary),
+            Endpoint::Netlink(endpoint) => netlink::summarize(endpoint, &mut summary),
             Endpoint::Datagram(endpoint) => {
                 datagram::summarize(socket.domain, endpoint, &mut summary)
             }

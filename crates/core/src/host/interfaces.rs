@@ -6,7 +6,7 @@ use super::{Host, Stack};
 use crate::Errno;
 use crate::config::{InterfaceConfig, Medium, OffloadCapabilities};
 use crate::ids::InterfaceId;
-use crate::interface::{Interface, LOOPBACK_MTU};
+use crate::interface::{Interface, InterfaceInfo, LOOPBACK_MTU};
 use crate::ip::routes::{IpCidr, Route};
 
 impl Host {
@@ -61,6 +61,14 @@ impl Host {
             .interfaces
             .iter()
             .map(|(id, interface)| (id, interface.name.as_str()))
+    }
+
+    /// All interfaces as Linux shows them to programs.
+    pub fn interface_infos(&self) -> impl Iterator<Item = InterfaceInfo<'_>> {
+        self.stack
+            .interfaces
+            .iter()
+            .map(|(id, interface)| interface.info(id))
     }
 
     /// An interface's addresses.

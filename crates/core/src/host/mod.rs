@@ -104,6 +104,8 @@ pub(crate) struct Stack {
     /// Memory for large writes.
     pub(crate) chunks: Chunks,
     pub(crate) unix: UnixState,
+    /// Netlink sockets by their ports.
+    pub(crate) netlink: crate::netlink::Ports,
 
     pub(crate) timers: TimerWheel<SocketId>,
     /// Sockets that have something to send, each at most once.
@@ -146,6 +148,7 @@ impl Host {
             raw: RawTable::new(keyed),
             chunks: Chunks::default(),
             unix: UnixState::default(),
+            netlink: crate::netlink::Ports::new(),
             timers: TimerWheel::new(),
             ready: VecDeque::new(),
             events: VecDeque::new(),

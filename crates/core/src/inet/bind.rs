@@ -119,7 +119,7 @@ pub(crate) fn bind(
     let may_not = is_privileged && owner.uid != 0 && takes_ports(space);
     let is_bound_already = names.local_port != 0 || names.is_address_bound;
     match owner.domain {
-        Domain::Inet | Domain::Unix => {
+        Domain::Inet | Domain::Unix | Domain::Netlink => {
             stack.check_bindable(owner, address)?;
             if may_not {
                 return Err(Errno::EACCES);

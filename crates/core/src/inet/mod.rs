@@ -90,6 +90,6 @@ impl Names {
 pub(crate) fn any_address(domain: Domain) -> IpAddr {
     match domain {
         Domain::Inet6 => Ipv6Addr::UNSPECIFIED.into(),
-        Domain::Inet | Domain::Unix => Ipv4Addr::UNSPECIFIED.into(),
+        Domain::Inet | Domain::Unix | Domain::Netlink => Ipv4Addr::UNSPECIFIED.into(),
     }
 }

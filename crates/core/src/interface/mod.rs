@@ -9,13 +9,51 @@ use sockeye_wire::Frame;
 use sockeye_wire::segmentation::Segments;
 
 use crate::config::{InterfaceConfig, OffloadCapabilities};
+use crate::ids::InterfaceId;
 use crate::ip::routes::IpCidr;
 
 /// Packets that may wait on an interface. Linux's `txqueuelen` is 1000; super-segments count once here, too.
 const QUEUE_LIMIT: usize = 4096;
 
+/// `lo`'s `txqueuelen`, which means nothing without a queue (`DEFAULT_TX_QUEUE_LEN`).
+const LOOPBACK_QUEUE: u32 = 1000;
+
 /// `lo`'s MTU.
 pub(crate) const LOOPBACK_MTU: usize = 65_536;
+
+/// `IFF_UP | IFF_RUNNING | IFF_LOWER_UP`: every interface of a host carries packets.
+const FLAGS_UP: u32 = 0x1 | 0x40 | 0x1_0000;
+/// `IFF_LOOPBACK`.
+const FLAG_LOOPBACK: u32 = 0x8;
+/// `IFF_NOARP | IFF_MULTICAST`.
+const FLAGS_IP: u32 = 0x80 | 0x1000;
+/// `ARPHRD_LOOPBACK`.
+const HARDWARE_LOOPBACK: u16 = 772;
+/// `ARPHRD_NONE`.
+const HARDWARE_NONE: u16 = 0xfffe;
+
+/// An interface as Linux shows it to programs: by netlink, and by `ioctl`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceInfo<'a> {
+    /// `ifindex`.
+    pub index: u32,
+    /// Its name.
+    pub name: &'a str,
+    /// The longest IP packet it carries.
+    pub mtu: u32,
+    /// `IFF_*`.
+    pub flags: u32,
+    /// `ARPHRD_*`.
+    pub hardware: u16,
+    /// The link layer's address: empty if there is no link layer.
+    pub hardware_address: &'a [u8],
+    /// How many packets may wait: `txqueuelen`.
+    pub queue_length: u32,
+    /// What `ip link` calls the queue.
+    pub queue_discipline: &'static str,
+    /// Its addresses.
+    pub addresses: &'a [IpCidr],
+}
 
 /// One interface.
 #[derive(Debug)]
@@ -38,6 +76,32 @@ impl Interface {
             offload: config.offload,
             queue: VecDeque::new(),
             splitting: None,
+        }
+    }
+
+    /// What programs see of it, under this id.
+    pub(crate) fn info(&self, id: InterfaceId) -> InterfaceInfo<'_> {
+        let is_loopback = id == InterfaceId::LOOPBACK;
+        let own = if is_loopback { FLAG_LOOPBACK } else { FLAGS_IP };
+        InterfaceInfo {
+            index: id.ifindex(),
+            name: &self.name,
+            mtu: u32::try_from(self.mtu).unwrap_or(u32::MAX),
+            flags: FLAGS_UP | own,
+            hardware: if is_loopback {
+                HARDWARE_LOOPBACK
+            } else {
+                HARDWARE_NONE
+            },
+            hardware_address: if is_loopback { &[0; 6] } else { &[] },
+            // The loopback's queue is emptied by the call that fills it.
+            queue_length: if is_loopback {
+                LOOPBACK_QUEUE
+            } else {
+                u32::try_from(QUEUE_LIMIT).unwrap_or(u32::MAX)
+            },
+            queue_discipline: if is_loopback { "noqueue" } else { "pfifo" },
+            addresses: &self.addresses,
         }
     }
 

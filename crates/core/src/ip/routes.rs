@@ -43,6 +43,19 @@ impl IpCidr {
         self.prefix_len
     }
 
+    /// The network: the address with its host bits zero.
+    pub fn network(&self) -> Self {
+        let bits = prefix(self.address, self.prefix_len);
+        let address = match self.address {
+            IpAddr::V4(_) => {
+                let [a, b, c, d, ..] = bits.to_be_bytes();
+                IpAddr::from([a, b, c, d])
+            }
+            IpAddr::V6(_) => IpAddr::from(bits.to_be_bytes()),
+        };
+        Self { address, ..*self }
+    }
+
     /// Whether `address` has this prefix.
     pub fn contains(&self, address: IpAddr) -> bool {
         self.address.is_ipv4() == address.is_ipv4()

@@ -5,12 +5,13 @@ use core::fmt::Write;
 
 use super::table::{Scope, Standing, TABLE_LEVELS, Value, entries};
 
-const KINDS: [(&str, Scope, Scope); 5] = [
+const KINDS: [(&str, Scope, Scope); 6] = [
     ("TCP", Scope::TCP4, Scope::TCP6),
     ("UDP", Scope::UDP4, Scope::UDP6),
     ("raw", Scope::RAW4, Scope::RAW6),
     ("ping", Scope::PING4, Scope::PING6),
     ("unix", Scope::UNIX, Scope::UNIX),
+    ("netlink", Scope::NETLINK, Scope::NETLINK),
 ];
 
 fn sockets(scope: Scope) -> String {

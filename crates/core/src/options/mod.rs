@@ -9,6 +9,7 @@ mod ip;
 mod ip_options;
 mod ipv6;
 mod multicast;
+mod netlink;
 mod socket;
 mod table;
 mod tcp;

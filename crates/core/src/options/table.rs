@@ -1,6 +1,6 @@
 //! The table's shape, and dispatch by it.
 
-use super::{OptionValue, Switches, ip, ipv6, socket, tcp, udp_raw};
+use super::{OptionValue, Switches, ip, ipv6, netlink, socket, tcp, udp_raw};
 use crate::socket::{Endpoint, Socket};
 use crate::{Domain, Errno, Host, Instant, SocketId, SocketType};
 
@@ -26,6 +26,8 @@ bitflags::bitflags! {
         const PING6 = 1 << 7;
         /// AF_UNIX of any type.
         const UNIX = 1 << 8;
+        /// AF_NETLINK.
+        const NETLINK = 1 << 9;
         /// All TCP.
         const TCP = Self::TCP4.bits() | Self::TCP6.bits();
         /// All UDP.
@@ -41,7 +43,7 @@ bitflags::bitflags! {
         /// All internet sockets.
         const INET = Self::IP.bits() | Self::RAW6.bits();
         /// Every socket.
-        const ALL = Self::INET.bits() | Self::UNIX.bits();
+        const ALL = Self::INET.bits() | Self::UNIX.bits() | Self::NETLINK.bits();
     }
 }
 
@@ -49,6 +51,7 @@ impl Scope {
     fn of(socket: &Socket) -> Self {
         match (socket.domain, socket.kind, socket.protocol) {
             (Domain::Unix, ..) => Self::UNIX,
+            (Domain::Netlink, ..) => Self::NETLINK,
             (Domain::Inet, SocketType::Stream, _) => Self::TCP4,
             (Domain::Inet6, SocketType::Stream, _) => Self::TCP6,
             (Domain::Inet, SocketType::Raw, _) => Self::RAW4,
@@ -73,7 +76,7 @@ pub enum Standing {
 }
 
 /// The options' levels with their names, in the table's order.
-pub const TABLE_LEVELS: [(i32, &str); 8] = [
+pub const TABLE_LEVELS: [(i32, &str); 9] = [
     (SOL_SOCKET, "SOL_SOCKET"),
     (IPPROTO_IP, "IPPROTO_IP"),
     (IPPROTO_IPV6, "IPPROTO_IPV6"),
@@ -82,6 +85,7 @@ pub const TABLE_LEVELS: [(i32, &str); 8] = [
     (IPPROTO_UDPLITE, "IPPROTO_UDPLITE"),
     (IPPROTO_RAW, "SOL_RAW"),
     (IPPROTO_ICMPV6, "IPPROTO_ICMPV6"),
+    (SOL_NETLINK, "SOL_NETLINK"),
 ];
 
 pub(super) const SOL_SOCKET: i32 = 1;
@@ -92,6 +96,7 @@ pub(super) const IPPROTO_UDPLITE: i32 = 136;
 pub(super) const IPPROTO_IPV6: i32 = 41;
 pub(super) const IPPROTO_ICMPV6: i32 = 58;
 pub(super) const IPPROTO_RAW: i32 = 255;
+pub(super) const SOL_NETLINK: i32 = 270;
 
 /// The C type of an option's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,6 +297,7 @@ fn level_table(level: i32) -> &'static [Entry] {
         IPPROTO_IPV6 => ipv6::TABLE,
         IPPROTO_TCP => tcp::TABLE,
         IPPROTO_UDP | IPPROTO_UDPLITE | IPPROTO_RAW | IPPROTO_ICMPV6 => udp_raw::TABLE,
+        SOL_NETLINK => netlink::TABLE,
         _ => &[],
     }
 }
@@ -316,6 +322,7 @@ fn has_level(socket: &Socket, level: i32) -> bool {
         IPPROTO_UDP | IPPROTO_UDPLITE => Scope::UDP.contains(scope),
         IPPROTO_RAW => (Scope::RAW4 | Scope::RAW6).contains(scope),
         IPPROTO_ICMPV6 => scope == Scope::RAW6,
+        SOL_NETLINK => scope == Scope::NETLINK,
         _ => false,
     }
 }
@@ -431,6 +438,8 @@ fn int_of((level, name): (i32, i32), value: &[u8]) -> Result<i32, Errno> {
         (IPPROTO_IP, None) => Ok(0),
         // `do_ipv6_setsockopt` takes less than an int for 0 where it does not ask for one.
         (IPPROTO_IPV6, _) if ipv6::TAKES_LESS.contains(&name) => Ok(0),
+        // `netlink_setsockopt` takes what is shorter for 0.
+        (SOL_NETLINK, _) => Ok(0),
         _ => Err(Errno::EINVAL),
     }
 }
@@ -450,11 +459,13 @@ pub(crate) fn get(
     }
     let socket = host.get(id)?;
     if !has_level(socket, level) {
-        return Err(if socket.domain == Domain::Inet6 {
-            Errno::ENOPROTOOPT
-        } else {
-            Errno::EOPNOTSUPP
-        });
+        return Err(
+            if matches!(socket.domain, Domain::Inet6 | Domain::Netlink) {
+                Errno::ENOPROTOOPT
+            } else {
+                Errno::EOPNOTSUPP
+            },
+        );
     }
     let entry = find(socket, level, name, |entry| entry.scope)?;
     let level = entry.level;
@@ -471,6 +482,8 @@ pub(crate) fn get(
             };
         }
         Access::Bytes(get, _) => return get(&mut target, length),
+        // `netlink_getsockopt` wants room for an int.
+        Access::Int(..) if level == SOL_NETLINK && length < 4 => return Err(Errno::EINVAL),
         Access::Int(get, _) => get(&mut target)?,
         Access::Switch(switch) => i32::from(target.socket()?.options.is_on(switch)),
         Access::Kept(default, ..) => target
@@ -503,6 +516,6 @@ pub(super) fn is_listening(socket: &Socket) -> bool {
     match &socket.endpoint {
         Endpoint::Unix(endpoint) => endpoint.is_listening(),
         Endpoint::Listener(_) => true,
-        Endpoint::Tcp(_) | Endpoint::Datagram(_) => false,
+        Endpoint::Tcp(_) | Endpoint::Datagram(_) | Endpoint::Netlink(_) => false,
     }
 }

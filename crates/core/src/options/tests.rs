@@ -13,7 +13,7 @@ const USER: Credentials = Credentials {
     gid: 1000,
 };
 
-fn kinds() -> [(Scope, Domain, SocketType, i32); 9] {
+fn kinds() -> [(Scope, Domain, SocketType, i32); 10] {
     use SocketType::{Datagram, Raw, Stream};
     [
         (Scope::TCP4, Domain::Inet, Stream, 0),
@@ -25,6 +25,7 @@ fn kinds() -> [(Scope, Domain, SocketType, i32); 9] {
         (Scope::PING4, Domain::Inet, Datagram, 1),
         (Scope::PING6, Domain::Inet6, Datagram, 58),
         (Scope::UNIX, Domain::Unix, Stream, 0),
+        (Scope::NETLINK, Domain::Netlink, Raw, 0),
     ]
 }
 

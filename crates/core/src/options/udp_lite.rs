@@ -41,7 +41,9 @@ fn get(t: &Target<'_>) -> Result<Coverage, Errno> {
             Protocol::UdpLite(coverage) => *coverage,
             Protocol::Udp | Protocol::Ping | Protocol::Raw(_) => Coverage::default(),
         },
-        Endpoint::Unix(_) | Endpoint::Tcp(_) | Endpoint::Listener(_) => Coverage::default(),
+        Endpoint::Unix(_) | Endpoint::Tcp(_) | Endpoint::Listener(_) | Endpoint::Netlink(_) => {
+            Coverage::default()
+        }
     })
 }
 
@@ -51,6 +53,8 @@ fn coverage<'a>(t: &'a mut Target<'_>) -> Result<&'a mut Coverage, Errno> {
             Protocol::UdpLite(coverage) => Ok(coverage),
             Protocol::Udp | Protocol::Ping | Protocol::Raw(_) => Err(Errno::ENOPROTOOPT),
         },
-        Endpoint::Unix(_) | Endpoint::Tcp(_) | Endpoint::Listener(_) => Err(Errno::ENOPROTOOPT),
+        Endpoint::Unix(_) | Endpoint::Tcp(_) | Endpoint::Listener(_) | Endpoint::Netlink(_) => {
+            Err(Errno::ENOPROTOOPT)
+        }
     }
 }

@@ -143,7 +143,9 @@ fn raw<'a>(t: &'a mut Target<'_>) -> Result<&'a mut RawOptions, Errno> {
             Protocol::Raw(options) => Ok(options),
             Protocol::Udp | Protocol::UdpLite(_) | Protocol::Ping => Err(Errno::ENOPROTOOPT),
         },
-        Endpoint::Unix(_) | Endpoint::Tcp(_) | Endpoint::Listener(_) => Err(Errno::ENOPROTOOPT),
+        Endpoint::Unix(_) | Endpoint::Tcp(_) | Endpoint::Listener(_) | Endpoint::Netlink(_) => {
+            Err(Errno::ENOPROTOOPT)
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use alloc::boxed::Box;
 
 use crate::datagram::DatagramEndpoint;
 use crate::inet::Names;
+use crate::netlink::NetlinkEndpoint;
 use crate::options::{SharedOptions, Switches};
 use crate::tcp::{Listener, TcpEndpoint};
 use crate::unix::UnixEndpoint;
@@ -47,6 +48,7 @@ pub(crate) enum Endpoint {
     Listener(Box<Listener>),
     /// UDP, ICMP echo and raw sockets.
     Datagram(Box<DatagramEndpoint>),
+    Netlink(Box<NetlinkEndpoint>),
 }
 
 /// What an idle TCP connection costs is this, a [`TcpEndpoint`] and its places in the tables: together at most 1 KiB, so
@@ -89,7 +91,7 @@ impl Socket {
             Endpoint::Tcp(endpoint) => Some(&endpoint.names),
             Endpoint::Listener(listener) => Some(&listener.names),
             Endpoint::Datagram(endpoint) => Some(&endpoint.names),
-            Endpoint::Unix(_) => None,
+            Endpoint::Unix(_) | Endpoint::Netlink(_) => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use sockeye_tcp::{Events, State};
 
 use super::connect::{disconnect, take_error};
+use super::join;
 use super::listener;
 use super::output::make_ready;
 use super::time_wait::Waiting;
@@ -36,7 +37,13 @@ pub(crate) fn shutdown(
             endpoint.is_read_shut |= how.reads();
             return Err(Errno::ENOTCONN);
         }
-        Phase::Joined => return Ok(()),
+        Phase::Joined(ends) => {
+            if how.writes() {
+                ends.sent = true;
+                join::tell_peer(host, id);
+            }
+            return Ok(());
+        }
         Phase::Connected(connection) => connection,
     };
     match connection.state() {
@@ -81,7 +88,11 @@ pub(crate) fn close(host: &mut Host, id: SocketId, now: Instant) -> Result<(), E
     *parts.is_hidden = true;
     let endpoint = parts.endpoint;
     match &mut endpoint.phase {
-        Phase::Unconnected | Phase::Joined => free(host, id),
+        Phase::Unconnected => free(host, id),
+        Phase::Joined(_) => {
+            join::tell_peer(host, id);
+            free(host, id);
+        }
         Phase::Connected(connection) => {
             if parts.options.linger() == Some(0) && connection.state() != State::SynSent {
                 connection.abort(now);

@@ -5,6 +5,8 @@ use alloc::boxed::Box;
 
 use core::net::IpAddr;
 
+use sockeye_tcp::State;
+
 use super::connect::choose;
 use super::{Phase, Progress, TcpEndpoint, close, owner_of};
 use crate::host::Host;
@@ -16,7 +18,62 @@ use crate::inet::demux::FourTuple;
 use crate::socket::{Endpoint, Socket};
 use crate::{Errno, Instant, SocketAddress};
 
+/// Which directions of a joined connection have ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ends {
+    /// This side sends no more.
+    pub(super) sent: bool,
+    /// The other side sends no more, or is gone.
+    pub(super) received: bool,
+}
+
+impl Ends {
+    /// The state in which TCP would be. The acknowledgement of an end is taken for granted, and no record stays when both
+    /// have ended.
+    pub(super) fn state(self) -> State {
+        match (self.sent, self.received) {
+            (false, false) => State::Established,
+            (true, false) => State::FinWait2,
+            (false, true) => State::CloseWait,
+            (true, true) => State::Closed,
+        }
+    }
+}
+
+/// This side of a joined connection sends no more: the other side, if it is a socket of this host, has read it all.
+pub(super) fn tell_peer(host: &mut Host, id: SocketId) {
+    if let Some(peer) = host.joined_peer(id) {
+        host.joined_peer_ended(peer);
+    }
+}
+
 impl Host {
+    /// The other end of a joined connection, if it is a socket of this host.
+    fn joined_peer(&self, id: SocketId) -> Option<SocketId> {
+        let names = self.get(id).ok()?.names()?;
+        let peer = self
+            .stack
+            .connections
+            .find(&names.tuple(PortSpace::Tcp).reversed())?;
+        self.is_joined(id).then_some(peer)
+    }
+
+    /// The peer of a joined connection sends no more: for embedders whose peer is no socket of this host.
+    pub fn joined_peer_ended(&mut self, id: SocketId) {
+        if let Some(parts) = super::endpoint_mut(&mut self.sockets, id)
+            && let Phase::Joined(ends) = &mut parts.endpoint.phase
+        {
+            ends.received = true;
+        }
+    }
+
+    fn is_joined(&self, id: SocketId) -> bool {
+        self.get(id).is_ok_and(|socket| match &socket.endpoint {
+            Endpoint::Tcp(endpoint) => matches!(endpoint.phase, Phase::Joined(_)),
+            _ => false,
+        })
+    }
+
     /// The listening TCP socket of this host that `connect(client, destination)` would reach, if it is one.
     pub fn listener_for(&self, client: SocketId, destination: &SocketAddress) -> Option<SocketId> {
         let socket = self.get(client).ok()?;
@@ -97,7 +154,7 @@ impl Host {
         let (parts, stack) = super::call(self, client)?;
         let owner = owner_of(parts.domain, parts.options, parts.credentials);
         let chosen = choose(stack, &owner, &mut parts.endpoint.names, destination, now)?;
-        parts.endpoint.phase = Phase::Joined;
+        parts.endpoint.phase = Phase::Joined(Ends::default());
         parts.endpoint.progress = Progress::Connected;
         parts.endpoint.is_listed = stack.connections.insert(&chosen.tuple, client);
         *parts.error = None;
@@ -162,7 +219,7 @@ impl Host {
         names.is_address_bound = true;
         names.is_port_bound = true;
         names.binding = Some(binding);
-        let mut endpoint = TcpEndpoint::new(names, Phase::Joined);
+        let mut endpoint = TcpEndpoint::new(names, Phase::Joined(Ends::default()));
         endpoint.progress = Progress::Connected;
         endpoint.is_listed = true;
         let server = Socket::new(
@@ -190,7 +247,7 @@ impl Host {
 }
 
 /// `TCP_INFO` of a joined connection: that it stands, and the loopback it would take. What is sent nobody counts.
-pub(super) fn info(host: &Host, endpoint: &TcpEndpoint) -> sockeye_tcp::Info {
+pub(super) fn info(host: &Host, endpoint: &TcpEndpoint, ends: Ends) -> sockeye_tcp::Info {
     const TCP_HEADER: usize = 20;
     let ip_header = if endpoint.names.local.is_ipv4() {
         20
@@ -201,5 +258,5 @@ pub(super) fn info(host: &Host, endpoint: &TcpEndpoint) -> sockeye_tcp::Info {
     let mtu = loopback.map_or(0, |interface| interface.mtu);
     let mss = mtu.saturating_sub(ip_header + TCP_HEADER);
     let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    sockeye_tcp::Info::of_path(sockeye_tcp::State::Established, number(mss), number(mtu))
+    sockeye_tcp::Info::of_path(ends.state(), number(mss), number(mtu))
 }

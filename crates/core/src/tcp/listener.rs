@@ -134,7 +134,9 @@ pub(crate) fn listen(
             return Ok(());
         }
         Endpoint::Tcp(endpoint) => endpoint,
-        Endpoint::Unix(_) | Endpoint::Datagram(_) => return Err(Errno::EOPNOTSUPP),
+        Endpoint::Unix(_) | Endpoint::Datagram(_) | Endpoint::Netlink(_) => {
+            return Err(Errno::EOPNOTSUPP);
+        }
     };
     if !matches!(endpoint.phase, Phase::Unconnected) {
         return Err(Errno::EINVAL);

@@ -30,6 +30,7 @@ pub(crate) use transfer::{
 
 use alloc::boxed::Box;
 
+use join::Ends;
 use output::CachedPath;
 use sockeye_tcp::{Connection, Error, IcmpError};
 
@@ -81,7 +82,7 @@ pub(crate) enum Phase {
     /// A connection in any state; CLOSED when it is over.
     Connected(Connection),
     /// Joined to a socket of this host or of the embedder: the data travels outside.
-    Joined,
+    Joined(Ends),
 }
 
 impl Phase {
@@ -132,7 +133,7 @@ impl TcpEndpoint {
     pub(crate) fn connection(&self) -> Option<&Connection> {
         match &self.phase {
             Phase::Connected(connection) => Some(connection),
-            Phase::Unconnected | Phase::Joined => None,
+            Phase::Unconnected | Phase::Joined(_) => None,
         }
     }
 }
@@ -142,8 +143,8 @@ pub(crate) fn info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tc
     let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else {
         return None;
     };
-    if matches!(endpoint.phase, Phase::Joined) {
-        return Some(join::info(host, endpoint));
+    if let Phase::Joined(ends) = endpoint.phase {
+        return Some(join::info(host, endpoint, ends));
     }
     let connection = endpoint.connection()?;
     (connection.state() != sockeye_tcp::State::Closed).then(|| connection.info(now))
@@ -178,7 +179,7 @@ pub(crate) fn take_soft_error(host: &mut Host, id: SocketId) -> Option<Errno> {
     let parts = endpoint_mut(&mut host.sockets, id)?;
     match &mut parts.endpoint.phase {
         Phase::Connected(connection) => connection.take_soft_error().map(errno),
-        Phase::Unconnected | Phase::Joined => None,
+        Phase::Unconnected | Phase::Joined(_) => None,
     }
 }
 
@@ -261,7 +262,7 @@ pub(crate) fn options_changed(host: &mut Host, id: SocketId, now: Instant) {
             bind::fit_claim(stack, &owner, &mut listener.names);
             listener.update(stack, id, options);
         }
-        Endpoint::Unix(_) | Endpoint::Datagram(_) => {}
+        Endpoint::Unix(_) | Endpoint::Datagram(_) | Endpoint::Netlink(_) => {}
     }
 }
 
@@ -313,7 +314,7 @@ pub(crate) fn bind(
         Endpoint::Listener(listener) => {
             bind::bind(stack, &owner, &mut listener.names, address, PortSpace::Tcp)
         }
-        Endpoint::Unix(_) | Endpoint::Datagram(_) => Err(Errno::EOPNOTSUPP),
+        Endpoint::Unix(_) | Endpoint::Datagram(_) | Endpoint::Netlink(_) => Err(Errno::EOPNOTSUPP),
     }
 }
 
@@ -323,7 +324,7 @@ pub(crate) fn local_address(host: &Host, id: SocketId) -> Result<SocketAddress, 
     match &socket.endpoint {
         Endpoint::Tcp(endpoint) => Ok(endpoint.names.local_as_seen_by(socket.domain)),
         Endpoint::Listener(listener) => Ok(listener.names.local_as_seen_by(socket.domain)),
-        Endpoint::Unix(_) | Endpoint::Datagram(_) => Err(Errno::EOPNOTSUPP),
+        Endpoint::Unix(_) | Endpoint::Datagram(_) | Endpoint::Netlink(_) => Err(Errno::EOPNOTSUPP),
     }
 }
 
@@ -339,7 +340,7 @@ pub(crate) fn peer_address(host: &Host, id: SocketId) -> Result<SocketAddress, E
             connection.state(),
             sockeye_tcp::State::Closed | sockeye_tcp::State::SynSent
         ),
-        Phase::Joined => true,
+        Phase::Joined(_) => true,
     };
     if !is_connected || endpoint.names.remote_port == 0 {
         return Err(Errno::ENOTCONN);

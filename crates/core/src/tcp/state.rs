@@ -2,7 +2,7 @@
 
 use sockeye_tcp::State;
 
-use super::{Phase, TcpEndpoint};
+use super::{Phase, Queue, TcpEndpoint, join};
 use crate::host::{Host, SocketSummary};
 use crate::socket::Socket;
 use crate::{Credentials, Domain, Readiness, SocketAddress, SocketId, SocketType};
@@ -22,7 +22,7 @@ pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
             ready.set(Readiness::ERR, has_error);
             return ready;
         }
-        Phase::Joined => return Readiness::OUT,
+        Phase::Joined(_) => return Readiness::OUT,
         Phase::Connected(connection) => connection,
     };
     let status = connection.status();
@@ -61,16 +61,23 @@ pub(crate) fn summarize(
     summary.memory += size_of::<TcpEndpoint>();
     match &endpoint.phase {
         Phase::Unconnected => summary.state = "UNCONN",
-        Phase::Joined => {
-            summary.state = "ESTAB";
+        Phase::Joined(ends) => {
+            summary.state = name(ends.state());
             summary.is_joined = true;
+            summary.tcp_info = Some(join::info(host, endpoint, *ends));
         }
         Phase::Connected(connection) => {
             let status = connection.status();
             let (unacknowledged, _) = connection.unacknowledged();
             let (send_buffer, receive_buffer) = connection.buffer_sizes();
             summary.state = name(connection.state());
-            summary.recv_q = status.readable;
+            // As in Linux the peer's FIN counts until it is read; what can't have been read is unread data's end, and
+            // that of a connection nobody has accepted.
+            let has_unread_end = matches!(
+                connection.state(),
+                State::CloseWait | State::Closing | State::LastAck
+            ) && (status.readable > 0 || endpoint.queue != Queue::None);
+            summary.recv_q = status.readable + usize::from(has_unread_end);
             summary.send_q = unacknowledged;
             summary.send_buffer = send_buffer;
             summary.receive_buffer = receive_buffer;
@@ -124,6 +131,8 @@ pub(crate) fn time_wait_summaries(host: &Host) -> impl Iterator<Item = SocketSum
             peer: Some(SocketAddress::new(tuple.remote, tuple.remote_port)),
             recv_q: 0,
             send_q: 0,
+            is_v6_only: false,
+            device: None,
             credentials: Credentials {
                 pid: 0,
                 uid: waiting.uid,

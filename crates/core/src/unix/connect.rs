@@ -31,9 +31,10 @@ pub(super) fn validate(address: &SocketAddress) -> Result<&UnixAddress, Errno> {
         }
         SocketAddress::Unix(UnixAddress::Unnamed) => Err(Errno::EINVAL),
         SocketAddress::Unix(name) => Ok(name),
-        SocketAddress::V4(_) | SocketAddress::V6(_) | SocketAddress::Unspecified => {
-            Err(Errno::EINVAL)
-        }
+        SocketAddress::V4(_)
+        | SocketAddress::V6(_)
+        | SocketAddress::Netlink { .. }
+        | SocketAddress::Unspecified => Err(Errno::EINVAL),
         SocketAddress::Malformed(errno) => Err(*errno),
     }
 }

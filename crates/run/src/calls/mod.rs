@@ -6,6 +6,7 @@
 pub(crate) mod accept;
 mod bind;
 mod connect;
+mod interfaces;
 mod ioctl;
 mod listen;
 mod message;
@@ -21,6 +22,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use sockeye_core::{Errno, SocketAddress};
 use sockeye_linux::address::{self, Purpose, STORAGE_SIZE};
+use sockeye_linux::number::AF_UNIX;
 
 use crate::memory;
 use crate::notify::{Call, Outcome};
@@ -55,6 +57,9 @@ pub(crate) fn dispatch(supervisor: &mut Supervisor, call: &Call) -> Result<Outco
     }
     let (id, file) = match find(supervisor, call)? {
         Found::Ours(id, file) => (id, file),
+        Found::Other(_) if call.number() == libc::SYS_ioctl && interfaces::is_meant(call) => {
+            return interfaces::carry_out(supervisor, call, AF_UNIX);
+        }
         Found::Other(file) => return unix::carry_out(supervisor, call, &file),
         Found::Nothing => return Ok(Outcome::Proceed),
     };

@@ -7,6 +7,7 @@ use sockeye_core::{Ancillary, Errno, MessageFlags, SocketAddress};
 use sockeye_linux::address::{self, Purpose};
 use sockeye_linux::control;
 use sockeye_linux::message::{MESSAGE_LENGTH_OFFSET, MMSGHDR_SIZE};
+use sockeye_linux::number::AF_NETLINK;
 
 use super::message::CallersMessage;
 use super::{errno, read_address};
@@ -258,7 +259,9 @@ pub(super) fn connect(
         return Err(Errno::EBADF);
     };
     supervisor.host.connect(socket, peer, supervisor.now)?;
-    if matches!(peer, SocketAddress::Unspecified) {
+    if matches!(supervisor.conduits.get(id), Some(conduit) if conduit.domain == AF_NETLINK) {
+        // The pair stays: its peer is the kernel, whatever was named.
+    } else if matches!(peer, SocketAddress::Unspecified) {
         supervisor.unpair(id, file).map_err(|error| errno(&error))?;
     } else {
         let name = supervisor

@@ -1,15 +1,17 @@
 //! `socket(2)`.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-use sockeye_core::{Credentials, Domain, Errno, SocketType};
+use sockeye_core::{Credentials, Domain, Errno, SocketAddress, SocketType};
+use sockeye_linux::address;
 use sockeye_linux::number::{
-    AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOCK_TYPE_MASK,
+    AF_INET, AF_INET6, AF_NETLINK, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, SOCK_TYPE_MASK,
 };
 
 use super::errno;
 use crate::conduit::{Conduit, Owner, State};
 use crate::notify::{Call, Outcome, Undo};
+use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys;
 
@@ -22,13 +24,19 @@ pub(super) fn carry_out(supervisor: &mut Supervisor, call: &Call) -> Result<Outc
     let family = match domain {
         libc::AF_INET => AF_INET,
         libc::AF_INET6 => AF_INET6,
-        // The machine's own links and their list are not of this network.
+        libc::AF_NETLINK => AF_NETLINK,
+        // The machine's own links are not of this network.
         _ => return Err(Errno::EAFNOSUPPORT),
     };
     let kind = kind & SOCK_TYPE_MASK;
-    let credentials = credentials_of(call.tid());
+    let mut credentials = credentials_of(call.tid());
     // An undumpable process's files belong to root, whoever runs it: look closer where it matters.
-    if kind == libc::SOCK_RAW && sys::ids_of(call.tid()).is_none_or(|(uid, _)| uid != 0) {
+    if family == AF_NETLINK {
+        let (uid, gid) = sys::ids_of(call.tid()).ok_or(Errno::EPERM)?;
+        // Its port is the process's number, whichever thread made it.
+        let pid = sys::process_of(call.tid()).unwrap_or(call.tid());
+        credentials = Credentials { pid, uid, gid };
+    } else if kind == libc::SOCK_RAW && sys::ids_of(call.tid()).is_none_or(|(uid, _)| uid != 0) {
         return Err(Errno::EPERM);
     }
     let kind_of = SocketType::from_number(kind).ok_or(Errno::EINVAL)?;
@@ -75,6 +83,12 @@ pub(super) fn carry_out(supervisor: &mut Supervisor, call: &Call) -> Result<Outc
         untold: false,
         program_shut: false,
     });
+    if family == AF_NETLINK
+        && let Err(error) = pair_with_kernel(supervisor, id, &file)
+    {
+        supervisor.retire(id);
+        return Err(errno(&error));
+    }
     if supervisor.census.enter(file.as_fd(), id, false).is_err() {
         supervisor.retire(id);
         return Err(Errno::ENFILE);
@@ -85,6 +99,13 @@ pub(super) fn carry_out(supervisor: &mut Supervisor, call: &Call) -> Result<Outc
         close_on_exec: flags & SOCK_CLOEXEC != 0,
         undo: Undo::Socket(id),
     })
+}
+
+/// A netlink socket's peer is the kernel from the start: the file is one half of a pair, so that `send` and `write` need
+/// no address, and the other half answers.
+fn pair_with_kernel(supervisor: &mut Supervisor, id: Id, file: &OwnedFd) -> std::io::Result<()> {
+    let kernel = SocketAddress::Netlink { port: 0, groups: 0 };
+    supervisor.pair_up(id, file.as_fd(), &address::encode(&kernel))
 }
 
 /// The program's file: a stream is bound when its name is needed, a datagram socket has one from the start.

@@ -25,6 +25,8 @@ pub(crate) struct Relay {
     pub(crate) far: Far,
     /// Read from the program and not yet taken by the far side.
     pub(crate) outbound: Bytes,
+    /// How many bytes were written to the program.
+    pub(crate) written: u64,
     /// Taken from the far side and not yet written to the program.
     pub(crate) inbound: Payload,
     /// Edge-triggered: what epoll said last and no call has contradicted.
@@ -55,6 +57,7 @@ impl Relay {
             end,
             far,
             outbound: Bytes::new(),
+            written: 0,
             inbound: Payload::new(),
             end_readable: true,
             end_writable: true,

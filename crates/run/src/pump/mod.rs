@@ -293,6 +293,7 @@ impl FarSide<'_> {
             }
             Far::Published(file) => {
                 let _told = sys::shutdown(file.as_fd(), libc::SHUT_WR);
+                let _noted = self.host.shutdown(self.socket, Shutdown::Write, self.now);
             }
         }
     }
@@ -394,6 +395,7 @@ fn move_in(relay: &mut Relay, far: &mut FarSide<'_>) -> Turn {
                     drop(slices);
                     moved += sent;
                     relay.inbound.advance(sent);
+                    relay.written += sent as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     relay.end_writable = false
@@ -431,6 +433,9 @@ fn move_in(relay: &mut Relay, far: &mut FarSide<'_>) -> Turn {
         match received {
             Ok(payload) if payload.is_empty() => {
                 relay.inbound_ended = true;
+                if matches!(relay.far, Far::Published(_)) {
+                    far.host.joined_peer_ended(far.socket);
+                }
                 let _told = sys::shutdown(relay.end.as_fd(), libc::SHUT_WR);
             }
             Ok(payload) => relay.inbound = payload,

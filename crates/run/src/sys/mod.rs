@@ -11,6 +11,7 @@ mod process;
 mod seccomp;
 mod signals;
 mod sockets;
+mod unix_diag;
 
 pub(crate) use epoll::*;
 pub(crate) use files::*;
@@ -21,6 +22,7 @@ pub(crate) use process::*;
 pub(crate) use seccomp::*;
 pub(crate) use signals::*;
 pub(crate) use sockets::*;
+pub(crate) use unix_diag::*;
 
 use std::io;
 

@@ -261,6 +261,13 @@ pub(crate) fn ids_of(tid: i32) -> Option<(u32, u32)> {
     Some((effective("Uid:")?, effective("Gid:")?))
 }
 
+/// The process of a thread.
+pub(crate) fn process_of(tid: i32) -> Option<i32> {
+    let status = std::fs::read_to_string(format!("/proc/{tid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    line.trim().parse().ok()
+}
+
 /// Who owns `/proc/TID`: the effective user and group, if the process is dumpable. Ten times cheaper than [`ids_of`].
 pub(crate) fn owner_of(tid: i32) -> Option<(u32, u32)> {
     use std::os::unix::fs::MetadataExt;

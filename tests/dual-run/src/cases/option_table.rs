@@ -1,6 +1,8 @@
 //! The options of the cases, by name.
 
-use libc::{IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, SOL_SOCKET};
+use libc::{
+    IPPROTO_IP, IPPROTO_IPV6, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, SOL_NETLINK, SOL_SOCKET,
+};
 
 use crate::world::Opt;
 
@@ -20,6 +22,16 @@ macro_rules! options {
 }
 
 options! {
+    NETLINK: SOL_NETLINK => {
+        NETLINK_ADD_MEMBERSHIP = 1,
+        NETLINK_DROP_MEMBERSHIP = 2,
+        NETLINK_BROADCAST_ERROR = 4,
+        NETLINK_NO_ENOBUFS = 5,
+        NETLINK_LIST_MEMBERSHIPS = 9,
+        NETLINK_CAP_ACK = 10,
+        NETLINK_EXT_ACK = 11,
+        NETLINK_GET_STRICT_CHK = 12,
+    }
     SOCKET: SOL_SOCKET => {
         SO_DEBUG = libc::SO_DEBUG,
         SO_REUSEADDR = libc::SO_REUSEADDR,

@@ -4,7 +4,7 @@ rows() { sed -E 's/[[:space:]]+/ /g; s/ $//' | $python "$fixtures/ss_rows.py"; }
 $python "$fixtures/some_sockets.py" &
 native=$!
 until_true 20 test -e ready
-for options in -tan -tln -uan -tuan -tn; do
+for options in -tan -tln -uan -tuan -tn -xan -xln -xn; do
     ss $options | rows > "native$options.out"
 done
 kill $native
@@ -13,14 +13,21 @@ rm ready unix.sock
 "${run[@]}" --name looked -- $python "$fixtures/some_sockets.py" &
 pid=$!
 until_true 20 test -e ready
-for options in -tan -tln -uan -tuan -tn; do
+for options in -tan -tln -uan -tuan -tn -xan -xln -xn; do
     "$sockeye" ss looked $options | rows > "sockeye$options.out"
     diff "native$options.out" "sockeye$options.out" >&2 || fail "ss $options: see the differences above"
 done
+# Of a pair that the kernel carries only its path is known.
+if [ "$LOOPBACK" = direct ]; then known='joined mss:'; else known='cwnd:'; fi
 "$sockeye" ss -tlnp looked | grep -q 'users:(("python3",pid=[0-9]*,fd=[0-9]*))' || fail "-p: $("$sockeye" ss looked -tlnp)"
-"$sockeye" ss -tni looked | grep -q 'cwnd:' || fail "-i: $("$sockeye" ss looked -tni)"
+"$sockeye" ss -tni looked | grep -q "$known" || fail "-i: $("$sockeye" ss looked -tni)"
 "$sockeye" ss -tnm looked | grep -q 'skmem:(' || fail "-m: $("$sockeye" ss looked -tnm)"
-"$sockeye" ss -xa looked > unix.out
+"$sockeye" ss -xam looked | grep -A 1 unix.sock | grep -q 'skmem:(r0,rb' || fail "-xm: $("$sockeye" ss looked -xam)"
+"$sockeye" ss -xap looked | grep -q 'unix.sock .*users:(("python3",pid=' || fail "-xp: $("$sockeye" ss looked -xap)"
+code_of "$sockeye" ss nobody-is-called-so > unknown.out 2> unknown.err
+equal 'code for an unknown run' 1 "$code"
+grep -q '`nobody-is-called-so`.*sockeye ps' unknown.err || fail "an unknown run: $(cat unknown.err)"
+equal 'an unknown run on stdout' '' "$(cat unknown.out)"
 "$sockeye" ss --json -a | $python -c 'import json, sys
 runs = json.load(sys.stdin)
 assert any(run["name"] == "looked" and run["sockets"] for run in runs), runs'
@@ -29,4 +36,5 @@ assert any(run["name"] == "looked" and run["sockets"] for run in runs), runs'
 assert [run["name"] for run in json.load(sys.stdin)] == ["looked"]'
 kill -TERM $pid
 ends_within 10 $pid
+equal 'ss without runs' 1 "$("$sockeye" ss -ta | wc -l)"
 equal 'ps after the end' '[]' "$("$sockeye" ps --json | tr -d ' \n')"

@@ -52,7 +52,9 @@ pub(super) const PASS_RIGHTS: Entry = refused(
 fn peer_credentials(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
     let known = match &t.socket()?.endpoint {
         Endpoint::Unix(endpoint) => endpoint.peer_credentials(),
-        Endpoint::Tcp(_) | Endpoint::Listener(_) | Endpoint::Datagram(_) => None,
+        Endpoint::Tcp(_) | Endpoint::Listener(_) | Endpoint::Datagram(_) | Endpoint::Netlink(_) => {
+            None
+        }
     };
     let (pid, uid, gid) = known.map_or((0, u32::MAX, u32::MAX), |who| (who.pid, who.uid, who.gid));
     let mut value = [0; 12];
