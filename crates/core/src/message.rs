@@ -114,6 +114,8 @@ pub enum ErrorOrigin {
     Icmp = 2,
     /// An ICMPv6 message.
     Icmp6 = 3,
+    /// No error: when a packet was sent (`SO_EE_ORIGIN_TIMESTAMPING`).
+    Timestamping = 4,
 }
 
 /// `sock_extended_err`, with what follows it.
@@ -148,6 +150,17 @@ pub enum Ancillary {
     Timestamp(Duration),
     /// `SCM_TIMESTAMPNS`: nanoseconds.
     TimestampNanos(Duration),
+    /// `SCM_TIMESTAMP_NEW`: microseconds.
+    TimestampNew(Duration),
+    /// `SCM_TIMESTAMPNS_NEW`: nanoseconds.
+    TimestampNanosNew(Duration),
+    /// `SCM_TIMESTAMPING`: what software saw; no hardware stamps here.
+    Timestamping {
+        /// Since the host's time zero, as the others.
+        software: Duration,
+        /// `SCM_TIMESTAMPING_NEW`.
+        is_new: bool,
+    },
     /// `IP_PKTINFO`.
     PacketInfo {
         /// `ipi_ifindex`.

@@ -19,6 +19,10 @@ const SCM_CREDENTIALS: i32 = 2;
 const SCM_TIMESTAMP: i32 = 29;
 /// `SO_TIMESTAMPNS`.
 const SCM_TIMESTAMPNS: i32 = 35;
+const SCM_TIMESTAMPING: i32 = 37;
+const SCM_TIMESTAMP_NEW: i32 = 63;
+const SCM_TIMESTAMPNS_NEW: i32 = 64;
+const SCM_TIMESTAMPING_NEW: i32 = 65;
 /// `SO_RXQ_OVFL`.
 const SO_RXQ_OVFL: i32 = 40;
 const IP_TOS: i32 = 1;
@@ -48,6 +52,13 @@ fn push(out: &mut Vec<u8>, level: i32, kind: i32, data: &[u8]) {
     out.resize(align(out.len()), 0);
 }
 
+/// `struct timespec`
+fn timespec(time: core::time::Duration) -> Vec<u8> {
+    let mut data = time.as_secs().to_ne_bytes().to_vec();
+    data.extend_from_slice(&u64::from(time.subsec_nanos()).to_ne_bytes());
+    data
+}
+
 /// Control messages as `recvmsg` writes them, each padded to its alignment. What is not data here (rights) is left out.
 pub fn encode(messages: &[Ancillary]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -66,9 +77,26 @@ pub fn encode(messages: &[Ancillary]) -> Vec<u8> {
                 push(&mut out, SOL_SOCKET, SCM_TIMESTAMP, &data);
             }
             Ancillary::TimestampNanos(time) => {
+                push(&mut out, SOL_SOCKET, SCM_TIMESTAMPNS, &timespec(*time));
+            }
+            Ancillary::TimestampNew(time) => {
                 let mut data = time.as_secs().to_ne_bytes().to_vec();
-                data.extend_from_slice(&u64::from(time.subsec_nanos()).to_ne_bytes());
-                push(&mut out, SOL_SOCKET, SCM_TIMESTAMPNS, &data);
+                data.extend_from_slice(&u64::from(time.subsec_micros()).to_ne_bytes());
+                push(&mut out, SOL_SOCKET, SCM_TIMESTAMP_NEW, &data);
+            }
+            Ancillary::TimestampNanosNew(time) => {
+                push(&mut out, SOL_SOCKET, SCM_TIMESTAMPNS_NEW, &timespec(*time));
+            }
+            Ancillary::Timestamping { software, is_new } => {
+                // struct scm_timestamping: by software, nothing, and by hardware.
+                let mut data = timespec(*software);
+                data.resize(3 * data.len(), 0);
+                let kind = if *is_new {
+                    SCM_TIMESTAMPING_NEW
+                } else {
+                    SCM_TIMESTAMPING
+                };
+                push(&mut out, SOL_SOCKET, kind, &data);
             }
             Ancillary::PacketInfo {
                 interface,

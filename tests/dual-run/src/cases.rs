@@ -16,6 +16,7 @@ pub(crate) mod option_table;
 pub(crate) mod options;
 mod path_mtu;
 mod raw;
+mod stamps;
 mod stream;
 mod udp_lite;
 mod unix;
@@ -137,6 +138,7 @@ pub fn all() -> Vec<Case> {
     options::register(&mut registry);
     path_mtu::register(&mut registry);
     raw::register(&mut registry);
+    stamps::register(&mut registry);
     stream::register(&mut registry);
     udp_lite::register(&mut registry);
     unix::register(&mut registry);

@@ -46,7 +46,8 @@ pub(crate) fn report(
             QueuedError {
                 error,
                 payload,
-                destination,
+                destination: Some(destination),
+                stamp: None,
             },
             &socket.options,
         );
@@ -122,7 +123,8 @@ pub(crate) fn local_error(
     let queued = QueuedError {
         error,
         payload: Payload::new(),
-        destination,
+        destination: Some(destination),
+        stamp: None,
     };
     endpoint.queues.push_error(queued, &socket.options);
     host.wake(id);

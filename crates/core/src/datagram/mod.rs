@@ -9,6 +9,7 @@ mod naming;
 mod overrides;
 mod receive;
 mod send;
+mod stamps;
 
 use alloc::boxed::Box;
 

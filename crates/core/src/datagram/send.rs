@@ -8,7 +8,8 @@ use core::net::{IpAddr, Ipv4Addr};
 use bytes::Bytes;
 
 use super::{
-    DatagramEndpoint, Protocol, endpoint, errors, gather, gathering, ip_protocol, naming, overrides,
+    DatagramEndpoint, Protocol, endpoint, errors, gather, gathering, ip_protocol, naming,
+    overrides, stamps,
 };
 use crate::address::unmapped;
 use crate::host::Host;
@@ -249,6 +250,7 @@ pub(super) fn depart(
         destination_port: *port,
         data,
     };
+    stamps::begin(stack, &socket.options);
     let options = &socket.options;
     let result = match &endpoint.protocol {
         Protocol::Udp if segment > 0 && data.len() > segment => {
@@ -278,6 +280,7 @@ pub(super) fn depart(
     if result == Err(Errno::EMSGSIZE) {
         too_long(host, id, prepared.to(), path);
     }
+    stamps::end(host, id, path.interface, result.is_ok());
     result
 }
 

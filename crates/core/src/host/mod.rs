@@ -24,6 +24,7 @@ use crate::inet::demux::{Connections, Receivers};
 use crate::inet::keyed::Keyed;
 use crate::interface::Interface;
 use crate::ip::icmp::RateLimit;
+use crate::ip::output::Kept;
 use crate::ip::path_mtu::PathMtus;
 use crate::ip::reassembly::Reassembly;
 use crate::ip::routes::RoutingTable;
@@ -79,6 +80,8 @@ pub(crate) struct Stack {
     /// Packets of this host that it has not received yet: to own addresses (`Loopback::Internal`), and copies of what it
     /// sent to many, with the interface by which they seem to come.
     pub(crate) loopback: VecDeque<(InterfaceId, Frame)>,
+    /// What was sent last, if it is wanted.
+    pub(crate) kept: Kept,
     /// What is known of paths that carry less than their first link.
     pub(crate) path_mtus: PathMtus,
     /// Who is a member of which group.
@@ -131,6 +134,7 @@ impl Host {
             routes: RoutingTable::default(),
             route_generation: 0,
             loopback: VecDeque::new(),
+            kept: Kept::default(),
             path_mtus: PathMtus::new(keyed),
             groups: Groups::new(keyed),
             identification: rng.next_u16(),

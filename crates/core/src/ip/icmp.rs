@@ -328,7 +328,7 @@ fn spread(host: &mut Host, report: &IcmpReport, now: Instant) {
     let Ok(quote) = Quote::parse(&report.quoted) else {
         match report.origin {
             ErrorOrigin::Icmp6 => host.stack.counters.icmp6_in_errors += 1,
-            ErrorOrigin::Icmp | ErrorOrigin::Local => host.stack.counters.icmp_in_errors += 1,
+            _ => host.stack.counters.icmp_in_errors += 1,
         }
         return;
     };

@@ -1,5 +1,6 @@
 //! Datagrams out: route, source address, header, fragments, queue.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -11,6 +12,18 @@ use super::routes::Route;
 use crate::host::Stack;
 use crate::ids::InterfaceId;
 use crate::{Errno, Loopback};
+
+/// The packet that was sent last, for its sender's error queue (`SO_TIMESTAMPING`).
+#[derive(Debug, Default)]
+pub(crate) enum Kept {
+    /// Not wanted, as almost always.
+    #[default]
+    Nothing,
+    /// The next one is.
+    Wanted,
+    /// Here it is.
+    Frame(Box<Frame>),
+}
 
 /// Who is to get a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -292,6 +305,7 @@ impl Stack {
                 self.counters.ip6_out_requests += 1;
             }
             self.echo(&frame, path);
+            self.keep(&frame);
             return self.emit(frame, path);
         }
         if matches!(
@@ -306,6 +320,7 @@ impl Stack {
             return Err(Errno::EMSGSIZE);
         }
         self.echo(&frame, path);
+        self.keep(&frame);
         // A fragment has no transport checksum of its own: it must be there before the cut.
         frame.complete_checksum();
         let identification = self.rng.next_u32();
@@ -326,6 +341,13 @@ impl Stack {
         fragments
             .into_iter()
             .try_for_each(|fragment| self.emit(fragment, path))
+    }
+
+    /// A copy for the socket that sent it and wants it back with its stamp.
+    fn keep(&mut self, frame: &Frame) {
+        if let Kept::Wanted = self.kept {
+            self.kept = Kept::Frame(Box::new(frame.clone()));
+        }
     }
 
     /// A copy for this host, if it is to have one.

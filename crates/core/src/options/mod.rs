@@ -125,6 +125,8 @@ bitflags::bitflags! {
         const LINGER = 1 << 35;
         /// `UDP_CORK`
         const UDP_CORK = 1 << 36;
+        /// Stamps are told by the messages of `SO_TIMESTAMP_NEW` and its like.
+        const NEW_STAMPS = 1 << 37;
     }
 }
 
@@ -169,6 +171,37 @@ pub struct SharedOptions {
     rare: Option<Box<Rare>>,
 }
 
+bitflags::bitflags! {
+    /// `SOF_TIMESTAMPING_*`, Linux's numbers.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub(crate) struct StampFlags: u32 {
+        const TX_HARDWARE = 1;
+        const TX_SOFTWARE = 1 << 1;
+        const RX_HARDWARE = 1 << 2;
+        const RX_SOFTWARE = 1 << 3;
+        /// Software stamps are told.
+        const SOFTWARE = 1 << 4;
+        const SYS_HARDWARE = 1 << 5;
+        const RAW_HARDWARE = 1 << 6;
+        /// What was sent has a number.
+        const OPT_ID = 1 << 7;
+        /// When a packet enters the device's queue.
+        const TX_SCHED = 1 << 8;
+        const TX_ACK = 1 << 9;
+        const OPT_CMSG = 1 << 10;
+        /// The stamp of what was sent comes without the packet.
+        const OPT_TSONLY = 1 << 11;
+        const OPT_STATS = 1 << 12;
+        const OPT_PKTINFO = 1 << 13;
+        const OPT_TX_SWHW = 1 << 14;
+        const BIND_PHC = 1 << 15;
+        const OPT_ID_TCP = 1 << 16;
+        /// Only stamps that this socket asked for.
+        const OPT_RX_FILTER = 1 << 17;
+        const TX_COMPLETION = 1 << 18;
+    }
+}
+
 /// `UDP_ENCAP`: what else than data a UDP socket may get. L2TP (3) is the program's as long as it makes no tunnel of it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Encapsulation {
@@ -195,6 +228,10 @@ struct Rare {
     /// `SO_PEEK_OFF`, if set; a negative one is off.
     peek_offset: Option<i32>,
     encapsulation: Encapsulation,
+    /// `SO_TIMESTAMPING`
+    stamp_flags: StampFlags,
+    /// The number of the next datagram that is stamped when it goes (`SOF_TIMESTAMPING_OPT_ID`).
+    stamp_key: u32,
 }
 
 /// What a TCP socket was told about its connections.
@@ -351,6 +388,31 @@ impl SharedOptions {
             let moved = i64::from(offset).saturating_add(by).max(0);
             rare.peek_offset = Some(i32::try_from(moved).unwrap_or(i32::MAX));
         }
+    }
+
+    /// `SO_TIMESTAMPING`
+    pub(crate) fn stamp_flags(&self) -> StampFlags {
+        let rare = self.rare.as_ref();
+        rare.map_or(StampFlags::empty(), |rare| rare.stamp_flags)
+    }
+
+    fn set_stamp_flags(&mut self, flags: StampFlags) {
+        let rare = self.rare.get_or_insert_default();
+        if !rare.stamp_flags.contains(StampFlags::OPT_ID) {
+            rare.stamp_key = 0;
+        }
+        rare.stamp_flags = flags;
+    }
+
+    /// The number of the datagram that is sent now; 0 if they are not numbered.
+    pub(crate) fn next_stamp_key(&mut self) -> u32 {
+        let Some(rare) = &mut self.rare else { return 0 };
+        if !rare.stamp_flags.contains(StampFlags::OPT_ID) {
+            return 0;
+        }
+        let key = rare.stamp_key;
+        rare.stamp_key = key.wrapping_add(1);
+        key
     }
 
     /// Whether ESP packets and IKE's keepalives are kept from the program (`UDP_ENCAP`, RFC 3948).

@@ -11,8 +11,8 @@ use core::net::{IpAddr, Ipv4Addr};
 use sockeye_wire::Payload;
 
 use crate::ids::InterfaceId;
-use crate::message::{ExtendedError, Incoming, MessageFlags, Received};
-use crate::options::{SharedOptions, Switches, Timestamping};
+use crate::message::{ErrorOrigin, ExtendedError, Incoming, MessageFlags, Received};
+use crate::options::{SharedOptions, StampFlags, Switches, Timestamping};
 use crate::{Ancillary, Domain, Errno, Instant, SocketAddress};
 
 /// What IP knows of a packet beside its payload.
@@ -59,7 +59,10 @@ impl Datagram {
 pub(crate) struct QueuedError {
     pub(crate) error: ExtendedError,
     pub(crate) payload: Payload,
-    pub(crate) destination: SocketAddress,
+    /// Where it was sent; a stamp does not tell.
+    pub(crate) destination: Option<SocketAddress>,
+    /// When it was sent, of a stamp that tells.
+    pub(crate) stamp: Option<Ancillary>,
 }
 
 impl QueuedError {
@@ -130,7 +133,8 @@ impl DatagramQueues {
             .queues
             .as_ref()
             .and_then(|queues| queues.errors.front());
-        first.map(|queued| queued.error.errno)
+        let is_error = |queued: &&QueuedError| queued.error.origin != ErrorOrigin::Timestamping;
+        first.filter(is_error).map(|queued| queued.error.errno)
     }
 
     /// The length of the first datagram: `FIONREAD`.
@@ -192,7 +196,8 @@ impl DatagramQueues {
         self.release_if_empty();
         let mut received = copy_out(&queued.payload, 0, message);
         received.flags |= MessageFlags::ERRQUEUE;
-        received.address = Some(queued.destination);
+        received.address = queued.destination;
+        received.ancillary.extend(queued.stamp);
         received
             .ancillary
             .push(Ancillary::ExtendedError(Box::new(queued.error)));
@@ -237,10 +242,23 @@ pub(crate) fn ancillary(
     let envelope = &datagram.envelope;
     let mut told = Vec::new();
     let received = epoch + (datagram.received - Instant::ZERO);
+    let is_new = options.is_on(Switches::NEW_STAMPS);
     match options.timestamping {
         Timestamping::Off => {}
+        Timestamping::Micros if is_new => told.push(Ancillary::TimestampNew(received)),
+        Timestamping::Nanos if is_new => told.push(Ancillary::TimestampNanosNew(received)),
         Timestamping::Micros => told.push(Ancillary::Timestamp(received)),
         Timestamping::Nanos => told.push(Ancillary::TimestampNanos(received)),
+    }
+    // Every packet is stamped here, as in Linux once any socket asked for it.
+    let flags = options.stamp_flags();
+    if flags.contains(StampFlags::SOFTWARE)
+        && (flags.contains(StampFlags::RX_SOFTWARE) || !flags.contains(StampFlags::OPT_RX_FILTER))
+    {
+        told.push(Ancillary::Timestamping {
+            software: received,
+            is_new,
+        });
     }
     if options.is_on(Switches::RECEIVE_OVERFLOWS) && dropped > 0 {
         told.push(Ancillary::Overflows(dropped));

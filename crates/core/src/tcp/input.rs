@@ -211,7 +211,8 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
             let queued = QueuedError {
                 error: report.extended(parts.domain),
                 payload: report.quoted.slice(quote.transport_offset..).into(),
-                destination: as_seen_by(parts.domain, tuple.remote, tuple.remote_port, 0),
+                destination: Some(as_seen_by(parts.domain, tuple.remote, tuple.remote_port, 0)),
+                stamp: None,
             };
             let reports = parts.endpoint.reports.get_or_insert_default();
             reports.push_error(queued, parts.options);

@@ -1,43 +1,122 @@
-//! When packets came.
+//! When packets came and went.
 
-use super::{Entry, int, refused};
+use super::{Entry, L, int};
 use crate::Errno;
-use crate::options::Timestamping;
-use crate::options::table::{Target, Value};
-
-const NO_STAMPS: &str = "only SO_TIMESTAMP and SO_TIMESTAMPNS stamp packets";
+use crate::options::table::{Access, GetBytes, Scope, SetBytes, Target, Value, bytes};
+use crate::options::{OptionValue, StampFlags, Switches, Timestamping};
 
 pub(super) const MICROS: Entry = int(
     29,
     "SO_TIMESTAMP",
-    |t| is_stamping(t, Timestamping::Micros),
-    |t, value| stamp(t, value, Timestamping::Micros),
+    |t| is_stamping(t, Timestamping::Micros, false),
+    |t, value| stamp(t, value, Timestamping::Micros, false),
 )
 .typed(Value::Bool);
 pub(super) const NANOS: Entry = int(
     35,
     "SO_TIMESTAMPNS",
-    |t| is_stamping(t, Timestamping::Nanos),
-    |t, value| stamp(t, value, Timestamping::Nanos),
+    |t| is_stamping(t, Timestamping::Nanos, false),
+    |t, value| stamp(t, value, Timestamping::Nanos, false),
 )
 .typed(Value::Bool);
-pub(super) const DETAILED: Entry = refused(37, "SO_TIMESTAMPING", Errno::ENOPROTOOPT, NO_STAMPS);
-pub(super) const MICROS_NEW: Entry = refused(63, "SO_TIMESTAMP_NEW", Errno::ENOPROTOOPT, NO_STAMPS);
-pub(super) const NANOS_NEW: Entry =
-    refused(64, "SO_TIMESTAMPNS_NEW", Errno::ENOPROTOOPT, NO_STAMPS);
-pub(super) const DETAILED_NEW: Entry =
-    refused(65, "SO_TIMESTAMPING_NEW", Errno::ENOPROTOOPT, NO_STAMPS);
+pub(super) const DETAILED: Entry = detailed(
+    37,
+    "SO_TIMESTAMPING",
+    |t, length| flags(t, length, false),
+    |t, value| set_flags(t, value, false),
+);
+pub(super) const MICROS_NEW: Entry = int(
+    63,
+    "SO_TIMESTAMP_NEW",
+    // Linux looks at whether there are stamps at all here, of whichever kind.
+    |t| {
+        let options = &t.socket()?.options;
+        let is_on = options.timestamping != Timestamping::Off;
+        Ok(i32::from(is_on && options.is_on(Switches::NEW_STAMPS)))
+    },
+    |t, value| stamp(t, value, Timestamping::Micros, true),
+)
+.typed(Value::Bool);
+pub(super) const NANOS_NEW: Entry = int(
+    64,
+    "SO_TIMESTAMPNS_NEW",
+    |t| is_stamping(t, Timestamping::Nanos, true),
+    |t, value| stamp(t, value, Timestamping::Nanos, true),
+)
+.typed(Value::Bool);
+pub(super) const DETAILED_NEW: Entry = detailed(
+    65,
+    "SO_TIMESTAMPING_NEW",
+    |t, length| flags(t, length, true),
+    |t, value| set_flags(t, value, true),
+);
 
-fn is_stamping(t: &mut Target<'_>, stamping: Timestamping) -> Result<i32, Errno> {
-    Ok(i32::from(t.socket()?.options.timestamping == stamping))
+/// Bytes of a stream are not stamped, nor are the messages of AF_UNIX.
+const SCOPE: Scope = Scope::UDP
+    .union(Scope::RAW4)
+    .union(Scope::RAW6)
+    .union(Scope::PING4)
+    .union(Scope::PING6);
+
+const fn detailed(name: i32, label: &'static str, get: GetBytes, set: SetBytes) -> Entry {
+    Entry::new(L, name, label, SCOPE, Access::Bytes(get, set)).typed(Value::Bytes)
 }
 
-fn stamp(t: &mut Target<'_>, value: i32, stamping: Timestamping) -> Result<(), Errno> {
+fn is_stamping(t: &mut Target<'_>, stamping: Timestamping, is_new: bool) -> Result<i32, Errno> {
+    let options = &t.socket()?.options;
+    let is_on = options.timestamping == stamping && options.is_on(Switches::NEW_STAMPS) == is_new;
+    Ok(i32::from(is_on))
+}
+
+fn stamp(
+    t: &mut Target<'_>,
+    value: i32,
+    stamping: Timestamping,
+    is_new: bool,
+) -> Result<(), Errno> {
+    let options = &mut t.socket_mut()?.options;
     // Switching either off switches stamps off; switching one on takes the place of the other.
-    t.socket_mut()?.options.timestamping = if value != 0 {
-        stamping
+    if value == 0 {
+        options.timestamping = Timestamping::Off;
     } else {
-        Timestamping::Off
+        options.timestamping = stamping;
+        options.switches.set(Switches::NEW_STAMPS, is_new);
+    }
+    Ok(())
+}
+
+/// `struct so_timestamping`: the flags, and the number of a clock that is never bound.
+fn flags(t: &mut Target<'_>, length: usize, is_new: bool) -> Result<OptionValue, Errno> {
+    let options = &t.socket()?.options;
+    let flags = if !is_new || options.is_on(Switches::NEW_STAMPS) {
+        options.stamp_flags()
+    } else {
+        StampFlags::empty()
     };
+    let mut value = [0; 8];
+    value[..4].copy_from_slice(&flags.bits().to_ne_bytes());
+    Ok(bytes(&value, length))
+}
+
+/// `sock_set_timestamping`
+fn set_flags(t: &mut Target<'_>, value: &[u8], is_new: bool) -> Result<(), Errno> {
+    let value = value.first_chunk().ok_or(Errno::EINVAL)?;
+    let flags = StampFlags::from_bits(u32::from_ne_bytes(*value)).ok_or(Errno::EINVAL)?;
+    let requires = |flag, required| !flags.contains(flag) || flags.contains(required);
+    if !requires(StampFlags::OPT_ID_TCP, StampFlags::OPT_ID)
+        || !requires(StampFlags::OPT_STATS, StampFlags::OPT_TSONLY)
+    {
+        return Err(Errno::EINVAL);
+    }
+    if flags.contains(StampFlags::BIND_PHC) {
+        // There is no hardware with a clock.
+        return Err(match t.socket()?.options.device {
+            None => Errno::EOPNOTSUPP,
+            Some(_) => Errno::EINVAL,
+        });
+    }
+    let options = &mut t.socket_mut()?.options;
+    options.switches.set(Switches::NEW_STAMPS, is_new);
+    options.set_stamp_flags(flags);
     Ok(())
 }

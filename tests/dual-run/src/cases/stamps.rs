@@ -1,0 +1,148 @@
+//! When datagrams came and went: SO_TIMESTAMP and its like, and SO_TIMESTAMPING by software. Of times, only whether they
+//! are there is written down.
+
+use libc::{MSG_ERRQUEUE, POLLIN, SOCK_DGRAM};
+
+use super::Registry;
+use super::option_table::{
+    SO_TIMESTAMP, SO_TIMESTAMP_NEW, SO_TIMESTAMPING, SO_TIMESTAMPING_NEW, SO_TIMESTAMPNS,
+    SO_TIMESTAMPNS_NEW,
+};
+use crate::{Control, Handle, Reception, World};
+
+pub(super) fn register(r: &mut Registry) {
+    r.inet("dgram", "stamps_switch_each_other", switches);
+    r.inet("dgram", "stamps_of_what_came", received);
+    r.inet("dgram", "stamps_of_what_went", sent);
+    r.inet("dgram", "numbers_of_what_went", numbered);
+}
+
+const TX_SOFTWARE: i32 = 1 << 1;
+const RX_SOFTWARE: i32 = 1 << 3;
+const SOFTWARE: i32 = 1 << 4;
+const OPT_ID: i32 = 1 << 7;
+const TX_SCHED: i32 = 1 << 8;
+const OPT_TSONLY: i32 = 1 << 11;
+const OPT_RX_FILTER: i32 = 1 << 17;
+
+fn switches(w: &mut World<'_>) {
+    let s = w.socket(SOCK_DGRAM);
+    let all = [
+        SO_TIMESTAMP,
+        SO_TIMESTAMPNS,
+        SO_TIMESTAMP_NEW,
+        SO_TIMESTAMPNS_NEW,
+    ];
+    for first in all {
+        for second in all {
+            for value in [1, 0] {
+                let _ = w.set_int(s, first, 1);
+                let _ = w.set_int(s, second, value);
+                for option in all {
+                    w.get_int(s, option);
+                }
+            }
+        }
+    }
+    for option in [SO_TIMESTAMPING_NEW, SO_TIMESTAMPING] {
+        let _ = w.set_int(s, option, SOFTWARE);
+        for option in [SO_TIMESTAMPING_NEW, SO_TIMESTAMPING] {
+            w.get(s, option, 8);
+        }
+    }
+}
+
+/// Receives, and writes the control messages down without their times.
+fn receive(w: &mut World<'_>, s: Handle, flags: i32) {
+    let answer = w.quietly(|w| {
+        w.receive_message(
+            s,
+            &Reception {
+                buffers: vec![200],
+                control_room: 512,
+                flags,
+            },
+        )
+    });
+    let received = match answer {
+        Ok(received) => received,
+        Err(errno) => return w.note(&crate::names::errno(errno)),
+    };
+    let length = received.length;
+    let has_name = received.address.is_some();
+    w.note(&format!(
+        "{length} bytes, flags {:x}, a name: {has_name}",
+        received.flags
+    ));
+    for message in &received.control {
+        if let Control::Other { level, kind, data } = message {
+            let shown = match *level {
+                libc::SOL_SOCKET => {
+                    // Which of the 8-byte words are set: the nanoseconds may happen to be zero.
+                    let words = data
+                        .chunks(16)
+                        .map(|time| time.iter().any(|byte| *byte != 0));
+                    format!("{:?} of {}", words.collect::<Vec<_>>(), data.len())
+                }
+                _ => format!("{data:?}"),
+            };
+            w.note(&format!("  {level} {kind} {shown}"));
+        }
+    }
+}
+
+fn received(w: &mut World<'_>) {
+    let (left, right, _, b) = w.datagram_pair();
+    for (option, value) in [
+        (SO_TIMESTAMP, 1),
+        (SO_TIMESTAMPNS, 1),
+        (SO_TIMESTAMP_NEW, 1),
+        (SO_TIMESTAMPNS_NEW, 1),
+        (SO_TIMESTAMPING, SOFTWARE | RX_SOFTWARE),
+        (SO_TIMESTAMPING_NEW, SOFTWARE | RX_SOFTWARE),
+        (SO_TIMESTAMP, 0),
+        (SO_TIMESTAMPING, RX_SOFTWARE),
+        (SO_TIMESTAMPING, RX_SOFTWARE | SOFTWARE | OPT_RX_FILTER),
+        (SO_TIMESTAMPING, 0),
+    ] {
+        let _ = w.set_int(right, option, value);
+        let _ = w.send_to(left, b"x", &b);
+        w.wait(right, POLLIN);
+        receive(w, right, 0);
+    }
+}
+
+fn sent(w: &mut World<'_>) {
+    let (left, right, _, b) = w.datagram_pair();
+    for flags in [
+        TX_SOFTWARE | SOFTWARE,
+        TX_SOFTWARE,
+        TX_SCHED | TX_SOFTWARE | SOFTWARE,
+        TX_SOFTWARE | SOFTWARE | OPT_TSONLY,
+        SOFTWARE | RX_SOFTWARE,
+    ] {
+        let _ = w.set_int(left, SO_TIMESTAMPING, flags);
+        let _ = w.send_to(left, b"abcd", &b);
+        w.settle();
+        w.poll(left);
+        w.error(left);
+        receive(w, left, MSG_ERRQUEUE);
+        w.poll(left);
+        receive(w, left, MSG_ERRQUEUE);
+        let _ = w.recv(right, 10, 0);
+    }
+    w.poll(left);
+}
+
+fn numbered(w: &mut World<'_>) {
+    let (left, _, _, b) = w.datagram_pair();
+    let flags = TX_SOFTWARE | SOFTWARE | OPT_TSONLY | OPT_ID;
+    for flags in [flags, flags, flags & !OPT_ID, flags] {
+        let _ = w.set_int(left, SO_TIMESTAMPING, flags);
+        for _ in 0..2 {
+            let _ = w.send_to(left, b"abcd", &b);
+            w.settle();
+            receive(w, left, MSG_ERRQUEUE);
+        }
+    }
+}
