@@ -3,9 +3,10 @@
 use crate::in_process::{churn, flat_cost, flow, idle_memory, ping_pong, threads};
 use crate::programs::{Loopback, iperf3, nginx, redis, startup};
 use crate::row::{Goal, Row, Rule};
+use crate::tun;
 
 /// Every row, in the order in which they are measured.
-static ROWS: [Row; 17] = [
+static ROWS: [Row; 21] = [
     Row {
         name: "redis-direct",
         about: "redis, 50 clients, SET and GET, joined directly, to native",
@@ -133,6 +134,38 @@ static ROWS: [Row; 17] = [
         rule: Rule::Ours,
         goal: Goal::AtMost(1024.0),
         measure: idle_memory::measure,
+    },
+    Row {
+        name: "tun-offload",
+        about: "one TCP flow over TUN with offload, our stack to the kernel's, to the kernel over a veth pair",
+        unit: "Gbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(0.7),
+        measure: tun::offload,
+    },
+    Row {
+        name: "tun-1500",
+        about: "one TCP flow over TUN in packets of 1,500 bytes without offload, to smoltcp on such a TUN",
+        unit: "Gbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.5),
+        measure: tun::plain,
+    },
+    Row {
+        name: "goodput-200ms",
+        about: "goodput to the kernel over 200 ms and 0.5 % loss, cubic, to the kernel's over the same path",
+        unit: "Mbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.0),
+        measure: |plan| tun::goodput(plan, "delay 100ms limit 100000", "loss 0.5%", 500_000),
+    },
+    Row {
+        name: "goodput-20ms",
+        about: "goodput to the kernel over 20 ms and 1 % loss, cubic, to the kernel's over the same path",
+        unit: "Mbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.0),
+        measure: |plan| tun::goodput(plan, "delay 10ms limit 100000", "loss 1%", 4_000_000),
     },
     Row {
         name: "run-start",

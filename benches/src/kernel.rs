@@ -32,7 +32,8 @@ pub(crate) fn pair() -> io::Result<(TcpStream, TcpStream)> {
     Ok((client, server))
 }
 
-fn set_cubic(socket: &impl AsRawFd) -> io::Result<()> {
+/// Makes a socket, and what it will accept, use cubic.
+pub(crate) fn set_cubic(socket: &impl AsRawFd) -> io::Result<()> {
     let length = libc::socklen_t::try_from(CONGESTION.len()).map_err(io::Error::other)?;
     // SAFETY: the pointer and the length describe a constant; the descriptor is borrowed and open.
     let answer = unsafe {

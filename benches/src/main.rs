@@ -16,6 +16,7 @@ mod programs;
 mod report;
 mod row;
 mod smoltcp;
+mod tun;
 
 use std::process::ExitCode;
 

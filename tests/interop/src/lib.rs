@@ -16,3 +16,4 @@ pub use exchange::{Exchange, Family, Report};
 pub use kernel::{Kernel, isolate};
 pub use ours::Ours;
 pub use path::{End, Path, Place, Traffic, Who};
+pub use sockeye_programs::need;

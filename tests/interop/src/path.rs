@@ -91,11 +91,17 @@ pub struct Path {
 }
 
 impl Path {
-    /// Joins a client and a server. Without offload every frame is one packet.
+    /// Joins a client and a server. Without offload every frame is one packet. The seed decides for the wires.
     ///
     /// # Errors
     /// What could not be made or was not understood.
-    pub fn new(who: [Who; 2], mtu: u16, has_offload: bool, netem: &str) -> Result<Self, String> {
+    pub fn new(
+        who: [Who; 2],
+        mtu: u16,
+        has_offload: bool,
+        netem: &str,
+        seed: u64,
+    ) -> Result<Self, String> {
         let netem: Netem = netem.parse().map_err(|error| format!("{netem}: {error}"))?;
         let (features, capabilities) = if has_offload {
             let capabilities = OffloadCapabilities {
@@ -114,7 +120,7 @@ impl Path {
         };
         Ok(Self {
             ends: [end(Place::Client)?, end(Place::Server)?],
-            wires: [1, 2].map(|seed| Gro::new(Impaired::new(Pipe::new(), &netem, seed))),
+            wires: [seed, !seed].map(|seed| Gro::new(Impaired::new(Pipe::new(), &netem, seed))),
             traffic: [Traffic::default(); 2],
             began: Moment::now(),
         })

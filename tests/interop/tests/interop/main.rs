@@ -97,7 +97,7 @@ fn both_ways(
     netem: &str,
     exchange: &Exchange,
 ) -> Result<(), Failed> {
-    let mut path = Path::new(who, 1500, has_offload, netem)?;
+    let mut path = Path::new(who, 1500, has_offload, netem, 1)?;
     let (reports, _) = path.run(exchange)?;
     for place in Place::BOTH {
         let received = reports[usize::from(place == Place::Server)].received;
