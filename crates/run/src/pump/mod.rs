@@ -116,7 +116,7 @@ impl Supervisor {
         };
         match &mut conduit.state {
             State::Relay(relay) if matches!(relay.far, Far::Host) => {
-                if relay.inbound_ended && readiness.contains(Readiness::ERR) {
+                if relay.inbound_ended && readiness.contains(Readiness::ERR | Readiness::HUP) {
                     // Reset behind its end of file: nothing that is read will tell.
                     self.reset_program(id);
                     return;
