@@ -32,7 +32,7 @@ fn is_stream(supervisor: &Supervisor, id: Id) -> bool {
         .is_some_and(|conduit| !matches!(conduit.state, State::Datagram(_)))
 }
 
-/// `sendto` with an address.
+/// `sendto` with an address, or of nothing.
 pub(super) fn to(
     supervisor: &mut Supervisor,
     call: &Call,
@@ -42,6 +42,9 @@ pub(super) fn to(
     let flags = flags_of(call, 3);
     let length = usize::try_from(call.argument(2)).unwrap_or(usize::MAX);
     if is_stream(supervisor, id) {
+        if call.argument(4) == 0 {
+            return Ok(nothing(supervisor, id, file, length));
+        }
         return stream(
             supervisor,
             call,
@@ -73,6 +76,20 @@ pub(super) fn to(
         Ok(sent) => value(sent),
         Err(Errno::EAGAIN) => wait(supervisor, id, file, flags),
         Err(errno) => Err(errno),
+    }
+}
+
+/// A stream is sent nothing, which `tcp_sendmsg` does while the socket may send at all. The pair of a joined connection
+/// says EPIPE once the peer has closed, so it is not asked.
+fn nothing(supervisor: &mut Supervisor, id: Id, file: BorrowedFd<'_>, length: usize) -> Outcome {
+    let may_send = supervisor
+        .conduits
+        .get(id)
+        .is_some_and(|conduit| matches!(conduit.state, State::Joined(_)) && !conduit.program_shut);
+    if length == 0 && may_send && !supervisor.was_reset(id, file) {
+        Outcome::Value(0)
+    } else {
+        Outcome::Proceed
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn carry_out(
         }
         State::Joined(_) => {
             supervisor.host.shutdown(socket, direction, now)?;
+            conduit.program_shut |= how != libc::SHUT_RD;
             sys::shutdown(file, how).map_err(|error| errno(&error))?;
         }
         State::Listening(_) => {

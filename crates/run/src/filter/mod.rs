@@ -74,8 +74,8 @@ pub(crate) fn instructions(kind: Kind) -> Vec<Instruction> {
     }
 
     // The data calls come first: they are the frequent ones.
-    with_address(&mut program, libc::SYS_recvfrom, Some(libc::MSG_ERRQUEUE));
-    with_address(&mut program, libc::SYS_sendto, None);
+    recvfrom(&mut program);
+    sendto(&mut program);
     ioctl(&mut program);
     socket(&mut program);
     for call in TRAPPED {
@@ -95,10 +95,35 @@ pub(crate) fn instructions(kind: Kind) -> Vec<Instruction> {
     program.assemble().unwrap_or_default()
 }
 
-/// `recvfrom` and `sendto`: trapped when the address pointer is given, or a flag asks for what the conduit has not.
-fn with_address(program: &mut Assembler, call: libc::c_long, flag: Option<i32>) {
+/// `recvfrom`: trapped when the address pointer is given, or a flag asks for what the conduit has not.
+fn recvfrom(program: &mut Assembler) {
     let (next, trap) = (program.label(), program.label());
-    program.jump_unless_equal(number(call), next);
+    program.jump_unless_equal(number(libc::SYS_recvfrom), next);
+    with_address(program);
+    program.load(Field::Low(3));
+    program.jump_if_any_bit(libc::MSG_ERRQUEUE.unsigned_abs(), trap);
+    program.finish_with(Action::Allow);
+    program.place(trap);
+    program.finish_with(Action::Notify);
+    program.place(next);
+}
+
+/// `sendto`: trapped when the address pointer is given, or there is nothing to send, which a conduit may refuse where TCP
+/// does not.
+fn sendto(program: &mut Assembler) {
+    let (next, trap) = (program.label(), program.label());
+    program.jump_unless_equal(number(libc::SYS_sendto), next);
+    with_address(program);
+    program.load(Field::Low(2));
+    program.jump_if_equal(0, trap);
+    program.finish_with(Action::Allow);
+    program.place(trap);
+    program.finish_with(Action::Notify);
+    program.place(next);
+}
+
+/// Traps a call whose fifth argument, a pointer, is given.
+fn with_address(program: &mut Assembler) {
     for half in [Field::Low(4), Field::High(4)] {
         let zero = program.label();
         program.load(half);
@@ -106,14 +131,6 @@ fn with_address(program: &mut Assembler, call: libc::c_long, flag: Option<i32>) 
         program.finish_with(Action::Notify);
         program.place(zero);
     }
-    if let Some(flag) = flag {
-        program.load(Field::Low(3));
-        program.jump_if_any_bit(flag.unsigned_abs(), trap);
-    }
-    program.finish_with(Action::Allow);
-    program.place(trap);
-    program.finish_with(Action::Notify);
-    program.place(next);
 }
 
 /// `ioctl`: only the socket commands (0x89xx) and `SIOCOUTQ`.
