@@ -132,6 +132,7 @@ impl Block {
                 rtt: RoundTrip::new(&settings.options),
                 window: Window::new(settings.initial_window),
                 congestion: Congestion::new(settings.congestion),
+                reduction: None,
                 recovery_point: isn,
                 urgent: None,
                 short_end: isn,

@@ -114,6 +114,11 @@ impl Connection {
         block.options.heap()
             + block.send.queue.heap()
             + block.send.flight.heap()
+            + block
+                .send
+                .reduction
+                .as_ref()
+                .map_or(0, |reduction| size_of_val(&**reduction))
             + block.recv.queue.heap()
             + assembler
     }

@@ -129,7 +129,10 @@ impl Block {
             // Linux keeps the backed-off timeout only until new data is acknowledged.
             self.send.rtt.recover();
         }
+        let lost = self.send.flight.lost;
         self.judge_losses(advanced > 0, news.acked);
+        let is_good = advanced > 0 && self.send.flight.lost <= lost;
+        self.reduce(news.delivered, is_good);
         let grow = matches!(self.send.phase, Phase::Open | Phase::Disorder | Phase::Loss);
         // RFC 5681 3.2: duplicates do not open the window.
         if advanced > 0 && news.delivered > 0 && grow && self.is_window_limited() {

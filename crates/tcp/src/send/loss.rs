@@ -1,8 +1,10 @@
 //! Losses: fast recovery (RFC 6675, and RFC 6582 without SACK), retransmission timeouts (RFC 6298), zero-window probes.
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::flight::DUP_THRESH;
 use super::give_up::{duration_of, orphan_retries};
+use super::prr::Reduction;
 use super::rtt::RTO_MIN;
 use super::{Phase, Probe};
 use crate::block::Block;
@@ -25,8 +27,11 @@ impl Block {
             Phase::Recovery if recovered => {
                 // RFC 6675 5, RFC 6582 3.2: all that was out is in.
                 send.phase = Phase::Open;
-                send.window.size = send.window.size.min(send.window.threshold.max(1));
-                if !self.sack {
+                if send.reduction.take().is_some() {
+                    // RFC 9937 6: at the end it is what it was to come down to.
+                    send.window.size = send.window.threshold.max(1);
+                } else {
+                    send.window.size = send.window.size.min(send.window.threshold.max(1));
                     send.flight.forget_duplicates();
                 }
             }
@@ -68,10 +73,23 @@ impl Block {
         let send = &mut self.send;
         send.phase = Phase::Recovery;
         send.recovery_point = send.nxt;
+        if self.sack {
+            send.reduction = Some(Box::new(Reduction::new(send.window.size)));
+        }
         send.window.threshold = send.congestion.control().threshold_after_loss(&send.window);
         send.window.size = send.window.threshold;
         send.window.credit = 0;
         self.events |= Events::RECOVERY;
+    }
+
+    /// In fast recovery: the window is what is in the network and what may join it.
+    pub(super) fn reduce(&mut self, delivered: u32, is_good: bool) {
+        let send = &mut self.send;
+        if let (true, Some(reduction)) = (delivered > 0, &mut send.reduction) {
+            let pipe = send.flight.pipe();
+            let more = reduction.delivered(delivered, send.window.threshold, pipe, is_good);
+            send.window.size = pipe.saturating_add(more).max(1);
+        }
     }
 
     /// The timer that serves both retransmission and probing is due. An error ends the connection.
@@ -149,6 +167,7 @@ impl Block {
             }
             send.congestion.control().timeout();
         }
+        send.reduction = None;
         let renege = send.flight.front_is_sacked();
         if renege {
             self.events |= Events::SACK_RENEGING;

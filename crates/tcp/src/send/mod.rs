@@ -3,13 +3,17 @@ pub(crate) mod ack;
 pub(crate) mod flight;
 pub(crate) mod give_up;
 pub(crate) mod loss;
+pub(crate) mod prr;
 pub(crate) mod queue;
 pub(crate) mod rtt;
 pub(crate) mod transmit;
 
+use alloc::boxed::Box;
+
 use crate::congestion::{Congestion, Window};
 use crate::{Instant, Seq};
 use flight::Flight;
+use prr::Reduction;
 use queue::SendQueue;
 use rtt::RoundTrip;
 
@@ -87,6 +91,8 @@ pub(crate) struct Sender {
     pub(crate) rtt: RoundTrip,
     pub(crate) window: Window,
     pub(crate) congestion: Congestion,
+    /// Fast recovery with SACK: how the window comes down.
+    pub(crate) reduction: Option<Box<Reduction>>,
     /// RFC 6675 RecoveryPoint.
     pub(crate) recovery_point: Seq,
     /// SND.UP: behind the urgent byte, if there is one not yet acknowledged.
@@ -165,6 +171,7 @@ impl Sender {
     pub(crate) fn purge(&mut self) {
         self.queue = SendQueue::default();
         self.flight.clear();
+        self.reduction = None;
         self.probe = Probe::None;
         self.urgent = None;
     }

@@ -269,6 +269,9 @@ impl Block {
         self.counts.segments_out = self.counts.segments_out.wrapping_add(packets - 1);
         let send = &mut self.send;
         send.max_out = send.max_out.max(send.flight.out);
+        if let Some(reduction) = &mut send.reduction {
+            reduction.sent(packets);
+        }
         let segment_size = if length > mss {
             u16::try_from(mss).ok().and_then(NonZeroU16::new)
         } else {
