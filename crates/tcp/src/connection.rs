@@ -327,6 +327,11 @@ impl Connection {
         self.reset(Some(Error::Aborted));
     }
 
+    /// The end, without a packet and without an error.
+    pub fn forget(&mut self) {
+        self.machine = Next::closed(&mut self.block, None).state;
+    }
+
     fn needs_reset(&self) -> bool {
         match &self.machine {
             Machine::SynReceived(state) => state.sent.is_sent(),

@@ -224,6 +224,20 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
             return;
         }
     }
+    let is_request = matches!(parts.endpoint.queue, Queue::Requests(_));
+    if is_request && is_in_flight && !is_about_size {
+        // `tcp_req_err`: nobody waits for a request yet, so that it is dropped without a word.
+        let is_dropped = match tuple.remote {
+            IpAddr::V4(_) => matches!(report.errno, Errno::EHOSTUNREACH | Errno::ENETUNREACH),
+            IpAddr::V6(_) => report.is_fatal,
+        };
+        if is_dropped {
+            connection.forget();
+            let events = connection.take_events();
+            close::conclude(host, id, events, now);
+        }
+        return;
+    }
     let kind = if is_about_size {
         // RFC 1191 3: less than 68 is nonsense; RFC 8201 4: never below the minimum MTU.
         let (headers, least) = match tuple.remote {

@@ -13,9 +13,10 @@ pub(crate) struct RecentTimestamp {
 }
 
 impl RecentTimestamp {
-    /// RFC 7323 5.3 R1: is `value` older than what has been seen?
+    /// RFC 7323 5.3 R1: is `value` older than what has been seen? One tick is forgiven (`TCP_PAWS_WINDOW`): two processors
+    /// of the sender may have read its clock in another order than they sent.
     pub(crate) fn rejects(&self, value: u32, now: Instant) -> bool {
-        value.wrapping_sub(self.value).cast_signed() < 0
+        value.wrapping_sub(self.value).cast_signed() < -1
             && seconds(now).saturating_sub(self.at) < VALID
     }
 

@@ -38,6 +38,8 @@ impl Block {
             return Verdict::Accepted { fin: false };
         }
         send.probes = 0;
+        // The path works: what ICMP said of it is over (`tcp_ack`).
+        self.soft_error = None;
         let advanced = ack.since(send.una);
         let window_changed = self.update_window(segment);
         let was_empty = self.send.flight.is_empty();

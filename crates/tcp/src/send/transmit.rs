@@ -206,11 +206,9 @@ impl Block {
         let packets = data.div_ceil(mss).max(1);
         self.counts.retransmitted = self.counts.retransmitted.wrapping_add(packets);
         self.counts.bytes_retransmitted += u64::from(data);
-        let mut flags = if data > 0 {
-            TcpFlags::PSH
-        } else {
-            TcpFlags::empty()
-        };
+        let end = sent.start + data;
+        let ends_a_write = end == self.send.pushed || end == self.send.data_end();
+        let mut flags = self.push(data, ends_a_write);
         flags.set(TcpFlags::FIN, sent.has_fin());
         if !self.timers.is_set(Timer::Retransmit) {
             self.restart_retransmit(now);
@@ -226,14 +224,11 @@ impl Block {
         let start = send.nxt;
         let payload = send.queue.slice(start.since(send.una), bytes, Access::New);
         let end = start + bytes;
-        // RFC 9293 3.9.1.2: push at the end of what the application wrote.
         let push = bytes > 0 && send.pushed.after(start) && send.pushed.at_or_before(end);
-        let mut flags = if push || (end == send.data_end() && bytes > 0) {
-            TcpFlags::PSH
-        } else {
-            TcpFlags::empty()
-        };
+        let ends_a_write = push || end == send.data_end();
+        let mut flags = self.push(bytes, ends_a_write);
         flags.set(TcpFlags::FIN, fin);
+        let send = &mut self.send;
         if fin {
             send.fin = Fin::Sent;
         }
@@ -251,6 +246,16 @@ impl Block {
             self.restart_retransmit(now);
         }
         self.send_data(start, flags, payload, mss, false, now)
+    }
+
+    /// RFC 9293 3.9.1.2: push at the end of what the application wrote; and at the end of each super-segment, so that a
+    /// receiver that puts segments together hands them up (`__tcp_transmit_skb`).
+    fn push(&self, length: u32, ends_a_write: bool) -> TcpFlags {
+        if length > 0 && (ends_a_write || length > self.segment_size()) {
+            TcpFlags::PSH
+        } else {
+            TcpFlags::empty()
+        }
     }
 
     fn send_data(

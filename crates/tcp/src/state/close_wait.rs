@@ -18,6 +18,7 @@ impl CloseWait {
             }
             Screen::Pass => {
                 let _ = block.take_acknowledgment(&segment, now);
+                block.acknowledge_again(&segment);
             }
         }
         self.into()

@@ -21,7 +21,10 @@ impl Closing {
         }
         match block.take_acknowledgment(&segment, now) {
             Verdict::Accepted { fin: true } => TimeWait::enter(block, now),
-            _ => self.into(),
+            _ => {
+                block.acknowledge_again(&segment);
+                self.into()
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{Closing, FinWait2, Next, TimeWait};
 use crate::block::Block;
 use crate::segment::reset_for;
 use crate::send::ack::Verdict;
+use crate::settings::Linger2;
 use crate::{Error, Instant, Segment, State};
 
 #[derive(Debug)]
@@ -30,6 +31,14 @@ impl FinWait1 {
             return Next {
                 reset,
                 ..Next::closed(block, Some(Error::Reset))
+            };
+        }
+        if acknowledged && block.orphan && block.options.linger2 == Linger2::None {
+            // TCP_LINGER2 below zero: who acknowledges the FIN learns that nobody waits for its own.
+            let reset = reset_for(&segment);
+            return Next {
+                reset,
+                ..Next::closed(block, None)
             };
         }
         match (acknowledged, block.take_data(segment, now)) {

@@ -22,7 +22,10 @@ impl LastAck {
         }
         match block.take_acknowledgment(&segment, now) {
             Verdict::Accepted { fin: true } => Next::closed(block, None),
-            _ => self.into(),
+            _ => {
+                block.acknowledge_again(&segment);
+                self.into()
+            }
         }
     }
 }

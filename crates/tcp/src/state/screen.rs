@@ -81,6 +81,15 @@ impl Block {
         self.challenge(now);
     }
 
+    /// After the peer's FIN there is nothing new to take, but what comes again is acknowledged: its sender missed the
+    /// acknowledgment (`tcp_data_queue`).
+    pub(super) fn acknowledge_again(&mut self, segment: &Segment) {
+        if segment.length() > 0 && segment.sequence.before(self.recv.nxt) {
+            self.note_duplicate(segment);
+            self.recv.ack.now = true;
+        }
+    }
+
     /// A segment that came before: its sender should know (RFC 2883), and quickly.
     fn note_duplicate(&mut self, segment: &Segment) {
         if segment.length() > 0 && segment.end().at_or_before(self.recv.nxt) {

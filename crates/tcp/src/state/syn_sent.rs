@@ -1,4 +1,6 @@
 //! SYN-SENT: "represents waiting for a matching connection request after having sent a connection request".
+use core::time::Duration;
+
 use sockeye_wire::{TcpFlags, TcpOptions};
 
 use super::{Established, Machine, Next, SynReceived};
@@ -6,6 +8,9 @@ use crate::block::Block;
 use crate::segment::reset_for;
 use crate::timers::Timer;
 use crate::{Error, Events, Instant, Segment, Seq};
+
+/// `TCP_TIMEOUT_MIN`: the shortest that a timer runs.
+const SOON: Duration = Duration::from_millis(2);
 
 /// Sending is not possible yet, closing forgets everything.
 #[derive(Debug)]
@@ -38,6 +43,15 @@ impl FirstSent {
     }
 }
 
+/// `tcp_model_timeout`: how long so many retransmissions would take if each interval was twice the one before, from one
+/// second to two minutes. An attempt lasts no longer, though its first intervals are all the same.
+fn as_long_as(retries: u8) -> Duration {
+    const DOUBLINGS: u8 = 6;
+    let doubling = (2 << retries.min(DOUBLINGS)) - 1;
+    let longest = u64::from(retries.saturating_sub(DOUBLINGS)) * 120;
+    Duration::from_secs(doubling + longest)
+}
+
 impl SynSent {
     /// RFC 9293 3.10.7.3
     pub(crate) fn receive(self, block: &mut Block, segment: Segment, now: Instant) -> Next {
@@ -50,6 +64,11 @@ impl SynSent {
             let stale = matches!((block.timestamps, self.sent.get(), segment.options.timestamps), (true, Some(sent), Some(t))
                 if t.echo != 0 && (t.echo.wrapping_sub(block.timestamp(sent)).cast_signed() < 0
                     || block.timestamp(now).wrapping_sub(t.echo).cast_signed() < 0));
+            if unacceptable && block.send.retransmits == 0 {
+                // An answer to a connection before this one, whose end may have been lost: our SYN again, behind the reset
+                // (`tcp_rcv_synsent_state_process`).
+                block.timers.set(Timer::Retransmit, now + SOON);
+            }
             if unacceptable || stale {
                 return Next {
                     reset: reset_for(&segment),
@@ -114,10 +133,13 @@ impl SynSent {
         let over = match block.options.user_timeout {
             Some(limit) => self.sent.get().is_some_and(|sent| now - sent >= limit),
             None => {
-                block.send.retransmits
-                    >= limits
-                        .syn_retries
-                        .saturating_add(limits.syn_linear_timeouts)
+                let most = limits
+                    .syn_retries
+                    .saturating_add(limits.syn_linear_timeouts);
+                let longest = as_long_as(limits.syn_retries);
+                block.send.retransmits >= most
+                    || block.send.retransmits > 0
+                        && self.sent.get().is_some_and(|sent| now - sent >= longest)
             }
         };
         if over {

@@ -102,7 +102,7 @@ fn an_old_timestamp_is_dropped_and_answered() {
         ..segment(5001, 1001, ACK, b"")
     });
     lab.gets(Segment {
-        options: stamp(1002, 0),
+        options: stamp(1003, 0),
         ..segment(5001, 1001, ACK, b"one")
     });
     lab.out.clear();
