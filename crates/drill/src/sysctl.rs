@@ -57,6 +57,7 @@ fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
         ("net.ipv4.tcp_no_metrics_save", "1"),
         ("net.ipv4.tcp_moderate_rcvbuf", "1"),
         ("net.ipv4.tcp_fack", "0"),
+        ("net.ipv4.tcp_early_retrans", "0"),
         ("net.ipv4.tcp_retries1", "3"),
         ("net.ipv4.tcp_orphan_retries", "0"),
         ("net.ipv4.tcp_syn_linear_timeouts", "4"),

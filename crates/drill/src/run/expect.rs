@@ -7,7 +7,6 @@ use crate::packet::{self, Body, Seen};
 
 const FIN: u8 = 0x01;
 const SYN: u8 = 0x02;
-const PSH: u8 = 0x08;
 const ACK: u8 = 0x10;
 
 /// From when to when a packet may leave.
@@ -140,8 +139,8 @@ impl Player<'_> {
                     return Ok((whole, None));
                 };
                 let length = data.len();
-                // What ends with PSH or FIN was given to the device as the end.
-                if length == 0 || length >= expected.range.length || flags & (PSH | FIN) != 0 {
+                // PSH in the midst is where one super-segment ends and the next begins: as it comes.
+                if length == 0 || length >= expected.range.length || flags & FIN != 0 {
                     return Ok((whole, None));
                 }
                 expected.range.length - length
@@ -283,7 +282,7 @@ fn append(whole: &mut Seen, next: &Seen) -> bool {
     let is_next = *next_sequence == end && ack == next_ack && !next_data.is_empty();
     if is_next {
         data.extend_from_slice(next_data);
-        *flags |= next_flags;
+        *flags = *next_flags;
         *window = *next_window;
     }
     is_next
