@@ -29,7 +29,12 @@ pub(super) fn carry_out(
     match &conduit.state {
         State::Datagram(_) => return super::send::connect(supervisor, id, file, &address),
         State::Fresh => {}
-        State::Listening(_) => return Err(Errno::EISCONN),
+        State::Listening(_) => {
+            // Only AF_UNSPEC gets through: it listens no more, and is as good as new.
+            begin(supervisor, id, &address)?;
+            renew(supervisor, call, id, nonblocking)?;
+            return Ok(Outcome::Value(0));
+        }
         State::Joined(_) => {
             // What was begun before has come to its end.
             if std::mem::take(&mut conduit.untold) {
@@ -195,6 +200,17 @@ fn again(
     if begin(supervisor, id, address)? {
         return Ok(Outcome::Value(0));
     }
+    let file = renew(supervisor, call, id, nonblocking)?;
+    conclude(supervisor, id, file.as_fd(), address, nonblocking)
+}
+
+/// Puts a fresh file in the place of one that an AF_UNIX socket can't go back from.
+fn renew(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    nonblocking: bool,
+) -> Result<OwnedFd, Errno> {
     let file = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, nonblocking)
         .map_err(|error| errno(&error))?;
     if let Some(socket) = supervisor.conduits.get(id).map(|conduit| conduit.socket) {
@@ -202,7 +218,7 @@ fn again(
         sys::set_send_buffer(file.as_fd(), queue);
     }
     replace(supervisor, call, id, &file)?;
-    conclude(supervisor, id, file.as_fd(), address, nonblocking)
+    Ok(file)
 }
 
 fn replace(supervisor: &mut Supervisor, call: &Call, id: Id, file: &OwnedFd) -> Result<(), Errno> {

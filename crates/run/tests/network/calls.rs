@@ -65,6 +65,14 @@ pub(crate) fn socket(domain: i32, kind: i32) -> OwnedFd {
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
 
+/// `connect` to `AF_UNSPEC`: the end of what the socket was.
+pub(crate) fn dissolve(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let address = [0_u8; 16];
+    // SAFETY: the address lives across the call and is as long as said.
+    check(unsafe { libc::connect(fd.as_raw_fd(), address.as_ptr().cast(), 16) })?;
+    Ok(())
+}
+
 pub(crate) fn connect_v4(fd: BorrowedFd<'_>, port: u16) -> io::Result<()> {
     let address = libc::sockaddr_in {
         sin_family: libc::sa_family_t::try_from(libc::AF_INET).unwrap(),

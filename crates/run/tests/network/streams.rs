@@ -22,6 +22,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     ("data_outlives_its_sender", data_outlives_its_sender),
     ("a_backlog_of_none_holds_one", a_backlog_of_none_holds_one),
     ("accepts_wait_and_time_out", accepts_wait_and_time_out),
+    ("a_listener_becomes_a_client", a_listener_becomes_a_client),
 ];
 
 fn pair() -> (TcpStream, TcpStream) {
@@ -258,4 +259,26 @@ fn accepts_wait_and_time_out() {
     assert_eq!(errno(listener.accept()), libc::EAGAIN);
     listener.set_nonblocking(true).unwrap();
     assert_eq!(errno(listener.accept()), libc::EAGAIN);
+}
+
+fn a_listener_becomes_a_client() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let _waiting = TcpStream::connect(at).unwrap();
+    calls::dissolve(listener.as_fd()).unwrap();
+    assert_eq!(errno(TcpStream::connect(at)), libc::ECONNREFUSED);
+    assert_eq!(errno(listener.accept()), libc::EINVAL);
+    assert_eq!(
+        listener.local_addr().unwrap(),
+        at,
+        "it was bound to its port"
+    );
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    calls::connect_v4(listener.as_fd(), port).unwrap();
+    let mut client = TcpStream::from(std::os::fd::OwnedFd::from(listener));
+    client.write_all(b"x").unwrap();
+    let (mut server, peer) = other.accept().unwrap();
+    assert_eq!(peer, at);
+    server.read_exact(&mut [0]).unwrap();
 }
