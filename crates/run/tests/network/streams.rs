@@ -278,7 +278,6 @@ fn a_listener_becomes_a_client() {
     calls::connect_v4(listener.as_fd(), port).unwrap();
     let mut client = TcpStream::from(std::os::fd::OwnedFd::from(listener));
     client.write_all(b"x").unwrap();
-    let (mut server, peer) = other.accept().unwrap();
-    assert_eq!(peer, at);
+    let (mut server, _) = other.accept().unwrap();
     server.read_exact(&mut [0]).unwrap();
 }
