@@ -109,9 +109,12 @@ fn command(line: &str, place: Place, out: &mut Vec<Command>) -> Outcome<()> {
             }
             _ => return Err(unknown(place, "ethtool")),
         },
-        // Nothing is remembered of earlier connections, and the interface is a plain queue.
+        // Nothing is remembered of earlier connections, and the interface is a plain queue; what fq does to a flow that
+        // is not paced is the same.
         "ip" if rest.starts_with(&["tcp_metrics", "flush"]) => {}
-        "tc" if rest.last() == Some(&"pfifo") => {}
+        "tc" if matches!(rest.last(), Some(&("pfifo" | "fq"))) => {}
+        // The machine ends with the script.
+        name if name.starts_with("sysctl_restore_") => {}
         "true" => {}
         _ => return Err(unknown(place, program)),
     }

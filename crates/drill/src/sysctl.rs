@@ -44,6 +44,10 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.tcp_timestamps" => flag(value, &mut sysctl.tcp_timestamps),
         "ipv4.tcp_window_scaling" => flag(value, &mut sysctl.tcp_window_scaling),
         "ipv4.tcp_sack" => flag(value, &mut sysctl.tcp_sack),
+        // How long super-segments are: what they are cut into on the wire is the same.
+        "ipv4.tcp_min_tso_segs" | "ipv4.tcp_tso_win_divisor" | "ipv4.tcp_tso_rtt_log" => {
+            value.parse::<u32>().map(|_| ()).map_err(|_| Refusal::Value)
+        }
         // What the public scripts set as a matter of course, and the stack has no setting for: it does as it does.
         _ if shell::is_default(name, value) => Ok(()),
         _ => fixed(name, value),

@@ -147,6 +147,31 @@ impl Parser {
                 }
                 _ if self
                     .words
+                    .get(first + 2)
+                    .is_some_and(|word| word.kind == Kind::Symbol("="))
+                    && self.words.get(first + 1).is_some_and(|word| {
+                        matches!(
+                            word.kind,
+                            Kind::Symbol("+" | "-" | "*" | "/" | "//" | "%" | "|" | "&")
+                        )
+                    }) =>
+                {
+                    let Some(Kind::Symbol(operator)) =
+                        self.words.get(first + 1).map(|word| word.kind.clone())
+                    else {
+                        return Err(self.unexpected("an operator"));
+                    };
+                    self.at += 3;
+                    let right = self.level(0)?;
+                    let old = Node {
+                        place,
+                        form: Form::Name(name.clone()),
+                    };
+                    let form = Form::Binary(operator, Box::new(old), Box::new(right));
+                    return Ok(Statement::Set(name, Node { place, form }));
+                }
+                _ if self
+                    .words
                     .get(first + 1)
                     .is_some_and(|word| word.kind == Kind::Symbol("=")) =>
                 {

@@ -22,6 +22,7 @@ fn true_assertions_pass() {
         "assert (tcpi_options & 0x4) != 0; assert 7 // 2 == 3\nassert -7 // 2 == -4",
         "assert 7 / 2 == 3.5 and abs(-2) == 2 and max(1, 3, 2) == 3",
         "x = tcpi_snd_cwnd * 2\nassert x == 20 or False",
+        "x = 1; x += 2; assert x == 3; x *= 2; assert x == 6",
         "assert (tcpi_snd_cwnd ==\n 10)  # across lines",
     ] {
         assert_eq!(check(text), Ok(Vec::new()), "{text}");

@@ -7,6 +7,7 @@ use crate::ast::{Action, Event, Script, Setting, Time};
 use crate::code;
 use crate::failure::{Failure, Outcome, Place};
 use crate::lex::{self, Kind, Token};
+use crate::shell;
 
 pub(crate) struct Parser {
     tokens: Vec<Token>,
@@ -48,6 +49,12 @@ impl Parser {
             }
         }
         while *self.peek() != Kind::End {
+            // A command without a time at the end puts back what was set.
+            if let (Kind::Shell(command), Kind::End) = (self.peek().clone(), self.ahead(1)) {
+                shell::commands(&command, self.place())?;
+                self.next();
+                break;
+            }
             script.events.push(self.event()?);
         }
         Ok(script)

@@ -50,6 +50,8 @@ pub(super) fn open(setup: &Setup) -> Result<OwnedFd, String> {
     ip(&add)?;
     ip(&["link", "set", "tun0", "up"])?;
     ip(&[family, "route", "add", "default", "dev", "tun0"])?;
+    // The device counts as up a moment later.
+    wait(&[], 50_000);
     Ok(OwnedFd::from(file))
 }
 
