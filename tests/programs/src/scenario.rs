@@ -31,8 +31,6 @@ struct Scenario {
     account: &'static str,
     /// Generous: reaching it means that something hangs.
     seconds: u64,
-    /// What `sockeye` lacks for it to pass: it is not part of the suite before (see [`pending_too`]).
-    pending: Option<&'static str>,
     /// What is known to be printed otherwise.
     differences: &'static [Difference],
 }
@@ -51,7 +49,6 @@ const fn inside(name: &'static str, needs: &'static [Need]) -> Scenario {
         needs,
         account: "nobody",
         seconds: 90,
-        pending: None,
         differences: &[],
     }
 }
@@ -75,14 +72,6 @@ impl Scenario {
     const fn differing(self, differences: &'static [Difference]) -> Scenario {
         Scenario {
             differences,
-            ..self
-        }
-    }
-
-    #[allow(dead_code, reason = "no scenario is pending now")]
-    const fn pending(self, lacking: &'static str) -> Scenario {
-        Scenario {
-            pending: Some(lacking),
             ..self
         }
     }
@@ -201,12 +190,6 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
     let natives = Arc::new(Natives::default());
     let mut trials = Vec::new();
     for &scenario in SCENARIOS {
-        if let Some(lacking) = scenario.pending
-            && !pending_too()
-        {
-            println!("pending: {}: {lacking}", scenario.name);
-            continue;
-        }
         for user in [User::Root, User::Ordinary(scenario.account)] {
             for loopback in [Loopback::Direct, Loopback::Stack] {
                 let name = format!("{}::{user}::{loopback}", scenario.name);
@@ -228,11 +211,6 @@ pub fn trials(stage: &Arc<Stage>) -> Vec<Trial> {
         }
     }
     trials
-}
-
-/// `SOCKEYE_PENDING=1`: what is known not to pass yet is run too.
-pub fn pending_too() -> bool {
-    std::env::var_os("SOCKEYE_PENDING").is_some_and(|value| value == "1")
 }
 
 /// A test that is ignored, with the reason before its name, if the machine lacks something, and fails then if all is
