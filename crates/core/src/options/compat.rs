@@ -54,6 +54,7 @@ pub fn page() -> String {
         "# Socket options\n\n\
          Generated from the option table of `sockeye-core` (`UPDATE=1 cargo test -p sockeye-core compat` writes it).\n\n\
          - *effective*: does what Linux does.\n\
+         - *partly effective*: the same, but for what is said; there it is recorded.\n\
          - *recorded*: keeps its value for `getsockopt`; nothing else follows from it, for the reason given.\n\
          - *refused*: answers the error given, for the reason given.\n\n\
          `/4` and `/6` mean that only the IPv4 or the IPv6 socket has the option. An option that is *inherited* has its\n\
@@ -69,6 +70,7 @@ pub fn page() -> String {
         for entry in entries().filter(|entry| entry.level == level) {
             let (standing, why) = match entry.standing {
                 Standing::Effective => (String::from("effective"), ""),
+                Standing::Partly(but) => (String::from("partly effective"), but),
                 Standing::Recorded(why) => (String::from("recorded"), why),
                 Standing::Refused(errno, why) => (alloc::format!("refused: `{errno}`"), why),
             };

@@ -69,6 +69,8 @@ impl Scope {
 pub enum Standing {
     /// It does what Linux does.
     Effective,
+    /// It does what Linux does, but for this, where it keeps its value and nothing follows from it.
+    Partly(&'static str),
     /// It keeps its value for `getsockopt`, and nothing follows from it, for this reason.
     Recorded(&'static str),
     /// It is answered with this error, for this reason.
@@ -269,6 +271,13 @@ impl Entry {
 
     pub(super) const fn typed(self, value: Value) -> Self {
         Self { value, ..self }
+    }
+
+    pub(super) const fn partly(self, but: &'static str) -> Self {
+        Self {
+            standing: Standing::Partly(but),
+            ..self
+        }
     }
 
     pub(super) const fn why(self, why: &'static str) -> Self {

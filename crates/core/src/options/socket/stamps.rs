@@ -5,20 +5,25 @@ use crate::Errno;
 use crate::options::table::{Access, GetBytes, Scope, SetBytes, Target, Value, bytes};
 use crate::options::{OptionValue, StampFlags, Switches, Timestamping};
 
+const STREAMS: &str = "the bytes of TCP and the messages of AF_UNIX are not stamped";
+const KEPT: &str = "`OPT_CMSG`, `OPT_PKTINFO`, `OPT_STATS` and `TX_ACK` change nothing";
+
 pub(super) const MICROS: Entry = int(
     29,
     "SO_TIMESTAMP",
     |t| is_stamping(t, Timestamping::Micros, false),
     |t, value| stamp(t, value, Timestamping::Micros, false),
 )
-.typed(Value::Bool);
+.typed(Value::Bool)
+.partly(STREAMS);
 pub(super) const NANOS: Entry = int(
     35,
     "SO_TIMESTAMPNS",
     |t| is_stamping(t, Timestamping::Nanos, false),
     |t, value| stamp(t, value, Timestamping::Nanos, false),
 )
-.typed(Value::Bool);
+.typed(Value::Bool)
+.partly(STREAMS);
 pub(super) const DETAILED: Entry = detailed(
     37,
     "SO_TIMESTAMPING",
@@ -36,14 +41,16 @@ pub(super) const MICROS_NEW: Entry = int(
     },
     |t, value| stamp(t, value, Timestamping::Micros, true),
 )
-.typed(Value::Bool);
+.typed(Value::Bool)
+.partly(STREAMS);
 pub(super) const NANOS_NEW: Entry = int(
     64,
     "SO_TIMESTAMPNS_NEW",
     |t| is_stamping(t, Timestamping::Nanos, true),
     |t, value| stamp(t, value, Timestamping::Nanos, true),
 )
-.typed(Value::Bool);
+.typed(Value::Bool)
+.partly(STREAMS);
 pub(super) const DETAILED_NEW: Entry = detailed(
     65,
     "SO_TIMESTAMPING_NEW",
@@ -59,7 +66,9 @@ const SCOPE: Scope = Scope::UDP
     .union(Scope::PING6);
 
 const fn detailed(name: i32, label: &'static str, get: GetBytes, set: SetBytes) -> Entry {
-    Entry::new(L, name, label, SCOPE, Access::Bytes(get, set)).typed(Value::Bytes)
+    Entry::new(L, name, label, SCOPE, Access::Bytes(get, set))
+        .typed(Value::Bytes)
+        .partly(KEPT)
 }
 
 fn is_stamping(t: &mut Target<'_>, stamping: Timestamping, is_new: bool) -> Result<i32, Errno> {
