@@ -41,7 +41,7 @@ pub(crate) fn offload(plan: &Plan) -> Result<Outcome> {
         return Ok(Outcome::Skipped(reason));
     }
     let (receiver, tun) = Receiver::behind_tun(TunFeatures::ALL)?;
-    let mut ours = ours::Ours::new(tun)?;
+    let mut ours = ours::Ours::new(tun, None)?;
     let veth = veth::Veth::new()?;
     let samples = Samples::interleaved(
         plan,
@@ -59,7 +59,8 @@ pub(crate) fn plain(plan: &Plan) -> Result<Outcome> {
         return Ok(Outcome::Skipped(reason));
     }
     let (receiver, tun) = Receiver::behind_tun(TunFeatures::NONE)?;
-    let mut ours = ours::Ours::new(tun)?;
+    // Both have the same to send from: what is under way stays in the caches.
+    let mut ours = ours::Ours::new(tun, Some(smoltcp::BUFFER))?;
     let (other_receiver, tun) = Receiver::behind_tun(TunFeatures::NONE)?;
     let mut theirs = smoltcp::Smoltcp::new(&tun)?;
     let samples = Samples::interleaved(

@@ -17,6 +17,9 @@ use super::Sender;
 use super::receiver::PORT;
 use crate::clock::Stopwatch;
 
+const SOL_SOCKET: i32 = 1;
+const SO_SNDBUF: i32 = 7;
+
 /// A host with one connection.
 pub(super) struct Ours {
     host: Host,
@@ -27,7 +30,8 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    pub(super) fn new(tun: Tun) -> Result<Self> {
+    /// A connection; its send buffer grows by itself, or is as large as is said.
+    pub(super) fn new(tun: Tun, send_buffer: Option<usize>) -> Result<Self> {
         let mut host = Host::new(Config {
             seed: 1,
             ..Config::default()
@@ -44,6 +48,11 @@ impl Ours {
             },
         })?;
         let socket = host.socket(Domain::Inet, SocketType::Stream, 0, Credentials::ROOT)?;
+        if let Some(size) = send_buffer {
+            // As Linux does, twice of what is asked for is taken.
+            let half = i32::try_from(size / 2)?.to_ne_bytes();
+            host.set_option(socket, SOL_SOCKET, SO_SNDBUF, &half, Instant::ZERO)?;
+        }
         let mut ours = Self {
             host,
             interface,

@@ -19,7 +19,7 @@ use super::receiver::PORT;
 use crate::clock::Stopwatch;
 
 /// As large as served it best here.
-const BUFFER: usize = 512 * 1024;
+pub(super) const BUFFER: usize = 512 * 1024;
 const MTU: usize = 1500;
 
 /// A file of packets. Its buffers are used again, so that nobody is charged for an allocator.

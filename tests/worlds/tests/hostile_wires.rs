@@ -3,7 +3,7 @@
 use sockeye_worlds::{Family, Flow, Plan, Random, World};
 
 /// The wires, in `tc netem`'s words.
-const WIRES: [&str; 8] = [
+const WIRES: [&str; 15] = [
     "delay 10ms",
     "delay 5ms 4ms",
     "delay 10ms loss 2%",
@@ -12,6 +12,14 @@ const WIRES: [&str; 8] = [
     "delay 10ms duplicate 10%",
     "delay 10ms corrupt 3%",
     "delay 8ms 6ms loss 5% duplicate 5% corrupt 1% reorder 10%",
+    // Bursts of one packet or two: a burst lasts until packets come, and a connection that closes has few to send.
+    "delay 10ms loss gemodel 2% 80%",
+    "delay 10ms loss state 2% 70% 20% 50% 1%",
+    "delay 10ms 3ms distribution normal",
+    "delay 10ms 5ms 30% distribution pareto loss 1%",
+    "delay 10ms rate 20mbit codel",
+    "delay 10ms rate 20mbit fq_codel target 2ms interval 30ms",
+    "delay 10ms rate 20mbit red limit 100kb",
 ];
 
 fn plans(seed: u64, flows: u16, most: usize) -> Vec<Flow> {

@@ -26,6 +26,9 @@ const TUN_F_USO6: libc::c_ulong = 0x40;
 /// The longest packet that comes or goes, with its header.
 const LONGEST: usize = VirtioNetHeader::LEN + 65_535 + 40;
 
+/// Packets up to this length are handed over in one piece.
+const LINEAR: usize = 2048;
+
 /// Which offloads a device has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TunFeatures {
@@ -213,6 +216,22 @@ impl Tun {
             frame.complete_checksum();
             [0; VirtioNetHeader::LEN]
         };
+        if frame.len() <= LINEAR {
+            // One short piece costs less to copy than several cost the kernel to look at.
+            let mut packet = [0; LINEAR + VirtioNetHeader::LEN];
+            let mut end = 0;
+            let header: &[u8] = if self.features.any() { &header } else { &[] };
+            let parts = [header, &frame.headers].into_iter();
+            for part in parts.chain(frame.payload.chunks().map(|chunk| &**chunk)) {
+                if let Some(room) = packet.get_mut(end..end + part.len()) {
+                    room.copy_from_slice(part);
+                    end += part.len();
+                }
+            }
+            return (&self.file)
+                .write(packet.get(..end).unwrap_or_default())
+                .map(|_| ());
+        }
         let whole;
         let mut slices = smallvec::SmallVec::<[IoSlice<'_>; 8]>::new();
         if self.features.any() {
