@@ -342,9 +342,10 @@ impl Block {
             return;
         }
         let open = recv.open_window();
-        let all = space_of(recv.buffer);
+        // More than the header can tell is no news (`tcp_select_initial_window` clamps the window to it).
+        let all = space_of(recv.buffer).min(recv.tellable());
         if 2 * u64::from(open) <= u64::from(clamp.map_or(all, |clamp| clamp.min(all))) {
-            let new = recv.desired_window(clamp);
+            let new = recv.desired_window(clamp).min(recv.tellable());
             recv.ack.now = new > 0 && new >= open.saturating_mul(2);
         }
     }

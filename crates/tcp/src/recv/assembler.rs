@@ -94,6 +94,12 @@ impl Assembler {
         true
     }
 
+    /// What of the first range lies before `end`.
+    pub(crate) fn first_before(&self, end: u64) -> Option<(u64, u64)> {
+        let (&start, &range_end) = self.ranges.first_key_value()?;
+        (start < end).then_some((start, range_end.min(end)))
+    }
+
     /// The range that contains the byte at `position`.
     fn range_of(&self, position: u64) -> Option<(u64, u64)> {
         let (&start, &end) = self.ranges.range(..=position).next_back()?;

@@ -120,6 +120,19 @@ impl Receiver {
     }
 
     fn accept_in_order(&mut self, payload: Payload, fin: bool, result: &mut Accepted) {
+        let end = self.position + payload.len() as u64;
+        let twice = self
+            .assembler
+            .as_ref()
+            .filter(|_| self.dsack.is_none())
+            .and_then(|assembler| assembler.first_before(end));
+        if let Some((from, to)) = twice {
+            // RFC 2883 4.2: of what fills the hole, the first part that had come already (`tcp_ofo_queue`).
+            let at = |position: u64| {
+                self.nxt + u32::try_from(position.saturating_sub(self.position)).unwrap_or(0)
+            };
+            self.dsack = Some((at(from), at(to)));
+        }
         self.push(payload, result);
         result.fin = fin;
         if let Some(assembler) = &mut self.assembler {

@@ -69,7 +69,7 @@ impl Receiver {
     }
 
     /// The largest window the header can tell.
-    fn tellable(&self) -> u32 {
+    pub(crate) fn tellable(&self) -> u32 {
         u32::from(u16::MAX) << self.shift
     }
 
