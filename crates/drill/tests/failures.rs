@@ -171,6 +171,38 @@ fn what_is_not_understood_names_line_and_word() {
 }
 
 #[test]
+fn what_would_exhaust_memory_or_stack_is_refused() {
+    let deep = "[".repeat(100_000);
+    fails(
+        "bind(3, ..., ...)",
+        &format!("bind(3, {deep}"),
+        2,
+        &["nested too deeply"],
+    );
+    let deep = "(".repeat(100_000);
+    let assertion = format!("= 1000\n+0 %{{ assert {deep} }}%\n");
+    fails("= 1000\n", &assertion, 9, &["nested too deeply"]);
+    let assertion = format!("= 1000\n+0 %{{ assert {} 1 }}%\n", "not ".repeat(100_000));
+    fails("= 1000\n", &assertion, 9, &["nested too deeply"]);
+    let assertion = format!("= 1000\n+0 %{{ assert {} 1 }}%\n", "1 + ".repeat(100_000));
+    fails("= 1000\n", &assertion, 9, &["too long"]);
+    let long = "AF_INET|".repeat(100_000);
+    fails("bind(3, ", &format!("bind({long}3, "), 2, &["too long"]);
+    fails(
+        "write(4, ..., 1000)",
+        "write(4, ..., 9000000000)",
+        8,
+        &["no length"],
+    );
+    fails(
+        "1:1(0) ack 1 win 257",
+        "1:4294967295(4294967294) ack 1 win 257",
+        6,
+        &["so long"],
+    );
+}
+
+#[test]
 fn an_assertion_that_does_not_hold_is_told_with_its_values() {
     let assertion = "= 1000\n+0 %{ assert tcpi_snd_cwnd == 3, 'window' }%\n";
     fails("= 1000\n", assertion, 9, &["tcpi_snd_cwnd = 10", "window"]);

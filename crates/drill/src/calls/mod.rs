@@ -87,7 +87,7 @@ impl Context<'_> {
         let number = self.number(expression)?;
         usize::try_from(number)
             .ok()
-            .filter(|length| *length <= 1 << 30)
+            .filter(|length| *length <= 1 << 26)
             .ok_or_else(|| Failure::new(expression.place, format!("{number} is no length")))
     }
 

@@ -128,7 +128,10 @@ impl Scope<'_> {
             Form::Not(inner) => Value::Truth(!self.value(inner)?.is_true()),
             Form::Negative(inner) => match self.value(inner)? {
                 Value::Decimal(value) => Value::Decimal(-value),
-                other => Value::Integer(-other.integer().ok_or_else(|| no_number(inner))?),
+                other => {
+                    let value = other.integer().and_then(i128::checked_neg);
+                    Value::Integer(value.ok_or_else(|| no_number(inner))?)
+                }
             },
             Form::Inverse(inner) => {
                 let value = self.value(inner)?.integer();
@@ -233,7 +236,10 @@ impl Scope<'_> {
         };
         match (name, values.as_slice()) {
             ("abs", [Value::Decimal(value)]) => Some(Value::Decimal(value.abs())),
-            ("abs", [value]) => value.integer().map(|v| Value::Integer(v.abs())),
+            ("abs", [value]) => value
+                .integer()
+                .and_then(i128::checked_abs)
+                .map(Value::Integer),
             ("float", [value]) => value.decimal().map(Value::Decimal),
             #[allow(clippy::cast_possible_truncation)] // As Python's `int`: towards zero.
             ("int", [value]) => value

@@ -68,13 +68,21 @@ const COMPARISONS: [&str; 6] = ["==", "!=", "<=", ">=", "<", ">"];
 struct Parser {
     words: Vec<Word>,
     at: usize,
+    /// How deep in signs, negations and parentheses.
+    depth: usize,
 }
+
+/// No assertion nests deeper; one that does would only exhaust the stack.
+const DEEPEST: usize = 32;
+/// Nor has one so many terms.
+const LONGEST: usize = 1000;
 
 /// Reads code that begins at a place of the script.
 pub(crate) fn parse(text: &str, place: Place) -> Outcome<Program> {
     let mut parser = Parser {
         words: split(text, place)?,
         at: 0,
+        depth: 0,
     };
     let mut statements = Vec::new();
     loop {
@@ -211,9 +219,14 @@ impl Parser {
             return self.sign();
         };
         let mut left = self.below(level)?;
+        let mut length = 0;
         'next: loop {
             for operator in *operators {
                 if self.skip(operator) {
+                    length += 1;
+                    if length == LONGEST {
+                        return Err(Failure::new(self.peek().place, "this goes on for too long"));
+                    }
                     let place = left.place;
                     let right = self.below(level)?;
                     let form = Form::Binary(operator, Box::new(left), Box::new(right));
@@ -233,7 +246,21 @@ impl Parser {
         }
     }
 
+    fn deeper(&mut self, parse: fn(&mut Self) -> Outcome<Node>) -> Outcome<Node> {
+        if self.depth == DEEPEST {
+            return Err(Failure::new(self.peek().place, "this is nested too deeply"));
+        }
+        self.depth += 1;
+        let result = parse(self);
+        self.depth -= 1;
+        result
+    }
+
     fn negation(&mut self) -> Outcome<Node> {
+        self.deeper(Self::comparison)
+    }
+
+    fn comparison(&mut self) -> Outcome<Node> {
         let place = self.peek().place;
         if self.skip("not") {
             let form = Form::Not(Box::new(self.negation()?));
@@ -258,6 +285,10 @@ impl Parser {
     }
 
     fn sign(&mut self) -> Outcome<Node> {
+        self.deeper(Self::signed)
+    }
+
+    fn signed(&mut self) -> Outcome<Node> {
         let place = self.peek().place;
         let form = if self.skip("-") {
             Form::Negative(Box::new(self.sign()?))

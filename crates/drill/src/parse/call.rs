@@ -1,8 +1,8 @@
 //! System calls and their arguments.
 
-use super::Parser;
+use super::{DEEPEST, LONGEST, Parser};
 use crate::ast::{Expression, Field, SystemCall, Value};
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::lex::Kind;
 
 impl Parser {
@@ -66,8 +66,23 @@ impl Parser {
     }
 
     fn expression(&mut self) -> Outcome<Expression> {
+        if self.depth == DEEPEST {
+            return Err(Failure::new(self.place(), "this is nested too deeply"));
+        }
+        self.depth += 1;
+        let result = self.alternatives();
+        self.depth -= 1;
+        result
+    }
+
+    fn alternatives(&mut self) -> Outcome<Expression> {
         let mut left = self.term()?;
+        let mut length = 0;
         while self.skip('|') {
+            length += 1;
+            if length == LONGEST {
+                return Err(Failure::new(self.place(), "this goes on for too long"));
+            }
             let right = self.term()?;
             left = Expression {
                 place: left.place,

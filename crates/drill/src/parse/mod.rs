@@ -13,7 +13,14 @@ pub(crate) struct Parser {
     tokens: Vec<Token>,
     at: usize,
     end: Token,
+    /// How deep in arrays, structures and arguments.
+    depth: usize,
 }
+
+/// No script nests deeper; one that does would only exhaust the stack.
+const DEEPEST: usize = 32;
+/// Nor has an expression so many terms.
+const LONGEST: usize = 1000;
 
 /// Reads a script.
 pub(crate) fn script(text: &str) -> Outcome<Script> {
@@ -23,7 +30,12 @@ pub(crate) fn script(text: &str) -> Outcome<Script> {
         place: tokens.last().map_or(Place::default(), |token| token.place),
         written: String::new(),
     };
-    let mut parser = Parser { tokens, at: 0, end };
+    let mut parser = Parser {
+        tokens,
+        at: 0,
+        end,
+        depth: 0,
+    };
     parser.script()
 }
 

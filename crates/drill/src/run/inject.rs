@@ -10,6 +10,8 @@ use crate::packet::{self, Message};
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
 const URG: u8 = 0x20;
+/// The most data that fit a packet whatever its headers.
+const LONGEST: usize = 65_000;
 
 impl Player<'_> {
     /// The flow with these ports, which is made if it is not there.
@@ -61,6 +63,10 @@ impl Player<'_> {
         if packet::option_length(options) > 40 {
             return Err(Failure::new(place, "the options are longer than 40 bytes"));
         }
+        if segment.range.length > LONGEST {
+            let what = "a packet that goes in can't be so long";
+            return Err(Failure::new(place, what));
+        }
         let flow = &mut self.flows[at];
         if segment.flags & SYN != 0 {
             if flow.remote_start.is_none() || segment.flags & ACK != 0 {
@@ -75,7 +81,16 @@ impl Player<'_> {
         self.wait(self.system.now())
     }
 
-    pub(super) fn inject_udp(&mut self, packet: &Packet, length: usize) -> Outcome<()> {
+    pub(super) fn inject_udp(
+        &mut self,
+        packet: &Packet,
+        length: usize,
+        place: Place,
+    ) -> Outcome<()> {
+        if length > LONGEST {
+            let what = "a packet that goes in can't be so long";
+            return Err(Failure::new(place, what));
+        }
         let at = match (packet.ports, self.current) {
             (None, None) => {
                 // A datagram socket: bound, or connected to where this comes from.

@@ -115,7 +115,7 @@ impl<'a> Player<'a> {
         match &event.action {
             Action::Packet(packet) => match &packet.body {
                 Body::Tcp(segment) => self.inject_segment(packet, segment, event.place),
-                Body::Udp { length } => self.inject_udp(packet, *length),
+                Body::Udp { length } => self.inject_udp(packet, *length, event.place),
                 Body::Icmp(icmp) => self.inject_icmp(packet, icmp),
             },
             Action::Call(call) => self.call(call, event.place, time, base),
