@@ -139,6 +139,8 @@ fn command_line(
     } else {
         "up"
     };
+    // Whoever started the suite may ignore signals (`nohup`), which a shell can't take back.
+    push(&["env", "--default-signal"]);
     if need::is_root() {
         push(&["unshare", "--net", "bash", netns, up]);
     } else if !matches!(arm, Arm::Inside(_)) {
