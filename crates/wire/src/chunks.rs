@@ -24,7 +24,7 @@ pub struct Chunks {
 }
 
 impl Chunks {
-    /// What it is worth for: a slice keeps its whole piece alive, so that smaller ones could pin much.
+    /// The least that is worth it: a slice keeps its whole piece alive, so that smaller ones could pin much.
     pub const LEAST: usize = 16 * 1024;
 
     /// Empty memory with room for at least `least` bytes, to be filled and split off.

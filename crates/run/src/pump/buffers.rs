@@ -11,8 +11,6 @@ use crate::sys;
 
 /// The most one read takes.
 const READ: usize = 128 * 1024;
-/// Reads up to this size are copied out, so that a few unread bytes never keep a whole chunk.
-const SMALL: usize = Chunks::LEAST;
 
 /// The pump's memory.
 #[derive(Debug, Default)]
@@ -32,15 +30,17 @@ impl Buffers {
 
     /// Reads what there is, up to a bound; also whether there may be more.
     pub(crate) fn read(&mut self, file: BorrowedFd<'_>) -> io::Result<(Bytes, bool)> {
-        let room = self.chunks.room(READ);
-        let read = sys::receive_spare(file, room, READ)?;
-        let data = if read <= SMALL {
+        // What is left of a piece is used up first: a read that took a fresh one each time would pin far more than it holds.
+        let room = self.chunks.room(Chunks::LEAST);
+        let most = room.capacity().min(READ);
+        let read = sys::receive_spare(file, room, most)?;
+        let data = if read < Chunks::LEAST {
             let data = Bytes::copy_from_slice(room);
             room.clear();
             data
         } else {
             room.split().freeze()
         };
-        Ok((data, read == READ))
+        Ok((data, read == most))
     }
 }
