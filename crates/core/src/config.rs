@@ -150,6 +150,10 @@ pub struct Sysctl {
     pub tcp_window_scaling: bool,
     /// `net.ipv4.tcp_sack`.
     pub tcp_sack: bool,
+    /// `net.ipv4.tcp_congestion_control`: what new sockets begin with.
+    pub tcp_congestion_control: sockeye_tcp::Algorithm,
+    /// `net.ipv4.tcp_slow_start_after_idle`.
+    pub tcp_slow_start_after_idle: bool,
     /// `net.unix.max_dgram_qlen`.
     pub unix_max_dgram_qlen: usize,
 }
@@ -201,6 +205,8 @@ impl Default for Sysctl {
             tcp_timestamps: true,
             tcp_window_scaling: true,
             tcp_sack: true,
+            tcp_congestion_control: sockeye_tcp::Algorithm::Cubic,
+            tcp_slow_start_after_idle: true,
             unix_max_dgram_qlen: 512,
         }
     }

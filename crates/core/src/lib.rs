@@ -50,6 +50,6 @@ pub use message::{
 };
 pub use options::OptionValue;
 pub use readiness::Readiness;
-pub use sockeye_tcp::Instant;
+pub use sockeye_tcp::{Algorithm as CongestionControl, Instant};
 pub use sockeye_wire::{Frame, Payload};
 pub use unix::{PathNode, PathResolver, PathTable};

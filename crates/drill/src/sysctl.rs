@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sockeye_core::{MinDefaultMax, Sysctl};
+use sockeye_core::{CongestionControl, MinDefaultMax, Sysctl};
 
 use crate::shell;
 
@@ -44,6 +44,12 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.tcp_timestamps" => flag(value, &mut sysctl.tcp_timestamps),
         "ipv4.tcp_window_scaling" => flag(value, &mut sysctl.tcp_window_scaling),
         "ipv4.tcp_sack" => flag(value, &mut sysctl.tcp_sack),
+        "ipv4.tcp_slow_start_after_idle" => flag(value, &mut sysctl.tcp_slow_start_after_idle),
+        "ipv4.tcp_congestion_control" => {
+            let known = CongestionControl::from_name(value);
+            sysctl.tcp_congestion_control = known.ok_or(Refusal::Value)?;
+            Ok(())
+        }
         // How long super-segments are: what they are cut into on the wire is the same.
         "ipv4.tcp_min_tso_segs" | "ipv4.tcp_tso_win_divisor" | "ipv4.tcp_tso_rtt_log" => {
             value.parse::<u32>().map(|_| ()).map_err(|_| Refusal::Value)
@@ -57,7 +63,6 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
 /// Settings that the stack follows without having them: only their one value.
 fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
     let known = [
-        ("net.ipv4.tcp_slow_start_after_idle", "1"),
         ("net.ipv4.tcp_no_metrics_save", "1"),
         ("net.ipv4.tcp_moderate_rcvbuf", "1"),
         ("net.ipv4.tcp_fack", "0"),

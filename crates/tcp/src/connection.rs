@@ -5,6 +5,7 @@ use bytes::Bytes;
 use sockeye_wire::{Payload, TcpFlags};
 
 use crate::block::Block;
+use crate::congestion::Congestion;
 use crate::recv::urgent::UrgentRead;
 use crate::send::Fin;
 use crate::send::transmit::Plan;
@@ -12,8 +13,8 @@ use crate::seq::{length, span};
 use crate::state::{Closed, FirstSent, Machine, Next, SynReceived, SynSent};
 use crate::timers::Timer;
 use crate::{
-    Error, Events, IcmpError, Instant, OutgoingSegment, Response, Segment, Seq, Settings,
-    SocketOptions,
+    Algorithm, Error, Events, IcmpError, Instant, OutgoingSegment, Response, Segment, Seq,
+    Settings, SocketOptions,
 };
 
 /// One TCP connection: a plain value without clock, thread or I/O.
@@ -376,6 +377,20 @@ impl Connection {
         if block.options.nodelay {
             block.send.more = false;
         }
+    }
+
+    /// `TCP_CONGESTION`: another algorithm takes over. What the old one knew is gone; the window and the threshold stay, as
+    /// in `tcp_reinit_congestion_control`. The same one again changes nothing.
+    pub fn set_congestion(&mut self, algorithm: Algorithm, _now: Instant) {
+        let send = &mut self.block.send;
+        if send.congestion.algorithm() != algorithm {
+            send.congestion = Congestion::new(algorithm);
+        }
+    }
+
+    /// The algorithm in use.
+    pub fn congestion(&self) -> Algorithm {
+        self.block.send.congestion.algorithm()
     }
 
     /// `TCP_QUICKACK`: acknowledge at once (and what waits now, unless there is something to read first), or delay as in

@@ -241,8 +241,8 @@ pub struct TcpChoices {
     pub tuning: sockeye_tcp::Tuning,
     /// `TCP_SYNCNT`, if set.
     pub syn_retries: Option<u8>,
-    /// `TCP_CONGESTION`
-    pub congestion: sockeye_tcp::Algorithm,
+    /// `TCP_CONGESTION`, if set; else it is the host's (`tcp_congestion_control`).
+    pub congestion: Option<sockeye_tcp::Algorithm>,
 }
 
 /// The numbers of `IP_MTU_DISCOVER` that have a meaning of their own here.
@@ -318,7 +318,7 @@ impl SharedOptions {
                     ..sockeye_tcp::Tuning::DEFAULT
                 },
                 syn_retries: None,
-                congestion: sockeye_tcp::Algorithm::default(),
+                congestion: None,
             },
         }
     }
@@ -332,7 +332,7 @@ impl SharedOptions {
             Box::new(TcpChoices {
                 tuning: sockeye_tcp::Tuning::DEFAULT,
                 syn_retries: None,
-                congestion: sockeye_tcp::Algorithm::default(),
+                congestion: None,
             })
         })
     }

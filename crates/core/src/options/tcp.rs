@@ -430,7 +430,9 @@ const LONGEST_NAME: usize = 16;
 
 fn congestion(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
     let mut name = [0; LONGEST_NAME];
-    for (byte, letter) in name.iter_mut().zip(current(t)?.congestion.name().bytes()) {
+    let default = t.host.stack.config.sysctl.tcp_congestion_control;
+    let chosen = current(t)?.congestion.unwrap_or(default);
+    for (byte, letter) in name.iter_mut().zip(chosen.name().bytes()) {
         *byte = letter;
     }
     Ok(bytes(&name, length))
@@ -444,10 +446,9 @@ fn set_congestion(t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
         .get(..value.len().min(LONGEST_NAME - 1))
         .unwrap_or(value);
     let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
-    let known = [Algorithm::Cubic, Algorithm::Reno];
-    let algorithm = known
+    let algorithm = Algorithm::ALL
         .into_iter()
         .find(|algorithm| algorithm.name().as_bytes() == name);
-    choices(t)?.congestion = algorithm.ok_or(Errno::ENOENT)?;
+    choices(t)?.congestion = Some(algorithm.ok_or(Errno::ENOENT)?);
     Ok(())
 }

@@ -361,6 +361,21 @@ fn congestion_control_is_chosen_by_name() {
 }
 
 #[test]
+fn the_host_has_a_congestion_control_of_its_own() {
+    let mut host = Host::new(Config {
+        sysctl: crate::Sysctl {
+            tcp_congestion_control: crate::CongestionControl::Reno,
+            ..crate::Sysctl::default()
+        },
+        ..Config::default()
+    });
+    let id = socket(&mut host, Scope::TCP4);
+    assert_eq!(host.get_option(id, 6, 13, 5, NOW).unwrap()[..], *b"reno\0");
+    assert_eq!(host.set_option(id, 6, 13, b"cubic", NOW), Ok(()));
+    assert_eq!(host.get_option(id, 6, 13, 6, NOW).unwrap()[..], *b"cubic\0");
+}
+
+#[test]
 fn compat_page_is_current() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/compat.md");
     let page = compat::page();

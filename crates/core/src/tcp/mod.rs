@@ -242,6 +242,10 @@ pub(crate) fn options_changed(host: &mut Host, id: SocketId, now: Instant) {
                     *connection.options_mut() = new;
                     connection.options_changed(now);
                 }
+                let choices = options.tcp_choices(&stack.config.sysctl);
+                if let Some(algorithm) = choices.congestion {
+                    connection.set_congestion(algorithm, now);
+                }
                 let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
                 let (send, receive) = connection.buffer_sizes();
                 if options.is_on(Switches::SEND_BUFFER_LOCKED) && send != bytes(options.send_buffer)

@@ -25,6 +25,9 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// All of them, as `tcp_available_congestion_control` lists them.
+    pub const ALL: [Algorithm; 2] = [Algorithm::Cubic, Algorithm::Reno];
+
     /// The name as `TCP_CONGESTION` has it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -35,7 +38,7 @@ impl Algorithm {
 
     /// The algorithm of this name.
     pub fn from_name(name: &str) -> Option<Algorithm> {
-        [Algorithm::Cubic, Algorithm::Reno]
+        Algorithm::ALL
             .into_iter()
             .find(|algorithm| algorithm.name() == name)
     }

@@ -79,6 +79,7 @@ pub(super) fn register(r: &mut Registry) {
     r.unix("stream", "option_unknown", unknown_unix);
     r.inet("stream", "option_LINGER_values", linger_values);
     r.inet("stream", "option_CONGESTION_names", congestion);
+    r.inet("stream", "option_CONGESTION_live", congestion_live);
     r.inet("stream", "option_INFO_lengths", info);
     r.inet("stream", "options_that_accept_inherits", inherited);
     r.inet(
@@ -215,6 +216,25 @@ fn congestion(w: &mut World<'_>) {
     let _ = w.set(s, TCP_CONGESTION, b"cubic");
     for length in [0, 1, 3, 5, 6, 15, 16, 17, 64] {
         w.get(s, TCP_CONGESTION, length);
+    }
+}
+
+/// Chosen on a listener, inherited, and changed while the connection works.
+fn congestion_live(w: &mut World<'_>) {
+    let (listener, address) = w.listener(2);
+    let _ = w.set(listener, TCP_CONGESTION, b"reno");
+    let client = w.socket(SOCK_STREAM);
+    let _ = w.set(client, TCP_CONGESTION, b"cubic");
+    let _ = w.connect(client, &address);
+    let server = w.accept(listener);
+    for s in [server, client] {
+        w.get(s, TCP_CONGESTION, 16);
+    }
+    for name in [&b"cubic"[..], b"nonsense", b"reno", b"reno"] {
+        let _ = w.set(server, TCP_CONGESTION, name);
+        w.get(server, TCP_CONGESTION, 16);
+        let _ = w.send(server, b"data", 0);
+        let _ = w.recv(client, 10, 0);
     }
 }
 
