@@ -195,6 +195,8 @@ pub enum Ancillary {
     Overflows(u32),
     /// `IP_RECVERR`, `IPV6_RECVERR`: what is in the error queue.
     ExtendedError(Box<ExtendedError>),
+    /// `TCP_CM_INQ`: what of the stream is left to read, the end among it.
+    Unread(i32),
     /// Sending: one that its level does not know, or not with this length or value. A protocol that looks at the level
     /// answers EINVAL; the others pass it over.
     Invalid(MessageLevel),

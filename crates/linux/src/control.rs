@@ -9,6 +9,9 @@ use crate::number::{SOL_IP, SOL_IPV6, SOL_SOCKET};
 
 /// `sizeof(struct cmsghdr)`.
 pub const HEADER_SIZE: usize = 16;
+/// `SOL_TCP`.
+const SOL_TCP: i32 = 6;
+const TCP_CM_INQ: i32 = 36;
 /// `SOL_UDP`.
 const SOL_UDP: i32 = 17;
 /// `SCM_RIGHTS`.
@@ -150,6 +153,7 @@ pub fn encode(messages: &[Ancillary]) -> Vec<u8> {
                 &u32::from(*is_on).to_ne_bytes(),
             ),
             Ancillary::ExtendedError(error) => extended(&mut out, error),
+            Ancillary::Unread(count) => push(&mut out, SOL_TCP, TCP_CM_INQ, &count.to_ne_bytes()),
             // What was not understood on its way in is never on its way out.
             Ancillary::Invalid(_) => {}
         }

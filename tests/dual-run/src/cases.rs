@@ -18,6 +18,7 @@ mod path_mtu;
 mod raw;
 mod stamps;
 mod stream;
+mod tcp_options;
 mod udp_lite;
 mod unix;
 mod unix_names;
@@ -140,6 +141,7 @@ pub fn all() -> Vec<Case> {
     raw::register(&mut registry);
     stamps::register(&mut registry);
     stream::register(&mut registry);
+    tcp_options::register(&mut registry);
     udp_lite::register(&mut registry);
     unix::register(&mut registry);
     unix_names::register(&mut registry);

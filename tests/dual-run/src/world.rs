@@ -460,6 +460,14 @@ impl<'a> World<'a> {
         ));
     }
 
+    /// `getsockopt` of what is another in every run: how much there is of it.
+    pub fn get_length(&mut self, socket: Handle, option: Opt, length: usize) {
+        let answer = self.arm.get(socket, option.level, option.number, length);
+        let shown = outcome(answer.map(|value| format!("{} bytes", value.len())));
+        let call = format!("getsockopt({}, {}, {length})", name(socket), option.name);
+        self.log(format!("{call} = {shown}"));
+    }
+
     /// `SO_ERROR`, which also clears it.
     pub fn error(&mut self, socket: Handle) {
         let answer = self

@@ -14,6 +14,8 @@ mod socket;
 mod table;
 mod tcp;
 mod tcp_info;
+mod tcp_refused;
+mod tcp_syn;
 #[cfg(test)]
 mod tests;
 mod udp_lite;
@@ -127,6 +129,8 @@ bitflags::bitflags! {
         const UDP_CORK = 1 << 36;
         /// Stamps are told by the messages of `SO_TIMESTAMP_NEW` and its like.
         const NEW_STAMPS = 1 << 37;
+        /// `TCP_INQ`
+        const TELL_UNREAD = 1 << 38;
     }
 }
 
@@ -232,6 +236,8 @@ struct Rare {
     stamp_flags: StampFlags,
     /// The number of the next datagram that is stamped when it goes (`SOF_TIMESTAMPING_OPT_ID`).
     stamp_key: u32,
+    /// `TCP_SAVED_SYN`: the headers of the connection's SYN, until they are asked for.
+    saved_syn: Option<Box<[u8]>>,
 }
 
 /// What a TCP socket was told about its connections.
@@ -491,3 +497,4 @@ impl SharedOptions {
 
 pub use table::{Entry, Standing, TABLE_LEVELS, Value, entries};
 pub(crate) use table::{get, set};
+pub(crate) use tcp_syn::SaveSyn;

@@ -269,6 +269,10 @@ impl Entry {
         }
     }
 
+    pub(super) const fn standing(self, standing: Standing) -> Self {
+        Self { standing, ..self }
+    }
+
     pub(super) const fn typed(self, value: Value) -> Self {
         Self { value, ..self }
     }

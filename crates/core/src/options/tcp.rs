@@ -6,9 +6,8 @@ use sockeye_tcp::{Algorithm, Linger2};
 
 use super::table::{
     Access, Entry, IPPROTO_TCP, Scope, Target, Value, bytes, is_listening, read_only,
-    read_only_bytes,
 };
-use super::{OptionValue, Switches, TcpChoices, tcp_info};
+use super::{OptionValue, Switches, TcpChoices, tcp_info, tcp_refused, tcp_syn};
 use crate::Errno;
 
 const L: i32 = IPPROTO_TCP;
@@ -22,8 +21,6 @@ const fn refused(name: i32, label: &'static str, errno: Errno, why: &'static str
 }
 
 const NO_FAST_OPEN: &str = "Fast Open is not there yet";
-const NO_KEYS: &str = "signed segments are not there yet";
-const NO_REPAIR: &str = "connections are not moved between hosts";
 
 pub(super) const TABLE: &[Entry] = &[
     int(1, "TCP_NODELAY", Access::Switch(Switches::NO_DELAY)).typed(Value::Bool),
@@ -87,7 +84,7 @@ pub(super) const TABLE: &[Entry] = &[
         "TCP_WINDOW_CLAMP",
         Access::Int(window_clamp, set_window_clamp),
     ),
-    int(11, "TCP_INFO", Access::Bytes(info, read_only_bytes))
+    int(11, "TCP_INFO", Access::Bytes(info, read_only_structure))
         .typed(Value::Bytes)
         .own(),
     int(12, "TCP_QUICKACK", Access::Int(quickack, set_quickack)),
@@ -97,7 +94,7 @@ pub(super) const TABLE: &[Entry] = &[
         Access::Bytes(congestion, set_congestion),
     )
     .typed(Value::Text),
-    refused(14, "TCP_MD5SIG", Errno::EINVAL, NO_KEYS),
+    tcp_refused::TCP_MD5SIG,
     int(
         16,
         "TCP_THIN_LINEAR_TIMEOUTS",
@@ -121,12 +118,21 @@ pub(super) const TABLE: &[Entry] = &[
         "TCP_USER_TIMEOUT",
         Access::Int(user_timeout, set_user_timeout),
     ),
-    refused(19, "TCP_REPAIR", Errno::EPERM, NO_REPAIR),
-    refused(20, "TCP_REPAIR_QUEUE", Errno::EPERM, NO_REPAIR),
-    refused(21, "TCP_QUEUE_SEQ", Errno::EINVAL, NO_REPAIR),
-    refused(22, "TCP_REPAIR_OPTIONS", Errno::EINVAL, NO_REPAIR),
+    tcp_refused::TCP_REPAIR,
+    tcp_refused::TCP_REPAIR_QUEUE,
+    tcp_refused::TCP_QUEUE_SEQ,
+    tcp_refused::TCP_REPAIR_OPTIONS,
     refused(23, "TCP_FASTOPEN", Errno::EOPNOTSUPP, NO_FAST_OPEN),
-    refused(24, "TCP_TIMESTAMP", Errno::EPERM, NO_REPAIR),
+    // Only a connection in repair could be told another.
+    int(
+        24,
+        "TCP_TIMESTAMP",
+        Access::Int(
+            |t| Ok(crate::tcp::timestamp(t.host, t.id, t.now).cast_signed()),
+            |_, _| Err(Errno::EPERM),
+        ),
+    )
+    .own(),
     int(
         25,
         "TCP_NOTSENT_LOWAT",
@@ -139,37 +145,12 @@ pub(super) const TABLE: &[Entry] = &[
         ),
     ),
     refused(26, "TCP_CC_INFO", Errno::EOPNOTSUPP, "TCP_INFO tells it"),
-    refused(
-        27,
-        "TCP_SAVE_SYN",
-        Errno::EOPNOTSUPP,
-        "the SYN's headers are not kept",
-    ),
-    refused(
-        28,
-        "TCP_SAVED_SYN",
-        Errno::EOPNOTSUPP,
-        "the SYN's headers are not kept",
-    ),
-    refused(29, "TCP_REPAIR_WINDOW", Errno::EPERM, NO_REPAIR),
+    tcp_syn::TCP_SAVE_SYN,
+    tcp_syn::TCP_SAVED_SYN,
+    tcp_refused::TCP_REPAIR_WINDOW,
     refused(30, "TCP_FASTOPEN_CONNECT", Errno::EOPNOTSUPP, NO_FAST_OPEN),
-    int(
-        31,
-        "TCP_ULP",
-        Access::Bytes(
-            |_, _| Ok(OptionValue::new()),
-            |_, name| {
-                Err(if name.is_empty() {
-                    Errno::EINVAL
-                } else {
-                    Errno::ENOENT
-                })
-            },
-        ),
-    )
-    .typed(Value::Text)
-    .why("there are no upper-layer protocols, so that every name is unknown"),
-    refused(32, "TCP_MD5SIG_EXT", Errno::EINVAL, NO_KEYS),
+    tcp_refused::TCP_ULP,
+    tcp_refused::TCP_MD5SIG_EXT,
     refused(33, "TCP_FASTOPEN_KEY", Errno::EOPNOTSUPP, NO_FAST_OPEN),
     refused(
         34,
@@ -177,24 +158,21 @@ pub(super) const TABLE: &[Entry] = &[
         Errno::EOPNOTSUPP,
         NO_FAST_OPEN,
     ),
-    refused(
-        35,
-        "TCP_ZEROCOPY_RECEIVE",
-        Errno::EINVAL,
-        "there is no memory to map",
-    ),
-    refused(
-        36,
-        "TCP_INQ",
-        Errno::EOPNOTSUPP,
-        "this control message is not delivered",
-    ),
-    refused(
+    tcp_refused::TCP_ZEROCOPY_RECEIVE,
+    int(36, "TCP_INQ", Access::Int(unread, set_unread)).typed(Value::Bool),
+    Entry::recorded(
+        L,
         37,
         "TCP_TX_DELAY",
-        Errno::EOPNOTSUPP,
-        "a link delays packets, not the stack",
+        Scope::TCP,
+        (0, 0, (1 << 28) - 1),
+        "in Linux, too, packets are held back by the fq queue alone, which no interface has",
     ),
+    tcp_refused::TCP_AO_ADD_KEY,
+    tcp_refused::TCP_AO_DEL_KEY,
+    tcp_refused::TCP_AO_INFO,
+    tcp_refused::TCP_AO_GET_KEYS,
+    tcp_refused::TCP_AO_REPAIR,
     int(43, "TCP_IS_MPTCP", Access::Int(|_| Ok(0), read_only)).own(),
     int(
         44,
@@ -230,6 +208,27 @@ pub(super) const TABLE: &[Entry] = &[
         ),
     ),
 ];
+
+/// `setsockopt` of a structure that can only be read: whether there is an int comes first.
+pub(super) fn read_only_structure(_target: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
+    Err(if value.len() < 4 {
+        Errno::EINVAL
+    } else {
+        Errno::ENOPROTOOPT
+    })
+}
+
+/// `TCP_INQ`
+fn unread(t: &mut Target<'_>) -> Result<i32, Errno> {
+    Ok(t.socket()?.options.is_on(Switches::TELL_UNREAD).into())
+}
+
+fn set_unread(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+    let is_on = byte(value, 0, 1)? == 1;
+    let switches = &mut t.socket_mut()?.options.switches;
+    switches.set(Switches::TELL_UNREAD, is_on);
+    Ok(())
+}
 
 /// Linux's clock tick at the usual 250 a second.
 const TICK: u64 = 4000;
@@ -311,7 +310,13 @@ fn max_segment(t: &mut Target<'_>) -> Result<i32, Errno> {
     if let Some(info) = crate::tcp::info(t.host, t.id, t.now) {
         return Ok(i32::try_from(info.snd_mss).unwrap_or(i32::MAX));
     }
-    Ok(tuning(t)?.max_segment.map_or(DEFAULT_SEGMENT, i32::from))
+    if let Some(bound) = tuning(t)?.max_segment {
+        return Ok(bound.into());
+    }
+    let last = crate::tcp::segment_size(t.host, t.id, t.now);
+    Ok(last.map_or(DEFAULT_SEGMENT, |mss| {
+        i32::try_from(mss).unwrap_or(i32::MAX)
+    }))
 }
 
 /// 0 takes the bound away; the least is `TCP_MIN_MSS`.

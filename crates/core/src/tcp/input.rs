@@ -7,7 +7,7 @@ use sockeye_wire::{Quote, QuotedTransport, TcpView};
 
 use super::listener::{self, Admission, Cookie};
 use super::output::{make_ready, send_alone};
-use super::{Phase, Queue, close};
+use super::{Phase, Queue, close, saved_syn};
 use crate::address::as_seen_by;
 use crate::host::Host;
 use crate::ids::SocketId;
@@ -88,7 +88,9 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
             if least_isn.is_some() {
                 close::drop_record(&mut host.stack, &tuple);
             }
-            listener::request(host, id, tuple, inbound.interface, &segment, least_isn, now);
+            let interface = inbound.interface;
+            let child = listener::request(host, id, tuple, interface, &segment, least_isn, now);
+            saved_syn::keep(host, child, &inbound.frame.headers, interface);
         }
     }
 }

@@ -220,7 +220,7 @@ pub(crate) fn unaccept(host: &mut Host, id: SocketId, child: SocketId) -> Result
     Ok(())
 }
 
-/// A SYN for a listener (`tcp_conn_request`).
+/// A SYN for a listener (`tcp_conn_request`). The socket of the request, if it has one.
 pub(super) fn request(
     host: &mut Host,
     id: SocketId,
@@ -229,20 +229,16 @@ pub(super) fn request(
     syn: &Segment,
     least_isn: Option<Seq>,
     now: Instant,
-) {
+) -> Option<SocketId> {
     let Host { sockets, stack } = host;
-    let Some(socket) = sockets.get_mut(id) else {
-        return;
-    };
+    let socket = sockets.get_mut(id)?;
     let Endpoint::Listener(listener) = &mut socket.endpoint else {
-        return;
+        return None;
     };
-    let Some(way) = listener.way_of_request(stack, least_isn.is_some()) else {
-        return;
-    };
-    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.via()) else {
-        return;
-    };
+    let way = listener.way_of_request(stack, least_isn.is_some())?;
+    let path = stack
+        .route(tuple.remote, Some(tuple.local), socket.options.via())
+        .ok()?;
     let mut settings = settings(stack, &tuple, &path, &socket.options, now);
     match way {
         Way::Cookie => {
@@ -251,17 +247,17 @@ pub(super) fn request(
                 stack.counters.tcp_ext_syncookies_sent += 1;
                 output::send(stack, &tuple, &path, &socket.options, answer);
             }
+            None
         }
         Way::Queue => {
             if let Some(least) = least_isn {
                 settings.isn = least;
             }
             let connection = Connection::accept(settings, syn, now);
-            if let Some(child) = spawn(host, id, tuple, interface, connection, &path)
-                && let Some(parts) = super::endpoint_mut(&mut host.sockets, child)
-            {
-                make_ready(&mut host.stack, parts.endpoint, child);
-            }
+            let child = spawn(host, id, tuple, interface, connection, &path)?;
+            let parts = super::endpoint_mut(&mut host.sockets, child)?;
+            make_ready(&mut host.stack, parts.endpoint, child);
+            Some(child)
         }
     }
 }

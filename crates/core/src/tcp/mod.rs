@@ -13,6 +13,7 @@ mod input;
 mod join;
 mod listener;
 mod output;
+mod saved_syn;
 mod state;
 pub(crate) mod time_wait;
 mod transfer;
@@ -150,13 +151,29 @@ pub(crate) fn info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tc
     (connection.state() != sockeye_tcp::State::Closed).then(|| connection.info(now))
 }
 
-/// The connection of a socket, unless it is over.
-fn live(host: &Host, id: SocketId) -> Option<&Connection> {
+/// The connection of a socket, also when it is over.
+fn latest(host: &Host, id: SocketId) -> Option<&Connection> {
     let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else {
         return None;
     };
-    let connection = endpoint.connection()?;
-    (connection.state() != sockeye_tcp::State::Closed).then_some(connection)
+    endpoint.connection()
+}
+
+/// The connection of a socket, unless it is over.
+fn live(host: &Host, id: SocketId) -> Option<&Connection> {
+    latest(host, id).filter(|connection| connection.state() != sockeye_tcp::State::Closed)
+}
+
+/// The segments of the connection that a socket has, or had last (`mss_cache`).
+pub(crate) fn segment_size(host: &Host, id: SocketId, now: Instant) -> Option<u32> {
+    latest(host, id).map(|connection| connection.info(now).snd_mss)
+}
+
+/// `TCP_TIMESTAMP`: an even number, because the clock counts milliseconds (`tcp_usec_ts` is off).
+pub(crate) fn timestamp(host: &Host, id: SocketId, now: Instant) -> u32 {
+    let clock = latest(host, id).map(|connection| connection.timestamp(now));
+    let millis = now.as_millis() & u64::from(u32::MAX);
+    clock.unwrap_or_else(|| u32::try_from(millis).unwrap_or(0)) & !1
 }
 
 /// `TCP_QUICKACK`, if there is a connection.

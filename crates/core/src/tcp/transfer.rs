@@ -8,6 +8,7 @@ use super::output::make_ready;
 use super::{EndpointParts, Phase, Progress};
 use crate::host::Host;
 use crate::ids::SocketId;
+use crate::options::Switches;
 use crate::socket::Endpoint;
 use crate::{
     Ancillary, Errno, Incoming, Instant, MessageFlags, MessageLevel, Outgoing, Payload, Queued,
@@ -174,9 +175,33 @@ pub(crate) fn receive_message(
     if message.flags.contains(MessageFlags::ERRQUEUE) {
         return receive_report(host, id, message);
     }
-    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
+    let socket = host.get(id)?;
+    if matches!(socket.endpoint, Endpoint::Listener(_)) {
         return Err(Errno::ENOTCONN);
     }
+    let tells_unread = socket.options.is_on(Switches::TELL_UNREAD);
+    let mut received = receive(host, id, message, now)?;
+    if tells_unread && let Some(left) = left_to_read(host, id) {
+        received.ancillary.push(Ancillary::Unread(left));
+    }
+    Ok(received)
+}
+
+/// `tcp_inq_hint`: the peer's FIN counts as one, so that a program reads on until it has seen the end.
+fn left_to_read(host: &Host, id: SocketId) -> Option<i32> {
+    let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else {
+        return None;
+    };
+    let left = endpoint.connection().map_or(0, Connection::unread);
+    Some(i32::try_from(left).unwrap_or(i32::MAX))
+}
+
+fn receive(
+    host: &mut Host,
+    id: SocketId,
+    message: Incoming<'_, '_>,
+    now: Instant,
+) -> Result<Received, Errno> {
     if message.flags.contains(MessageFlags::OOB) {
         return receive_urgent(host, id, message);
     }

@@ -21,6 +21,9 @@ use crate::sys;
 /// `SO_OOBINLINE`.
 const SO_OOBINLINE: i32 = 10;
 
+const IPPROTO_TCP: i32 = 6;
+const TCP_INQ: i32 = 36;
+
 /// The longest option value that is read; the kernel's longest are filters and group lists.
 const LONGEST: usize = 64 * 1024;
 
@@ -88,6 +91,10 @@ pub(super) fn set(
     };
     let (level, name) = (call.int(1), call.int(2));
     let length = usize::try_from(call.int(4)).map_err(|_| Errno::EINVAL)?;
+    if (level, name) == (IPPROTO_TCP, TCP_INQ) && length >= 4 {
+        // The program reads from a file of the kernel's, which has no such message.
+        return Err(Errno::ENOPROTOOPT);
+    }
     let value = memory::read(call.tid(), call.argument(3), length.min(LONGEST))?;
     supervisor
         .host

@@ -103,6 +103,17 @@ impl Connection {
         (length(all), length(send.unsent()))
     }
 
+    /// What of the received stream is left to read: the urgent byte and the FIN count (`tcp_inq_hint`).
+    pub fn unread(&self) -> usize {
+        let recv = &self.block.recv;
+        recv.queue.len() + usize::from(recv.fin)
+    }
+
+    /// What a timestamps option would say now (`TCP_TIMESTAMP`).
+    pub fn timestamp(&self, now: Instant) -> u32 {
+        self.block.timestamp(now)
+    }
+
     /// Heap memory that the connection owns beside queued data's own.
     pub fn heap(&self) -> usize {
         let block = &self.block;

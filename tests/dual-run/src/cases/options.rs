@@ -16,7 +16,7 @@ pub(crate) fn linger(on: i32, seconds: i32) -> Vec<u8> {
 }
 
 /// Options whose value depends on the machine, not on the socket.
-const OF_THE_MACHINE: &[&str] = &["SO_INCOMING_CPU", "SO_PEERCRED", "TCP_TIMESTAMP_OPTION"];
+const OF_THE_MACHINE: &[&str] = &["SO_INCOMING_CPU", "SO_PEERCRED", "TCP_TIMESTAMP"];
 
 pub(super) fn register(r: &mut Registry) {
     let domains = [
