@@ -79,6 +79,14 @@ impl Source {
 /// How often in one turn the host works and connections with more to move go on, before others are looked at.
 const ROUNDS: usize = 8;
 
+/// After how many events the host's outputs are handed on: whoever gets the first of many messages works on it while the
+/// others are still being read.
+const BATCH: usize = 16;
+
+/// How long the thread that moves bytes stays awake for more: programs that answer each other at once would otherwise wait
+/// for a processor to wake up at each message.
+const AWAKE: Duration = Duration::from_micros(30);
+
 /// How long the program may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -127,12 +135,21 @@ pub(crate) fn run(
     let mut events = Vec::with_capacity(256);
     let mut hang_ups = Vec::with_capacity(256);
     let mut more = false;
+    let mut moved = false;
     loop {
-        epoll.wait(&mut events, more.then_some(Duration::ZERO))?;
+        if more {
+            epoll.wait(&mut events, Some(Duration::ZERO))?;
+        } else {
+            epoll.wait_awake(&mut events, if moved { AWAKE } else { Duration::ZERO })?;
+        }
+        moved = false;
         let mut supervisor = lock(&shared);
         let supervisor = &mut *supervisor;
         supervisor.begin_turn();
-        for event in &events {
+        for (count, event) in events.iter().enumerate() {
+            if count % BATCH == BATCH - 1 {
+                supervisor.hand_on();
+            }
             let flags = event.events;
             match Source::of(event.u64) {
                 Some(Source::Signal) => supervisor.take_signals(&signals),
@@ -149,7 +166,10 @@ pub(crate) fn run(
                     }
                 }
                 Some(Source::Census) => supervisor.take_hang_ups(&mut hang_ups),
-                Some(Source::End(id)) => supervisor.end_event(id, flags),
+                Some(Source::End(id)) => {
+                    moved = true;
+                    supervisor.end_event(id, flags);
+                }
                 Some(Source::Published(id)) => supervisor.published_event(id, flags),
                 Some(Source::Bell(id)) => supervisor.bell_event(id),
                 Some(Source::Publisher(index)) => supervisor.publisher_event(index),
@@ -220,8 +240,7 @@ impl Supervisor {
     fn end_turn(&mut self) -> bool {
         for _ in 0..ROUNDS {
             self.pump_again();
-            self.host.advance(self.now);
-            self.settle();
+            self.hand_on();
             if !self.buffers.has_more() {
                 break;
             }
@@ -244,6 +263,11 @@ impl Supervisor {
             self.arm(deadline);
         }
         self.buffers.has_more()
+    }
+
+    fn hand_on(&mut self) {
+        self.host.advance(self.now);
+        self.settle();
     }
 
     fn arm(&mut self, deadline: Instant) {

@@ -270,7 +270,7 @@ impl Supervisor {
         }) = self.conduits.get(connection)
             && let Far::Published(file) = &relay.far
         {
-            let events = crate::pump::RELAYED;
+            let events = crate::pump::WITH_ROOM;
             let _watched = self.watch(file.as_fd(), events, Source::Published(connection));
         }
         self.watch_relay(connection);

@@ -32,6 +32,8 @@ pub(crate) struct Relay {
     /// Edge-triggered: what epoll said last and no call has contradicted.
     pub(crate) end_readable: bool,
     pub(crate) end_writable: bool,
+    /// Epoll tells when there is room at the program's file.
+    pub(crate) watches_room: bool,
     pub(crate) far_readable: bool,
     pub(crate) far_writable: bool,
     /// The next read of the program's file may begin at an urgent byte.
@@ -61,6 +63,7 @@ impl Relay {
             inbound: Payload::new(),
             end_readable: true,
             end_writable: true,
+            watches_room: false,
             far_readable: true,
             far_writable: true,
             end_marked: false,

@@ -26,8 +26,11 @@ use crate::sys::{self, Events};
 /// The most one turn moves for one connection in one direction, so that none starves another.
 const TURN: usize = 128 * 1024;
 
-/// What is watched at an end that bytes go through.
-pub(crate) const RELAYED: Events = sys::IN | sys::OUT | sys::PRI | sys::RDHUP | sys::EDGE;
+/// What is watched at an end that bytes go through: not that there is room, which each read of the program would tell, but
+/// for as long as bytes wait for it.
+const RELAYED: Events = sys::IN | sys::PRI | sys::RDHUP | sys::EDGE;
+/// What is watched while bytes wait for room, and at the machine's side of a published connection.
+pub(crate) const WITH_ROOM: Events = RELAYED | sys::OUT;
 
 /// How a direction came out of its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,7 +92,14 @@ impl Supervisor {
                 relay.end_marked |= events & sys::PRI != 0;
                 relay.hung_up |= events & sys::HUP != 0;
                 relay.ending |= events & (sys::RDHUP | sys::HUP | sys::ERR) != 0;
-                relay.end_writable |= events & (sys::OUT | sys::HUP | sys::ERR) != 0;
+                let has_room = events & (sys::OUT | sys::HUP | sys::ERR) != 0;
+                if has_room && relay.end_writable && relay.watches_room {
+                    // Nothing waited.
+                    let token = Source::End(id).token();
+                    let told = self.epoll.modify(relay.end.as_fd(), RELAYED, token);
+                    relay.watches_room = told.is_err();
+                }
+                relay.end_writable |= has_room;
                 self.pump(id);
             }
             State::Connecting(_) if events & (sys::HUP | sys::ERR) != 0 => self.retire(id),
@@ -205,6 +215,15 @@ impl Supervisor {
             let inward = move_in(relay, &mut far);
             if inward != Turn::Idle {
                 turn = inward;
+            }
+        }
+        if !relay.end_writable && !relay.watches_room {
+            // If it has come by now, epoll tells at once.
+            let token = Source::End(id).token();
+            match self.epoll.modify(relay.end.as_fd(), WITH_ROOM, token) {
+                Ok(()) => relay.watches_room = true,
+                // It is not watched yet: `watch_relay` will.
+                Err(_) => relay.end_writable = true,
             }
         }
         match turn {

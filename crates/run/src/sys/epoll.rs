@@ -49,6 +49,23 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_DEL, fd.as_raw_fd(), 0, 0)
     }
 
+    /// Waits without an end, but does not sleep before `awake` is over; whoever else wants this processor gets it meanwhile.
+    pub(crate) fn wait_awake(
+        &self,
+        events: &mut Vec<libc::epoll_event>,
+        awake: Duration,
+    ) -> io::Result<()> {
+        let start = super::monotonic_nanos();
+        while u128::from(super::monotonic_nanos() - start) < awake.as_nanos() {
+            self.wait(events, Some(Duration::ZERO))?;
+            if !events.is_empty() {
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+        self.wait(events, None)
+    }
+
     /// Waits; an interrupted wait is a wait without events.
     pub(crate) fn wait(
         &self,
