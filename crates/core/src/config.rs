@@ -154,6 +154,10 @@ pub struct Sysctl {
     pub tcp_congestion_control: sockeye_tcp::Algorithm,
     /// `net.ipv4.tcp_slow_start_after_idle`.
     pub tcp_slow_start_after_idle: bool,
+    /// `net.ipv4.tcp_ecn`: 0 never, 1 offered and taken, 2 taken if the peer offers it.
+    pub tcp_ecn: u8,
+    /// `net.ipv4.tcp_ecn_fallback`: a SYN that is sent again does not offer it.
+    pub tcp_ecn_fallback: bool,
     /// `net.unix.max_dgram_qlen`.
     pub unix_max_dgram_qlen: usize,
 }
@@ -207,6 +211,8 @@ impl Default for Sysctl {
             tcp_sack: true,
             tcp_congestion_control: sockeye_tcp::Algorithm::Cubic,
             tcp_slow_start_after_idle: true,
+            tcp_ecn: 2,
+            tcp_ecn_fallback: true,
             unix_max_dgram_qlen: 512,
         }
     }

@@ -1,5 +1,7 @@
 //! Counters under the names of `/proc/net/snmp`, `/proc/net/snmp6` and `/proc/net/netstat`.
 
+use sockeye_wire::{Ecn, Version};
+
 macro_rules! counters {
     ($($field:ident: $name:literal,)*) => {
         /// What the host has counted since it was made.
@@ -40,6 +42,10 @@ counters! {
     ip_frag_fails: "IpFragFails",
     ip_frag_creates: "IpFragCreates",
     ip_ext_in_truncated_pkts: "IpExtInTruncatedPkts",
+    ip_ext_in_no_ect_pkts: "IpExtInNoECTPkts",
+    ip_ext_in_ect1_pkts: "IpExtInECT1Pkts",
+    ip_ext_in_ect0_pkts: "IpExtInECT0Pkts",
+    ip_ext_in_ce_pkts: "IpExtInCEPkts",
     ip6_in_receives: "Ip6InReceives",
     ip6_in_hdr_errors: "Ip6InHdrErrors",
     ip6_in_addr_errors: "Ip6InAddrErrors",
@@ -56,6 +62,10 @@ counters! {
     ip6_frag_oks: "Ip6FragOKs",
     ip6_frag_fails: "Ip6FragFails",
     ip6_frag_creates: "Ip6FragCreates",
+    ip6_in_no_ect_pkts: "Ip6InNoECTPkts",
+    ip6_in_ect1_pkts: "Ip6InECT1Pkts",
+    ip6_in_ect0_pkts: "Ip6InECT0Pkts",
+    ip6_in_ce_pkts: "Ip6InCEPkts",
     icmp_in_msgs: "IcmpInMsgs",
     icmp_in_errors: "IcmpInErrors",
     icmp_in_csum_errors: "IcmpInCsumErrors",
@@ -134,4 +144,21 @@ counters! {
     udp_lite6_rcvbuf_errors: "UdpLite6RcvbufErrors",
     udp_lite6_sndbuf_errors: "UdpLite6SndbufErrors",
     udp_lite6_in_csum_errors: "UdpLite6InCsumErrors",
+}
+
+impl Counters {
+    /// A packet came with these bits, or what was put together from so many.
+    pub(crate) fn count_ecn(&mut self, version: Version, ecn: Ecn, packets: u64) {
+        let counter = match (version, ecn) {
+            (Version::V4, Ecn::NotCapable) => &mut self.ip_ext_in_no_ect_pkts,
+            (Version::V4, Ecn::Capable1) => &mut self.ip_ext_in_ect1_pkts,
+            (Version::V4, Ecn::Capable0) => &mut self.ip_ext_in_ect0_pkts,
+            (Version::V4, Ecn::Congestion) => &mut self.ip_ext_in_ce_pkts,
+            (Version::V6, Ecn::NotCapable) => &mut self.ip6_in_no_ect_pkts,
+            (Version::V6, Ecn::Capable1) => &mut self.ip6_in_ect1_pkts,
+            (Version::V6, Ecn::Capable0) => &mut self.ip6_in_ect0_pkts,
+            (Version::V6, Ecn::Congestion) => &mut self.ip6_in_ce_pkts,
+        };
+        *counter += packets;
+    }
 }

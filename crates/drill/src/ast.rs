@@ -91,7 +91,7 @@ pub(crate) enum Body {
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
     /// The eight bits.
-    pub(crate) flags: u8,
+    pub(crate) flags: u16,
     pub(crate) range: Range,
     pub(crate) ack: Option<u32>,
     pub(crate) window: Option<u16>,

@@ -43,6 +43,9 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.tcp_keepalive_probes" => number(value, &mut sysctl.tcp_keepalive_probes),
         "ipv4.tcp_timestamps" => flag(value, &mut sysctl.tcp_timestamps),
         "ipv4.tcp_window_scaling" => flag(value, &mut sysctl.tcp_window_scaling),
+        // What is above 2 is accurate ECN (RFC 9768).
+        "ipv4.tcp_ecn" if matches!(value, "0" | "1" | "2") => number(value, &mut sysctl.tcp_ecn),
+        "ipv4.tcp_ecn_fallback" => flag(value, &mut sysctl.tcp_ecn_fallback),
         "ipv4.tcp_sack" => flag(value, &mut sysctl.tcp_sack),
         "ipv4.tcp_slow_start_after_idle" => flag(value, &mut sysctl.tcp_slow_start_after_idle),
         "ipv4.tcp_congestion_control" => {

@@ -2,6 +2,7 @@
 use sockeye_wire::{TcpFlags, Timestamps};
 
 use crate::congestion::{Congestion, Window};
+use crate::ecn::EcnState;
 use crate::recv::Receiver;
 use crate::recv::ack::Acknowledger;
 use crate::recv::paws::RecentTimestamp;
@@ -77,6 +78,7 @@ pub(crate) struct Block {
     /// Offered (before the handshake) or in use.
     pub(crate) timestamps: bool,
     pub(crate) sack: bool,
+    pub(crate) ecn: EcnState,
     pub(crate) timestamp_offset: u32,
     /// A SYN, SYN-ACK is to be sent.
     pub(crate) syn_due: bool,
@@ -87,6 +89,8 @@ pub(crate) struct Block {
     /// When anything came last.
     pub(crate) last_received: Instant,
     pub(crate) keep_probes: u8,
+    /// Packets that acknowledgments with ECE told of (RFC 3168 6.1.3).
+    pub(crate) delivered_ce: u32,
 }
 
 impl Block {
@@ -191,12 +195,14 @@ impl Block {
             orphan: false,
             timestamps: settings.timestamps,
             sack: settings.sack,
+            ecn: EcnState::of_attempt(settings.ecn),
             timestamp_offset: settings.timestamp_offset,
             syn_due: false,
             reset_due: false,
             last_challenge: wrapping_millis(now).wrapping_sub(INVALID_INTERVAL),
             last_received: now,
             keep_probes: 0,
+            delivered_ce: 0,
         }
     }
 

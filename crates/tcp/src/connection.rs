@@ -6,6 +6,7 @@ use sockeye_wire::{Payload, TcpFlags};
 
 use crate::block::Block;
 use crate::congestion::Congestion;
+use crate::ecn::EcnState;
 use crate::recv::urgent::UrgentRead;
 use crate::send::Fin;
 use crate::send::transmit::Plan;
@@ -57,7 +58,9 @@ impl Connection {
         } else {
             0
         };
+        let ecn = EcnState::of_request(settings.ecn, syn);
         let mut block = Block::new(settings, options, now);
+        block.ecn = ecn;
         block.synchronize(syn, now);
         block.counts.segments_in = 1;
         block.syn_due = true;

@@ -6,7 +6,7 @@
 //! out-of-order assembly, window, acknowledgments, urgent data, PAWS) and congestion control (`congestion/`).
 //!
 //! Covers RFC 9293, 7323 (window scale, timestamps, PAWS), 2018, 2883, 6675 (SACK), 6582 (without SACK), 9937 (PRR),
-//! 6298 (timeout), 5681, 6928, 9438, 9406 (congestion control), 5961 (blind attacks), 6093 (urgent data), 6191 (TIME-WAIT
+//! 6298 (timeout), 5681, 6928, 9438, 9406 (congestion control), 3168 (ECN), 5961 (blind attacks), 6093 (urgent data), 6191 (TIME-WAIT
 //! reuse), 5482 (user timeout). Where Linux differs from an RFC, Linux is followed and the place says so.
 //!
 //! Invariants: no input panics; memory is bounded by the buffer sizes; an idle connection owns no heap memory.
@@ -20,6 +20,7 @@ mod block;
 mod congestion;
 mod connection;
 mod deque;
+mod ecn;
 mod info;
 mod recv;
 mod segment;
@@ -33,6 +34,7 @@ mod timers;
 
 pub use congestion::Algorithm;
 pub use connection::Connection;
+pub use ecn::EcnPolicy;
 pub use info::Info;
 pub use recv::urgent::UrgentRead;
 pub use segment::{OutgoingSegment, Segment, reset_for};

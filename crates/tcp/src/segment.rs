@@ -1,7 +1,7 @@
 //! Segments as values: what comes in from and goes out to the network, without ports and IP.
 use core::num::NonZeroU16;
 
-use sockeye_wire::{Payload, TcpFlags, TcpOptions};
+use sockeye_wire::{Ecn, Payload, TcpFlags, TcpOptions};
 
 use crate::Seq;
 use crate::seq::span;
@@ -23,6 +23,8 @@ pub struct Segment {
     pub options: TcpOptions,
     /// Data.
     pub payload: Payload,
+    /// What the IP header says, or is to say, about congestion.
+    pub ecn: Ecn,
     /// Inbound: the size of the segments that this one was put together from, if it was (`gso_size`).
     pub unit: Option<NonZeroU16>,
 }

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use crate::Seq;
 use crate::congestion::Algorithm;
+use crate::ecn::EcnPolicy;
 
 /// What is fixed when a connection is opened.
 #[derive(Clone, Debug)]
@@ -58,6 +59,8 @@ pub struct Settings {
     pub fin_timeout: Duration,
     /// Start slowly again after an idle time (`tcp_slow_start_after_idle`).
     pub slow_start_after_idle: bool,
+    /// Explicit congestion notification (`tcp_ecn`).
+    pub ecn: EcnPolicy,
     /// Congestion control.
     pub congestion: Algorithm,
     /// `TCP_QUICKACK` is off from the beginning: acknowledge as in a ping-pong.
@@ -91,6 +94,7 @@ impl Default for Settings {
             orphan_retries: 0,
             fin_timeout: Duration::from_secs(60),
             slow_start_after_idle: true,
+            ecn: EcnPolicy::default(),
             congestion: Algorithm::Cubic,
             ping_pong: false,
             options: SocketOptions::default(),

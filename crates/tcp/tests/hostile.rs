@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use proptest::prelude::*;
 use sockeye_tcp::{Connection, Error, IcmpError, Instant, Segment, Seq, Settings};
-use sockeye_wire::{SackBlocks, TcpFlags, TcpOptions, Timestamps};
+use sockeye_wire::{Ecn, SackBlocks, TcpFlags, TcpOptions, Timestamps};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -142,6 +142,8 @@ fn run(passive: bool, isn: u32, mss: u16, steps: Vec<Step>) {
                         ..TcpOptions::NONE
                     },
                     payload: vec![1; length].into(),
+                    // As any as the flags.
+                    ecn: Ecn::of(flags >> 3),
                     unit: None,
                 };
                 let _ = connection.receive(segment, now);

@@ -1,6 +1,45 @@
 //! Explicit congestion notification in the IP header (RFC 3168).
 use crate::{Checksum, Frame, Version};
 
+/// What the two bits of the IP header say (RFC 3168 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Ecn {
+    /// The transport does not understand marks.
+    #[default]
+    NotCapable,
+    /// It does: ECT(1).
+    Capable1,
+    /// It does: ECT(0), which is what RFC 3168 sends.
+    Capable0,
+    /// Congestion experienced.
+    Congestion,
+}
+
+impl Ecn {
+    /// Where the bits are in the traffic class (the type of service).
+    pub const MASK: u8 = 0x03;
+
+    /// Of a packet with this traffic class.
+    pub const fn of(traffic_class: u8) -> Ecn {
+        match traffic_class & Ecn::MASK {
+            0 => Ecn::NotCapable,
+            1 => Ecn::Capable1,
+            2 => Ecn::Capable0,
+            _ => Ecn::Congestion,
+        }
+    }
+
+    /// The bits.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Ecn::NotCapable => 0,
+            Ecn::Capable1 => 1,
+            Ecn::Capable0 => 2,
+            Ecn::Congestion => 3,
+        }
+    }
+}
+
 /// Where the two bits are in the second byte of an IPv4 header, and all four values.
 const V4_MASK: u8 = 0x03;
 /// Where they are in the second byte of an IPv6 header.

@@ -39,6 +39,7 @@ pub mod udp_lite;
 
 pub use checksum::Checksum;
 pub use chunks::Chunks;
+pub use ecn::Ecn;
 pub use error::ParseError;
 pub use frame::{ChecksumState, Frame, Offload};
 pub use headers::Headers;

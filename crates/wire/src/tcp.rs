@@ -95,6 +95,11 @@ impl<'a> TcpView<'a> {
         TcpFlags::from_bits_retain(self.fixed[13])
     }
 
+    /// AE, the third of the flags by which a SYN offers accurate ECN (RFC 9768 3.1).
+    pub fn has_accurate_ecn(&self) -> bool {
+        self.fixed[12] & 1 != 0
+    }
+
     /// The window field, not scaled.
     pub fn window(&self) -> u16 {
         u16::from_be_bytes([self.fixed[14], self.fixed[15]])

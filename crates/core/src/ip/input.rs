@@ -9,8 +9,8 @@ use bytes::{Bytes, BytesMut};
 use sockeye_wire::ipv4::Ipv4Option;
 use sockeye_wire::ipv6::ExtensionOption;
 use sockeye_wire::{
-    FragmentHeader, Frame, Headers, Icmpv6Error, IpProtocol, Ipv4Header, Ipv4View, Ipv6Extensions,
-    Ipv6View, Layout, Version, ipv6,
+    Ecn, FragmentHeader, Frame, Headers, Icmpv6Error, IpProtocol, Ipv4Header, Ipv4View,
+    Ipv6Extensions, Ipv6View, Layout, Version, ipv6,
 };
 
 use super::icmp::Problem;
@@ -148,6 +148,14 @@ impl Host {
     }
 }
 
+/// How many packets a frame was put together from, or stands for (`gso_segs`).
+fn packets_in(frame: &Frame) -> u64 {
+    match frame.offload.segment_size {
+        Some(size) => frame.payload.len().div_ceil(size.get().into()).max(1) as u64,
+        None => 1,
+    }
+}
+
 impl Stack {
     fn check_v4(
         &mut self,
@@ -172,6 +180,8 @@ impl Stack {
             }
             return Verdict::Drop;
         }
+        let ecn = Ecn::of(view.traffic_class());
+        self.counters.count_ecn(Version::V4, ecn, packets_in(frame));
         let (source, destination) = (view.source(), view.destination());
         // RFC 1122 3.2.1.3: such a source is never valid; 127/8 never appears outside of a host.
         let is_martian = source.is_multicast()
@@ -233,6 +243,8 @@ impl Stack {
             self.counters.ip6_in_hdr_errors += 1;
             return Verdict::Drop;
         }
+        let ecn = Ecn::of(view.traffic_class());
+        self.counters.count_ecn(Version::V6, ecn, packets_in(frame));
         let (source, destination) = (view.source(), view.destination());
         // RFC 4291 2.5.3, 2.7: never outside of a node, never a source. Mapped addresses don't travel (RFC 4942 2.2).
         let is_martian = source.is_multicast()

@@ -50,6 +50,8 @@ fn millis(duration: Duration) -> u32 {
 const OPTION_TIMESTAMPS: u8 = 1;
 const OPTION_SACK: u8 = 2;
 const OPTION_WINDOW_SCALE: u8 = 4;
+const OPTION_ECN: u8 = 8;
+const OPTION_ECN_SEEN: u8 = 16;
 
 /// The structure of a connection; without one only the state is told.
 pub(super) fn encode(info: Option<&Info>, state: State) -> [u8; LENGTH] {
@@ -64,7 +66,9 @@ pub(super) fn encode(info: Option<&Info>, state: State) -> [u8; LENGTH] {
     let option = |is_on: bool, bit: u8| if is_on { bit } else { 0 };
     let options = option(info.timestamps, OPTION_TIMESTAMPS)
         | option(info.sack, OPTION_SACK)
-        | option(info.window_scale.is_some(), OPTION_WINDOW_SCALE);
+        | option(info.window_scale.is_some(), OPTION_WINDOW_SCALE)
+        | option(info.ecn, OPTION_ECN)
+        | option(info.ecn_seen, OPTION_ECN_SEEN);
     let (send_scale, receive_scale) = info.window_scale.unwrap_or((0, 0));
     // Two bit fields of four bits: the first one is the low half on a little-endian machine.
     let scales = (send_scale & 0xf) | (receive_scale << 4);
@@ -119,7 +123,7 @@ pub(super) fn encode(info: Option<&Info>, state: State) -> [u8; LENGTH] {
     out.u32s(&[info.data_segs_in, info.data_segs_out]);
     // tcpi_delivery_rate, busy_time, rwnd_limited, sndbuf_limited: not measured.
     out.u64s(&[0; 4]);
-    out.u32s(&[info.delivered, 0]);
+    out.u32s(&[info.delivered, info.delivered_ce]);
     out.u64s(&[info.bytes_sent, info.bytes_retrans]);
     out.u32s(&[
         info.dsack_dups,

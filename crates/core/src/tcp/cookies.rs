@@ -9,6 +9,7 @@
 use core::time::Duration;
 
 use sockeye_tcp::{Connection, OutgoingSegment, Segment, Seq, Settings};
+use sockeye_wire::TcpFlags;
 
 use crate::Instant;
 use crate::inet::demux::FourTuple;
@@ -31,6 +32,8 @@ const OPTION_BITS: u32 = 6;
 /// The window scale, or this where there is none.
 const SCALE: u32 = 0xf;
 const SACK: u32 = 1 << 4;
+/// `TS_OPT_ECN`
+const ECN: u32 = 1 << 5;
 
 /// The keys of a host's cookies.
 #[derive(Debug)]
@@ -115,6 +118,7 @@ pub(super) fn answer(
         // There is nowhere to keep them.
         offered.options.window_scale = None;
         offered.options.sack_permitted = false;
+        offered.flags.remove(TcpFlags::ECE | TcpFlags::CWR);
     }
     let told = offered.options.mss.unwrap_or(settings.default_mss);
     // The largest that is no more than what the peer takes; the smallest if none is.
@@ -126,6 +130,11 @@ pub(super) fn answer(
     settings.isn = keys.make(tuple, syn.sequence, data, now);
     let offset = settings.timestamp_offset;
     let mut answer = Connection::accept(settings, &offered, now).poll_transmit(now)?;
+    let ecn = if answer.segment.has(TcpFlags::ECE) {
+        ECN
+    } else {
+        0
+    };
     let options = &mut answer.segment.options;
     let sack = if options.sack_permitted { SACK } else { 0 };
     let scale = match options.window_scale {
@@ -140,7 +149,7 @@ pub(super) fn answer(
     if let Some(timestamps) = &mut options.timestamps {
         // `cookie_init_timestamp`: never later than the present.
         let clock = timestamps.value.wrapping_sub(offset);
-        let bits = sack | scale;
+        let bits = ecn | sack | scale;
         let mut value = clock >> OPTION_BITS << OPTION_BITS | bits;
         if value > clock {
             value = value.wrapping_sub(1 << OPTION_BITS);
@@ -164,7 +173,7 @@ pub(super) fn syn_of(
     let size = *sizes(tuple).get(usize::try_from(data).ok()?)?;
     let mut syn = Segment {
         sequence,
-        flags: sockeye_wire::TcpFlags::SYN,
+        flags: TcpFlags::SYN,
         window: acknowledgment.window,
         ..Segment::default()
     };
@@ -173,6 +182,10 @@ pub(super) fn syn_of(
         syn.options.timestamps = Some(timestamps);
         let bits = timestamps.echo.wrapping_sub(settings.timestamp_offset);
         syn.options.sack_permitted = bits & SACK != 0;
+        if bits & ECN != 0 {
+            // Whether that is taken depends on the present setting (`cookie_ecn_ok`).
+            syn.flags |= TcpFlags::ECE | TcpFlags::CWR;
+        }
         let scale = u8::try_from(bits & SCALE).unwrap_or(0);
         syn.options.window_scale = (u32::from(scale) != SCALE).then_some(scale);
         // `cookie_timestamp_decode`: what was not on offer can't have been accepted.

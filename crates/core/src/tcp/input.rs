@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use sockeye_tcp::{Events, IcmpError, Response, Segment, Seq, State, TimeWaitAction, reset_for};
-use sockeye_wire::{Quote, QuotedTransport, TcpView};
+use sockeye_wire::{Ecn, Quote, QuotedTransport, TcpFlags, TcpView};
 
 use super::listener::{self, Admission, Cookie};
 use super::output::{make_ready, send_alone};
@@ -35,6 +35,12 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
         remote: inbound.source,
         remote_port: view.source_port(),
     };
+    let ecn = if view.has_accurate_ecn() && view.flags().contains(TcpFlags::SYN) {
+        // RFC 8311 4.3: its SYN may be marked as capable, which RFC 3168's must not.
+        Ecn::NotCapable
+    } else {
+        Ecn::of(inbound.traffic_class)
+    };
     let segment = Segment {
         sequence: Seq::new(view.sequence()),
         acknowledgment: Seq::new(view.acknowledgment()),
@@ -42,6 +48,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
         window: view.window(),
         urgent: view.urgent(),
         options: view.options(),
+        ecn,
         unit: inbound.frame.offload.segment_size,
         payload: inbound.frame.payload,
     };

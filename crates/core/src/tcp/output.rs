@@ -2,8 +2,8 @@
 
 use core::net::IpAddr;
 
-use sockeye_tcp::{OutgoingSegment, Seq, Settings};
-use sockeye_wire::{ChecksumState, Frame, IpProtocol, Offload, TcpFlags, TcpHeader};
+use sockeye_tcp::{EcnPolicy, OutgoingSegment, Seq, Settings};
+use sockeye_wire::{ChecksumState, Ecn, Frame, IpProtocol, Offload, TcpFlags, TcpHeader};
 
 use super::{Phase, TcpEndpoint, close};
 use crate::host::{Host, Stack};
@@ -144,11 +144,13 @@ pub(super) fn send(
         } else {
             options.unicast_hops.unwrap_or(sysctl.ipv6_hop_limit)
         },
-        traffic_class: if is_v4 {
-            options.type_of_service
-        } else {
-            options.traffic_class
-        },
+        traffic_class: segment.ecn.bits()
+            | !Ecn::MASK
+                & if is_v4 {
+                    options.type_of_service
+                } else {
+                    options.traffic_class
+                },
         flow_label: 0,
         fragmentation: Fragmentation::LocalOnly,
         options: options.ip_options().filter(|_| is_v4).cloned(),
@@ -233,6 +235,11 @@ pub(super) fn settings(
         window_scaling: sysctl.tcp_window_scaling,
         timestamps: sysctl.tcp_timestamps,
         sack: sysctl.tcp_sack,
+        ecn: EcnPolicy {
+            offer: sysctl.tcp_ecn == 1,
+            accept: sysctl.tcp_ecn != 0,
+            fallback: sysctl.tcp_ecn_fallback,
+        },
         syn_retries: choices.syn_retries.unwrap_or(sysctl.tcp_syn_retries),
         congestion: choices.congestion.unwrap_or(sysctl.tcp_congestion_control),
         slow_start_after_idle: sysctl.tcp_slow_start_after_idle,

@@ -70,7 +70,7 @@ fn live(flow: &Flow, options: &[TcpOption]) -> Vec<TcpOption> {
 
 /// A segment from the remote end. Its data are those of the stream at this place.
 pub(crate) fn segment(ip: IpNotes, flow: &Flow, segment: &Segment) -> Vec<u8> {
-    const SYN: u8 = 2;
+    const SYN: u16 = 2;
     let start = flow.remote_start.unwrap_or(segment.range.start);
     let from = segment.range.start.wrapping_sub(start);
     // The SYN takes the first number; its data begin at the next one.
@@ -80,12 +80,13 @@ pub(crate) fn segment(ip: IpNotes, flow: &Flow, segment: &Segment) -> Vec<u8> {
         from.wrapping_sub(1)
     };
     let data = bytes(usize::try_from(from).unwrap_or(0), segment.range.length);
+    let [high, low] = segment.flags.to_be_bytes();
     let header = TcpHeader {
         source_port: flow.remote.1,
         destination_port: flow.local.1,
         sequence: segment.range.start,
         acknowledgment: segment.ack.map_or(0, |ack| flow.live_local(ack)),
-        flags: TcpFlags::from_bits_retain(segment.flags),
+        flags: TcpFlags::from_bits_retain(low),
         window: segment.window.unwrap_or(0),
         urgent: segment.urgent.unwrap_or(0),
         options: sockeye_wire::TcpOptions::NONE,
@@ -97,7 +98,7 @@ pub(crate) fn segment(ip: IpNotes, flow: &Flow, segment: &Segment) -> Vec<u8> {
     body.extend_from_slice(&options::encode(&options));
     let words = body.len() / 4;
     if let Some(offset) = body.get_mut(12) {
-        *offset = u8::try_from(words << 4).unwrap_or(0xf0);
+        *offset = u8::try_from(words << 4).unwrap_or(0xf0) | high;
     }
     body.extend_from_slice(&data);
     let (from, to) = (flow.remote.0, flow.local.0);

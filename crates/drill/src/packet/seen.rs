@@ -26,7 +26,7 @@ pub(crate) enum Body {
     Tcp {
         sequence: u32,
         ack: u32,
-        flags: u8,
+        flags: u16,
         window: u16,
         urgent: u16,
         options: Vec<TcpOption>,
@@ -58,7 +58,7 @@ impl Seen {
                 Body::Tcp {
                     sequence: view.sequence(),
                     ack: view.acknowledgment(),
-                    flags: view.flags().bits(),
+                    flags: flags_of(rest),
                     window: view.window(),
                     urgent: view.urgent(),
                     options: options::decode(view.option_bytes()),
@@ -95,5 +95,13 @@ impl Seen {
             ports,
             body,
         })
+    }
+}
+
+/// The flags of a segment, AE with them (RFC 9768 3.1).
+fn flags_of(segment: &[u8]) -> u16 {
+    match segment.get(12..14) {
+        Some(&[high, low]) => u16::from_be_bytes([high & 1, low]),
+        _ => 0,
     }
 }

@@ -6,7 +6,7 @@ use super::seen::{Body, Seen};
 use crate::ast::{self, Ecn, IpNotes, Packet, TcpOption};
 use crate::flow::Flow;
 
-fn flags(bits: u8) -> String {
+fn flags(bits: u16) -> String {
     let letters = [
         (0x01, 'F'),
         (0x02, 'S'),
@@ -15,6 +15,7 @@ fn flags(bits: u8) -> String {
         (0x20, 'U'),
         (0x40, 'E'),
         (0x80, 'W'),
+        (0x100, 'A'),
         (0x10, '.'),
     ];
     let set = letters.iter().filter(|(bit, _)| bits & bit != 0);

@@ -114,8 +114,8 @@ impl Parser {
         Ok(segment)
     }
 
-    fn flags(&mut self) -> Outcome<u8> {
-        const ACK: u8 = 0x10;
+    fn flags(&mut self) -> Outcome<u16> {
+        const ACK: u16 = 0x10;
         if self.skip('-') {
             return Ok(0);
         }
@@ -130,6 +130,7 @@ impl Parser {
                     'U' => 0x20,
                     'E' => 0x40,
                     'W' | 'C' => 0x80,
+                    'A' => 0x100,
                     _ => {
                         let what = format!("`{letter}` in `{letters}` is no flag");
                         return Err(Failure::new(self.place(), what));

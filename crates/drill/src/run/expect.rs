@@ -5,9 +5,9 @@ use crate::ast::{Body as Expected, Event, Packet, Segment, TcpOption, Time};
 use crate::failure::{Failure, Outcome};
 use crate::packet::{self, Body, Seen};
 
-const FIN: u8 = 0x01;
-const SYN: u8 = 0x02;
-const ACK: u8 = 0x10;
+const FIN: u16 = 0x01;
+const SYN: u16 = 0x02;
+const ACK: u16 = 0x10;
 
 /// From when to when a packet may leave.
 struct Window {

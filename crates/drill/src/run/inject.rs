@@ -7,9 +7,9 @@ use crate::failure::{Failure, Outcome, Place};
 use crate::flow::Flow;
 use crate::packet::{self, Message};
 
-const SYN: u8 = 0x02;
-const ACK: u8 = 0x10;
-const URG: u8 = 0x20;
+const SYN: u16 = 0x02;
+const ACK: u16 = 0x10;
+const URG: u16 = 0x20;
 /// The most data that fit a packet whatever its headers.
 const LONGEST: usize = 65_000;
 

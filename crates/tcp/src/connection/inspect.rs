@@ -1,5 +1,6 @@
 //! What can be asked of a connection.
 use super::Connection;
+use crate::ecn::EcnState;
 use crate::recv::urgent::UrgentByte;
 use crate::send::Fin;
 use crate::seq::length;
@@ -146,6 +147,8 @@ impl Connection {
             backoff: send.rtt.backoff,
             timestamps: block.timestamps && synchronized,
             sack: block.sack && synchronized,
+            ecn: block.ecn.contains(EcnState::USED) && synchronized,
+            ecn_seen: block.ecn.contains(EcnState::SEEN),
             window_scale: (block.limits.window_scaling && synchronized)
                 .then_some((send.shift, recv.shift)),
             rto: send.rtt.rto(),
@@ -179,6 +182,7 @@ impl Connection {
             data_segs_in: block.counts.data_in,
             data_segs_out: block.counts.data_out,
             delivered: block.counts.delivered,
+            delivered_ce: block.delivered_ce,
             bytes_sent: block.counts.bytes_sent + block.counts.bytes_retransmitted,
             bytes_retrans: block.counts.bytes_retransmitted,
             dsack_dups: block.counts.dsacks,

@@ -114,6 +114,11 @@ impl Block {
             send.flight.uncount_duplicates(news.acked);
         }
         self.counts.delivered = self.counts.delivered.wrapping_add(news.delivered);
+        // One that came too late says nothing new.
+        let is_echo = segment.acknowledgment == self.send.una && self.is_echo(segment);
+        if is_echo {
+            self.delivered_ce = self.delivered_ce.wrapping_add(news.delivered);
+        }
         // RFC 6298 3 (Karn), and RFC 7323 4 where a retransmission makes the time ambiguous.
         let sample = match (news.sample, segment.options.timestamps) {
             (Some(sent), _) => Some(now - sent),
@@ -133,6 +138,9 @@ impl Block {
         }
         let lost = self.send.flight.lost;
         self.judge_losses(advanced > 0, news.acked);
+        if is_echo {
+            self.enter_cwr();
+        }
         let is_good = advanced > 0 && self.send.flight.lost <= lost;
         self.reduce(news.delivered, is_good);
         let grow = matches!(self.send.phase, Phase::Open | Phase::Disorder | Phase::Loss);

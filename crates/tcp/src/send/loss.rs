@@ -20,6 +20,7 @@ const THIN_RETRIES: u8 = 6;
 impl Block {
     /// After the flight has taken what an acknowledgment says.
     pub(super) fn judge_losses(&mut self, advanced: bool, acked: u32) {
+        self.leave_cwr();
         let send = &mut self.send;
         let mss = u32::from(send.mss);
         let recovered = send.una.at_or_after(send.recovery_point);
@@ -32,6 +33,8 @@ impl Block {
                     send.window.size = send.window.threshold.max(1);
                 } else {
                     send.window.size = send.window.size.min(send.window.threshold.max(1));
+                }
+                if !self.sack {
                     send.flight.forget_duplicates();
                 }
             }
@@ -50,7 +53,7 @@ impl Block {
                 }
                 return;
             }
-            Phase::Open | Phase::Disorder => {}
+            Phase::Open | Phase::Disorder | Phase::Cwr => {}
         }
         if self.sack {
             send.flight.mark_lost();
@@ -59,7 +62,7 @@ impl Block {
         }
         if send.flight.lost > 0 {
             self.enter_recovery();
-        } else {
+        } else if send.phase != Phase::Cwr {
             send.phase = if send.flight.sacked > 0 {
                 Phase::Disorder
             } else {
@@ -70,8 +73,14 @@ impl Block {
 
     /// RFC 6675 5, step 4.
     fn enter_recovery(&mut self) {
+        self.events |= Events::RECOVERY;
         let send = &mut self.send;
+        let is_reducing = send.phase == Phase::Cwr;
         send.phase = Phase::Recovery;
+        if is_reducing {
+            // Once for each window: it goes on coming down as it does (`tcp_in_cwnd_reduction`).
+            return;
+        }
         send.recovery_point = send.nxt;
         if self.sack {
             send.reduction = Some(Box::new(Reduction::new(send.window.size)));
@@ -79,7 +88,7 @@ impl Block {
         send.window.threshold = send.congestion.control().threshold_after_loss(&send.window);
         send.window.size = send.window.threshold;
         send.window.credit = 0;
-        self.events |= Events::RECOVERY;
+        self.tell_of_reduction();
     }
 
     /// In fast recovery: the window is what is in the network and what may join it.
@@ -161,7 +170,7 @@ impl Block {
         // Once for each window: a second timeout of the same data does not reduce the threshold again.
         if send.phase != Phase::Loss || send.una.after(send.recovery_point) || send.retransmits == 0
         {
-            if send.phase != Phase::Recovery {
+            if !matches!(send.phase, Phase::Cwr | Phase::Recovery) {
                 send.window.threshold =
                     send.congestion.control().threshold_after_loss(&send.window);
             }
@@ -180,6 +189,7 @@ impl Block {
         send.window.credit = 0;
         send.phase = Phase::Loss;
         send.recovery_point = send.nxt;
+        self.tell_of_reduction();
     }
 
     /// True if the peer's window takes not even the next segment: then it is probed.

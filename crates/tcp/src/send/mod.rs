@@ -27,13 +27,15 @@ pub(crate) enum Fin {
     Sent,
 }
 
-/// Linux's congestion avoidance states (`tcpi_ca_state`); CWR belongs to ECN, which is to come.
+/// Linux's congestion avoidance states (`tcpi_ca_state`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) enum Phase {
     #[default]
     Open,
     /// Something came out of order, or was lost.
     Disorder,
+    /// Going down because the peer was told of congestion (RFC 3168 6.1.2).
+    Cwr,
     /// Fast recovery (RFC 6675 5).
     Recovery,
     /// After a timeout.
@@ -45,6 +47,7 @@ impl Phase {
         match self {
             Phase::Open => 0,
             Phase::Disorder => 1,
+            Phase::Cwr => 2,
             Phase::Recovery => 3,
             Phase::Loss => 4,
         }

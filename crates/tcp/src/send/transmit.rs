@@ -4,7 +4,7 @@
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use sockeye_wire::{Payload, SackBlocks, TcpFlags, TcpOptions};
+use sockeye_wire::{Ecn, Payload, SackBlocks, TcpFlags, TcpOptions};
 
 use super::queue::Access;
 use super::{Fin, Phase, Probe};
@@ -282,7 +282,10 @@ impl Block {
         } else {
             None
         };
-        let segment = self.stamp(sequence, flags, payload, now);
+        let mut segment = self.stamp(sequence, flags, payload, now);
+        if !retransmission {
+            self.mark_new_data(&mut segment);
+        }
         OutgoingSegment {
             segment,
             segment_size,
@@ -312,7 +315,7 @@ impl Block {
         let mut segment = Segment {
             sequence,
             acknowledgment: self.recv.nxt,
-            flags: flags | TcpFlags::ACK,
+            flags: flags | TcpFlags::ACK | self.echo_flags(),
             window: u16::try_from(window >> self.recv.shift).unwrap_or(u16::MAX),
             urgent: 0,
             options: TcpOptions {
@@ -321,6 +324,7 @@ impl Block {
                 ..TcpOptions::NONE
             },
             payload,
+            ecn: Ecn::NotCapable,
             unit: None,
         };
         self.mark_urgent(&mut segment);

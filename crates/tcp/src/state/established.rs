@@ -85,6 +85,7 @@ impl Block {
             let rto = self.send.rtt.rto();
             self.recv.note_data(unit, rto, now);
             self.recv.measure_round(now);
+            self.note_mark(segment.ecn);
             self.schedule_ack(now);
         }
         true

@@ -145,8 +145,10 @@ impl Block {
                 self.events |= Events::URGENT;
             }
         }
+        self.note_reduced_peer(&segment);
         let size = segment.payload.len();
         let fin = segment.has(TcpFlags::FIN);
+        let ecn = segment.ecn;
         if size == 0 && !fin {
             return false;
         }
@@ -164,6 +166,9 @@ impl Block {
             self.recv.note_data(unit, rto, now);
             self.recv.measure_round(now);
             self.recv.find_urgent();
+        }
+        if size > 0 && !accepted.duplicate {
+            self.note_mark(ecn);
         }
         if accepted.out_of_order {
             self.events |= Events::OUT_OF_ORDER;

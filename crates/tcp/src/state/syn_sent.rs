@@ -87,6 +87,7 @@ impl SynSent {
             return self.into();
         }
         block.synchronize(&segment, now);
+        block.ecn.settle(&segment);
         if !ack {
             // RFC 9293 3.5 figure 7: simultaneous open. The SYN is sent again, with an acknowledgment.
             block.send.nxt = block.send.una + 1u32;
@@ -150,8 +151,9 @@ impl SynSent {
         block.events |= Events::TIMEOUT;
         block.send.retransmits += 1;
         block.counts.timeouts = block.counts.timeouts.saturating_add(1);
+        block.tell_of_reduction();
         // Linux repeats the first few at the same interval (tcp_syn_linear_timeouts).
-        if block.send.retransmits > limits.syn_linear_timeouts {
+        if block.send.retransmits > block.limits.syn_linear_timeouts {
             block.send.rtt.back_off();
         }
         block.syn_due = true;
@@ -178,6 +180,8 @@ impl Block {
         self.recv.window = self.recv.window.min(u32::from(u16::MAX));
         self.recv.told = self.recv.nxt;
         let acknowledges = flags.contains(TcpFlags::ACK);
+        let is_again = self.send.retransmits > 0;
+        let flags = flags | self.ecn.syn_flags(acknowledges, is_again);
         let echo = if acknowledges {
             self.recv.recent.value
         } else {
