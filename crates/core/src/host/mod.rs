@@ -29,6 +29,7 @@ use crate::ip::path_mtu::PathMtus;
 use crate::ip::reassembly::Reassembly;
 use crate::ip::routes::RoutingTable;
 use crate::multicast::groups::Groups;
+use crate::options::SharedOptions;
 use crate::raw::RawTable;
 use crate::rng::Rng;
 use crate::socket::Socket;
@@ -99,6 +100,8 @@ pub(crate) struct Stack {
     pub(crate) receivers: Receivers,
     /// Connections in TIME-WAIT.
     pub(crate) time_wait: TimeWaitTable,
+    /// The options of new TCP sockets, which share their values.
+    pub(crate) tcp_options: Option<SharedOptions>,
     /// Moves on with each port that `connect` chooses.
     pub(crate) connect_step: u32,
     /// Moves on with each joined connection.
@@ -145,6 +148,7 @@ impl Host {
             connections: Connections::new(keyed),
             receivers: Receivers::new(keyed),
             time_wait: TimeWaitTable::new(keyed),
+            tcp_options: None,
             connect_step: 0,
             join_step: 0,
             keyed,

@@ -24,6 +24,7 @@ mod udp_raw;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 
 use smallvec::SmallVec;
@@ -134,11 +135,33 @@ bitflags::bitflags! {
     }
 }
 
-/// The options that sockets of every kind keep. TCP's own with a value are in [`TcpChoices`].
+/// The options that sockets of every kind keep. Those with a value are the same for most sockets of a host, which share them
+/// until they are told something of their own.
 #[derive(Clone, Debug)]
 pub struct SharedOptions {
     /// Those that are on or off.
     pub switches: Switches,
+    values: Arc<Values>,
+}
+
+impl Deref for SharedOptions {
+    type Target = Values;
+
+    fn deref(&self) -> &Values {
+        &self.values
+    }
+}
+
+/// To change a value makes the socket's values its own.
+impl DerefMut for SharedOptions {
+    fn deref_mut(&mut self) -> &mut Values {
+        Arc::make_mut(&mut self.values)
+    }
+}
+
+/// The options with a value. TCP's own are in [`TcpChoices`].
+#[derive(Clone, Debug)]
+pub struct Values {
     /// `SO_RCVBUF` as `getsockopt` tells it: twice what was asked for.
     pub receive_buffer: u32,
     /// `SO_SNDBUF` as `getsockopt` tells it.
@@ -269,15 +292,18 @@ impl SharedOptions {
         }
     }
 
-    /// The options of a new socket.
-    pub fn new(sysctl: &Sysctl) -> Self {
-        let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+    fn default_switches(sysctl: &Sysctl) -> Switches {
         let mut switches = Switches::empty();
         switches.set(Switches::V6_ONLY, sysctl.bindv6only);
         switches |= Switches::MULTICAST_LOOP | Switches::MULTICAST_LOOP_V6;
         switches |= Switches::MULTICAST_ALL | Switches::MULTICAST_ALL_V6;
-        Self {
-            switches,
+        switches
+    }
+
+    /// The options of a new socket.
+    pub fn new(sysctl: &Sysctl) -> Self {
+        let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let values = Values {
             receive_buffer: size(sysctl.rmem_default),
             send_buffer: size(sysctl.wmem_default),
             receive_low_water: 1,
@@ -296,7 +322,27 @@ impl SharedOptions {
             udp_segment: 0,
             tcp: None,
             rare: None,
+        };
+        Self {
+            switches: Self::default_switches(sysctl),
+            values: Arc::new(values),
         }
+    }
+
+    /// The options of a new TCP socket. All of a host share their values: `shared` is where it keeps them.
+    pub(crate) fn of_tcp(sysctl: &Sysctl, shared: &mut Option<SharedOptions>) -> Self {
+        let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+        let (receive, send) = (size(sysctl.tcp_rmem.default), size(sysctl.tcp_wmem.default));
+        if let Some(options) = shared
+            && (options.receive_buffer, options.send_buffer) == (receive, send)
+        {
+            options.switches = Self::default_switches(sysctl);
+            return options.clone();
+        }
+        let mut options = Self::new(sysctl);
+        (options.receive_buffer, options.send_buffer) = (receive, send);
+        *shared = Some(options.clone());
+        options
     }
 
     /// What a TCP connection of this socket is to be told.
@@ -347,15 +393,23 @@ impl SharedOptions {
     /// entries of the table that say they are not inherited are computed, not stored.
     pub fn inherited(&self) -> Self {
         // `tcp_v4_syn_recv_sock` starts the child with the priority of the class of its SYN, which is 0.
-        let mut inherited = Self {
-            priority: 0,
-            ..self.clone()
-        };
-        if let Some(rare) = &mut inherited.rare {
+        let mut inherited = self.clone();
+        if inherited.priority != 0 {
+            inherited.priority = 0;
+        }
+        if self.rare.is_some()
+            && let Some(rare) = &mut inherited.rare
+        {
             rare.multicast = rare.multicast.without_memberships();
             rare.ip_options = None;
         }
         inherited
+    }
+
+    /// Not by way of `&mut self.rare`, which would make values of its own for a socket that has nothing rare.
+    fn rare_mut(&mut self) -> Option<&mut Rare> {
+        self.rare.as_ref()?;
+        self.rare.as_deref_mut()
     }
 
     fn recorded(&self, level: i32, name: i32) -> Option<i32> {
@@ -389,7 +443,7 @@ impl SharedOptions {
     }
 
     fn move_peek_offset(&mut self, by: i64) {
-        let Some(rare) = &mut self.rare else { return };
+        let Some(rare) = self.rare_mut() else { return };
         if let Some(offset) = rare.peek_offset.filter(|offset| *offset >= 0) {
             let moved = i64::from(offset).saturating_add(by).max(0);
             rare.peek_offset = Some(i32::try_from(moved).unwrap_or(i32::MAX));
@@ -412,7 +466,9 @@ impl SharedOptions {
 
     /// The number of the datagram that is sent now; 0 if they are not numbered.
     pub(crate) fn next_stamp_key(&mut self) -> u32 {
-        let Some(rare) = &mut self.rare else { return 0 };
+        let Some(rare) = self.rare_mut() else {
+            return 0;
+        };
         if !rare.stamp_flags.contains(StampFlags::OPT_ID) {
             return 0;
         }

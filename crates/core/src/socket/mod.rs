@@ -53,7 +53,7 @@ pub(crate) enum Endpoint {
 
 /// What an idle TCP connection costs is this, a [`TcpEndpoint`] and its places in the tables: together at most 1 KiB, so
 /// that what few sockets need goes into a box.
-const _: () = assert!(size_of::<Socket>() <= 144);
+const _: () = assert!(size_of::<Socket>() <= 80);
 
 impl Socket {
     /// A new socket. Its cookie is set by `Host::insert_socket`.

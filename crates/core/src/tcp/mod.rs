@@ -293,10 +293,8 @@ pub(crate) fn socket(
     domain: Domain,
     credentials: Credentials,
 ) -> Result<SocketId, Errno> {
-    let sysctl = &host.stack.config.sysctl;
-    let mut options = SharedOptions::new(sysctl);
-    options.receive_buffer = u32::try_from(sysctl.tcp_rmem.default).unwrap_or(u32::MAX);
-    options.send_buffer = u32::try_from(sysctl.tcp_wmem.default).unwrap_or(u32::MAX);
+    let stack = &mut host.stack;
+    let options = SharedOptions::of_tcp(&stack.config.sysctl, &mut stack.tcp_options);
     let endpoint = TcpEndpoint::new(Names::new(domain), Phase::Unconnected);
     let endpoint = Endpoint::Tcp(Box::new(endpoint));
     let socket = Socket::new(
