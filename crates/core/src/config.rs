@@ -158,6 +158,10 @@ pub struct Sysctl {
     pub tcp_ecn: u8,
     /// `net.ipv4.tcp_ecn_fallback`: a SYN that is sent again does not offer it.
     pub tcp_ecn_fallback: bool,
+    /// `net.ipv4.tcp_pacing_ss_ratio`, in percent.
+    pub tcp_pacing_ss_ratio: u16,
+    /// `net.ipv4.tcp_pacing_ca_ratio`, in percent.
+    pub tcp_pacing_ca_ratio: u16,
     /// `net.unix.max_dgram_qlen`.
     pub unix_max_dgram_qlen: usize,
 }
@@ -213,6 +217,8 @@ impl Default for Sysctl {
             tcp_slow_start_after_idle: true,
             tcp_ecn: 2,
             tcp_ecn_fallback: true,
+            tcp_pacing_ss_ratio: 200,
+            tcp_pacing_ca_ratio: 120,
             unix_max_dgram_qlen: 512,
         }
     }

@@ -48,6 +48,8 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.tcp_ecn_fallback" => flag(value, &mut sysctl.tcp_ecn_fallback),
         "ipv4.tcp_sack" => flag(value, &mut sysctl.tcp_sack),
         "ipv4.tcp_slow_start_after_idle" => flag(value, &mut sysctl.tcp_slow_start_after_idle),
+        "ipv4.tcp_pacing_ss_ratio" => ratio(value, &mut sysctl.tcp_pacing_ss_ratio),
+        "ipv4.tcp_pacing_ca_ratio" => ratio(value, &mut sysctl.tcp_pacing_ca_ratio),
         "ipv4.tcp_congestion_control" => {
             let known = CongestionControl::from_name(value);
             sysctl.tcp_congestion_control = known.ok_or(Refusal::Value)?;
@@ -87,6 +89,16 @@ fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
 
 fn number<T: std::str::FromStr>(text: &str, place: &mut T) -> Result<(), Refusal> {
     *place = text.parse().map_err(|_| Refusal::Value)?;
+    Ok(())
+}
+
+/// Percent, a thousand at most.
+fn ratio(text: &str, place: &mut u16) -> Result<(), Refusal> {
+    *place = text
+        .parse()
+        .ok()
+        .filter(|ratio| *ratio <= 1000)
+        .ok_or(Refusal::Value)?;
     Ok(())
 }
 

@@ -8,9 +8,12 @@ use crate::recv::ack::Acknowledger;
 use crate::recv::paws::RecentTimestamp;
 use crate::recv::queue::ReceiveQueue;
 use crate::recv::window::{Autotune, shift_for, space_of};
+use crate::send::chrono::Chronograph;
 use crate::send::flight::Flight;
 use crate::send::queue::SendQueue;
+use crate::send::rate::Rate;
 use crate::send::rtt::RoundTrip;
+use crate::send::usage::Usage;
 use crate::send::{Fin, Phase, Probe, Sender};
 use crate::seq::span;
 use crate::timers::{Timer, Timers};
@@ -37,6 +40,8 @@ pub(crate) struct Limits {
     pub(crate) retries2: u8,
     pub(crate) orphan_retries: u8,
     pub(crate) slow_start_after_idle: bool,
+    /// `tcp_pacing_ss_ratio`, `tcp_pacing_ca_ratio`
+    pub(crate) pacing_ratios: (u16, u16),
     pub(crate) dsack: bool,
     /// What we offer, or would accept.
     pub(crate) window_scaling: bool,
@@ -142,8 +147,11 @@ impl Block {
                 short_end: isn,
                 pushed: isn,
                 more: false,
-                limited: false,
-                max_out: 0,
+                is_starved: false,
+                usage: Usage::new(isn, now),
+                rate: Rate::default(),
+                chronograph: Chronograph::default(),
+                pacing: None,
                 stalled_since: now,
                 last: now,
                 buffer: span(settings.send_buffer).clamp(4608, 1 << 30),
@@ -182,6 +190,7 @@ impl Block {
                 retries2: settings.retries2,
                 orphan_retries: settings.orphan_retries,
                 slow_start_after_idle: settings.slow_start_after_idle,
+                pacing_ratios: settings.pacing_ratios,
                 dsack: settings.dsack,
                 window_scaling: settings.window_scaling,
                 default_mss: settings.default_mss,
@@ -255,6 +264,7 @@ impl Block {
         self.send.short_end = self.send.una;
         self.send.pushed = self.send.una;
         self.timers.clear(Timer::Retransmit);
+        self.fit_pacing();
         self.start_keepalive(now);
     }
 

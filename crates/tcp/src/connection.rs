@@ -220,7 +220,10 @@ impl Connection {
     /// Queues data without copying it, as much as there is room for; 0 means that it would block or is not possible. With
     /// `more` (`MSG_MORE`) a last short segment waits for what follows.
     pub fn send(&mut self, mut data: Bytes, more: bool, _now: Instant) -> usize {
-        let count = data.len().min(self.send_room());
+        let wanted = data.len();
+        let count = wanted.min(self.send_room());
+        self.block.note_app_limit();
+        self.block.send.is_starved |= count < wanted;
         data.truncate(count);
         self.block.send.queue.push_bytes(data);
         self.note_written(count, more)
@@ -229,11 +232,18 @@ impl Connection {
     /// Queues a copy of data, as much as there is room for; see [`Connection::send`].
     pub fn send_slice(&mut self, data: &[u8], more: bool, _now: Instant) -> usize {
         let count = data.len().min(self.send_room());
+        self.block.note_app_limit();
+        self.block.send.is_starved |= count < data.len();
         self.block
             .send
             .queue
             .push_slice(data.get(..count).unwrap_or_default());
         self.note_written(count, more)
+    }
+
+    /// The application wanted to send more than there is room for: what it could not give is not its own restraint.
+    pub fn note_no_room(&mut self) {
+        self.block.send.is_starved = true;
     }
 
     /// Queues a copy of data whose last byte is urgent (`MSG_OOB`). If there is no room for all of it, none is urgent.
@@ -366,6 +376,7 @@ impl Connection {
     pub fn options_changed(&mut self, now: Instant) {
         let block = &mut self.block;
         block.send.rtt.set_bounds(&block.options);
+        block.fit_pacing();
         if !self.machine.transmits() || block.orphan {
             return;
         }
@@ -388,6 +399,7 @@ impl Connection {
         let send = &mut self.block.send;
         if send.congestion.algorithm() != algorithm {
             send.congestion = Congestion::new(algorithm);
+            self.block.fit_pacing();
         }
     }
 
@@ -483,7 +495,7 @@ impl Connection {
                 block.execute(Plan::Acknowledge, now)
             }
             _ => {
-                let plan = block.plan();
+                let plan = block.plan(now);
                 let segment = block.execute(plan, now);
                 if segment.is_none() {
                     block.settle(now);
@@ -494,7 +506,7 @@ impl Connection {
     }
 
     /// True if [`Connection::poll_transmit`] would give a segment.
-    pub fn wants_transmit(&self, _now: Instant) -> bool {
+    pub fn wants_transmit(&self, now: Instant) -> bool {
         let block = &self.block;
         if block.reset_due {
             return true;
@@ -504,13 +516,19 @@ impl Connection {
             Machine::SynSent(_) => block.syn_due,
             Machine::SynReceived(_) => block.syn_due || block.recv.ack.now,
             Machine::TimeWait(_) => block.recv.ack.now,
-            _ => block.plan() != Plan::None,
+            _ => block.plan(now) != Plan::None,
         }
     }
 
     /// When [`Connection::advance`] is to be called, if nothing else happens.
     pub fn deadline(&self) -> Option<Instant> {
-        self.block.timers.earliest()
+        match (
+            self.block.timers.earliest(),
+            self.block.send.pacing_deadline(),
+        ) {
+            (Some(timer), Some(pace)) => Some(timer.min(pace)),
+            (timer, pace) => timer.or(pace),
+        }
     }
 
     /// What happened since the last [`Response`], in timers and calls.

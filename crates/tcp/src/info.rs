@@ -59,6 +59,18 @@ pub struct Info {
     pub snd_wnd: u32,
     pub rcv_wnd: u32,
     pub total_rto: u16,
+    /// In bytes a second, as the next three; `u64::MAX` is no bound.
+    pub pacing_rate: u64,
+    pub max_pacing_rate: u64,
+    pub delivery_rate: u64,
+    pub delivery_rate_app_limited: bool,
+    pub busy_time: Duration,
+    pub rwnd_limited: Duration,
+    pub sndbuf_limited: Duration,
+    /// The connection waits between its segments.
+    pub is_paced: bool,
+    /// The application is what limits the rate now.
+    pub is_app_limited: bool,
     /// Name of the congestion control (`cubic`, `reno`).
     pub congestion: &'static str,
     /// Bytes in the send queue, sent or not (`SIOCOUTQ`).
@@ -123,6 +135,15 @@ impl Info {
             snd_wnd: 0,
             rcv_wnd: 0,
             total_rto: 0,
+            pacing_rate: u64::MAX,
+            max_pacing_rate: u64::MAX,
+            delivery_rate: 0,
+            delivery_rate_app_limited: false,
+            busy_time: zero,
+            rwnd_limited: zero,
+            sndbuf_limited: zero,
+            is_paced: false,
+            is_app_limited: false,
             congestion: "cubic",
             send_queue: 0,
             receive_queue: 0,

@@ -61,6 +61,9 @@ pub struct Settings {
     pub slow_start_after_idle: bool,
     /// Explicit congestion notification (`tcp_ecn`).
     pub ecn: EcnPolicy,
+    /// How much of the window leaves in a round trip of a connection that paces, in percent: in slow start and after it
+    /// (`tcp_pacing_ss_ratio`, `tcp_pacing_ca_ratio`).
+    pub pacing_ratios: (u16, u16),
     /// Congestion control.
     pub congestion: Algorithm,
     /// `TCP_QUICKACK` is off from the beginning: acknowledge as in a ping-pong.
@@ -95,6 +98,7 @@ impl Default for Settings {
             fin_timeout: Duration::from_secs(60),
             slow_start_after_idle: true,
             ecn: EcnPolicy::default(),
+            pacing_ratios: (200, 120),
             congestion: Algorithm::Cubic,
             ping_pong: false,
             options: SocketOptions::default(),
@@ -151,6 +155,8 @@ pub struct Tuning {
     pub rto_max: Duration,
     /// `TCP_DELACK_MAX_US`.
     pub delayed_ack_max: Duration,
+    /// `SO_MAX_PACING_RATE`, in bytes a second; `u64::MAX` is no limit.
+    pub max_pacing_rate: u64,
 }
 
 impl Tuning {
@@ -170,6 +176,7 @@ impl Tuning {
         rto_min: Duration::from_millis(200),
         rto_max: Duration::from_secs(120),
         delayed_ack_max: Duration::from_millis(200),
+        max_pacing_rate: u64::MAX,
     };
 }
 

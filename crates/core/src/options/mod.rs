@@ -349,6 +349,7 @@ impl SharedOptions {
     pub fn tcp_options(&self, sysctl: &Sysctl) -> sockeye_tcp::SocketOptions {
         let mut options = sockeye_tcp::SocketOptions::from(sockeye_tcp::Tuning {
             receive_low_water: self.receive_low_water,
+            max_pacing_rate: self.pacing_rate(),
             ..self.tcp_choices(sysctl).tuning
         });
         options.nodelay = self.is_on(Switches::NO_DELAY);

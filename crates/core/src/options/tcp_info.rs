@@ -43,6 +43,10 @@ fn micros(duration: Duration) -> u32 {
     u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
 }
 
+fn whole_micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 fn millis(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
@@ -72,6 +76,8 @@ pub(super) fn encode(info: Option<&Info>, state: State) -> [u8; LENGTH] {
     let (send_scale, receive_scale) = info.window_scale.unwrap_or((0, 0));
     // Two bit fields of four bits: the first one is the low half on a little-endian machine.
     let scales = (send_scale & 0xf) | (receive_scale << 4);
+    // The lowest bit of the byte of bit fields behind the scales.
+    let flags = u8::from(info.delivery_rate_app_limited);
     out.u8s(&[
         info.state.number(),
         info.ca_state,
@@ -80,7 +86,7 @@ pub(super) fn encode(info: Option<&Info>, state: State) -> [u8; LENGTH] {
         info.backoff,
         options,
         scales,
-        0,
+        flags,
     ]);
     out.u32s(&[
         micros(info.rto),
@@ -112,8 +118,12 @@ pub(super) fn encode(info: Option<&Info>, state: State) -> [u8; LENGTH] {
         info.rcv_space,
         info.total_retrans,
     ]);
-    // No pacing: its rate and bound are "unlimited".
-    out.u64s(&[u64::MAX, u64::MAX, info.bytes_acked, info.bytes_received]);
+    out.u64s(&[
+        info.pacing_rate,
+        info.max_pacing_rate,
+        info.bytes_acked,
+        info.bytes_received,
+    ]);
     out.u32s(&[
         info.segs_out,
         info.segs_in,
@@ -121,8 +131,12 @@ pub(super) fn encode(info: Option<&Info>, state: State) -> [u8; LENGTH] {
         micros(info.min_rtt),
     ]);
     out.u32s(&[info.data_segs_in, info.data_segs_out]);
-    // tcpi_delivery_rate, busy_time, rwnd_limited, sndbuf_limited: not measured.
-    out.u64s(&[0; 4]);
+    out.u64s(&[
+        info.delivery_rate,
+        whole_micros(info.busy_time),
+        whole_micros(info.rwnd_limited),
+        whole_micros(info.sndbuf_limited),
+    ]);
     out.u32s(&[info.delivered, info.delivered_ce]);
     out.u64s(&[info.bytes_sent, info.bytes_retrans]);
     out.u32s(&[

@@ -69,7 +69,7 @@ pub(crate) struct TcpEndpoint {
 }
 
 /// See the bound of [`Socket`].
-const _: () = assert!(size_of::<TcpEndpoint>() <= 736);
+const _: () = assert!(size_of::<TcpEndpoint>() <= 832);
 
 /// How far a socket has come.
 #[derive(Debug)]

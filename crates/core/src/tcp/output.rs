@@ -243,6 +243,7 @@ pub(super) fn settings(
         syn_retries: choices.syn_retries.unwrap_or(sysctl.tcp_syn_retries),
         congestion: choices.congestion.unwrap_or(sysctl.tcp_congestion_control),
         slow_start_after_idle: sysctl.tcp_slow_start_after_idle,
+        pacing_ratios: (sysctl.tcp_pacing_ss_ratio, sysctl.tcp_pacing_ca_ratio),
         ping_pong: shared.is_on(Switches::PING_PONG),
         synack_retries: sysctl.tcp_synack_retries,
         retries2: sysctl.tcp_retries2,

@@ -66,6 +66,9 @@ pub(crate) fn send_message(
         return Ok(0);
     }
     let mut left = length.min(connection.send_room());
+    if left < length {
+        connection.note_no_room();
+    }
     if left == 0 {
         return Err(Errno::EAGAIN);
     }

@@ -69,6 +69,12 @@ impl Window {
         self.size < self.threshold
     }
 
+    /// What it has been is worth remembering: three quarters of it (`tcp_current_ssthresh`).
+    pub(crate) fn remember(&mut self) {
+        let remembered = self.size / 2 + self.size / 4;
+        self.threshold = self.threshold.max(remembered);
+    }
+
     /// RFC 5681 3.1 without a limit per acknowledgment, as Linux (RFC 3465 with L = all that was acknowledged).
     /// Returns what is left of `acked` beyond the threshold.
     fn slow_start(&mut self, acked: u32) -> u32 {
@@ -143,6 +149,16 @@ impl Congestion {
             Congestion::Cubic(_) => Algorithm::Cubic,
             Congestion::Reno(_) => Algorithm::Reno,
         }
+    }
+
+    /// The algorithm sets window and pace itself on every acknowledgment, in recovery too (`cong_control`).
+    pub(crate) fn steers(&self) -> bool {
+        false
+    }
+
+    /// Packets that a super-segment may always have (`tcp_min_tso_segs`).
+    pub(crate) fn least_burst(&self, _rate: u64) -> u32 {
+        2
     }
 
     pub(crate) fn control(&mut self) -> &mut dyn Control {

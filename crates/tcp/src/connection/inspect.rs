@@ -128,6 +128,11 @@ impl Connection {
             + block.send.flight.heap()
             + block
                 .send
+                .pacing
+                .as_ref()
+                .map_or(0, |pacing| size_of_val(&**pacing))
+            + block
+                .send
                 .reduction
                 .as_ref()
                 .map_or(0, |reduction| size_of_val(&**reduction))
@@ -139,6 +144,8 @@ impl Connection {
     pub fn info(&self, now: Instant) -> Info {
         let (block, send, recv) = (&self.block, &self.block.send, &self.block.recv);
         let synchronized = self.state().is_synchronized();
+        let (delivery_rate, delivery_rate_app_limited) = send.rate.best(send.mss.into());
+        let (busy_time, rwnd_limited, sndbuf_limited) = send.chronograph.told(now);
         Info {
             state: self.state(),
             ca_state: send.phase.number(),
@@ -190,6 +197,15 @@ impl Connection {
             snd_wnd: send.wnd,
             rcv_wnd: recv.window,
             total_rto: block.counts.timeouts,
+            pacing_rate: block.pacing_rate(),
+            max_pacing_rate: block.options.max_pacing_rate,
+            delivery_rate,
+            delivery_rate_app_limited,
+            busy_time,
+            rwnd_limited,
+            sndbuf_limited,
+            is_paced: send.pacing.is_some(),
+            is_app_limited: send.rate.is_app_limited(),
             congestion: send.congestion.algorithm().name(),
             send_queue: self.unacknowledged().0,
             receive_queue: recv.queue.len(),

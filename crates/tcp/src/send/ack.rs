@@ -3,6 +3,8 @@ use core::time::Duration;
 
 use sockeye_wire::TcpFlags;
 
+use super::flight::Delivery;
+use super::rate::Sample;
 use super::{Fin, Phase};
 use crate::block::Block;
 use crate::congestion::Acked;
@@ -86,6 +88,7 @@ impl Block {
         // Numbers that lie behind must not fall out of the half of the space in which they mean anything.
         send.short_end = send.short_end.latest(send.una);
         send.pushed = send.pushed.latest(send.una);
+        send.usage.keep_up(send.una);
         if send
             .urgent
             .is_some_and(|urgent| urgent.at_or_before(send.una))
@@ -142,6 +145,7 @@ impl Block {
             self.enter_cwr();
         }
         let is_good = advanced > 0 && self.send.flight.lost <= lost;
+        let _rate = self.sample_rate(&news, now);
         self.reduce(news.delivered, is_good);
         let grow = matches!(self.send.phase, Phase::Open | Phase::Disorder | Phase::Loss);
         // RFC 5681 3.2: duplicates do not open the window.
@@ -160,6 +164,20 @@ impl Block {
                 .acknowledged(&mut send.window, &acked);
             send.expand_buffer();
         }
+        self.update_pacing();
+    }
+
+    /// The delivery rate that the acknowledgment tells of.
+    fn sample_rate(&mut self, news: &Delivery, now: Instant) -> Sample {
+        let send = &mut self.send;
+        let lost = send.flight.lost_ever;
+        send.rate.sample(
+            news.newest,
+            (self.counts.delivered, news.delivered),
+            lost,
+            send.rtt.min().unwrap_or_default(),
+            now,
+        )
     }
 
     /// RFC 9293 3.10.7.4, fifth: SND.WND from a segment that is not older than the last one it was taken from.
@@ -177,11 +195,5 @@ impl Block {
         send.wnd = window;
         send.max_wnd = send.max_wnd.max(window);
         changed
-    }
-
-    /// RFC 7661 in spirit, `tcp_is_cwnd_limited`: a window that was not used must not grow.
-    fn is_window_limited(&self) -> bool {
-        let send = &self.send;
-        send.limited || (send.window.in_slow_start() && send.window.size < 2 * send.max_out)
     }
 }

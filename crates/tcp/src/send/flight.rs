@@ -4,6 +4,7 @@
 //! splits it at an MSS boundary. Counts are in packets of MSS size, so `pipe` is RFC 6675's in packets.
 use sockeye_wire::SackBlocks;
 
+use super::rate::{Newest, Stamp};
 use crate::deque::InlineDeque;
 use crate::{Instant, Seq};
 
@@ -23,6 +24,7 @@ pub(crate) struct Sent {
     pub(crate) start: Seq,
     pub(crate) end: Seq,
     pub(crate) time: Instant,
+    pub(crate) stamp: Stamp,
     packets: u16,
     flags: u8,
     /// The last sequence number is the FIN. (A `bool` rather than a flag: its spare values make `Option` free.)
@@ -58,6 +60,15 @@ pub(crate) struct Delivery {
     pub(crate) dsack: bool,
     /// Blocks brought news.
     pub(crate) newly_sacked: u32,
+    /// The packet among those newly acknowledged that was sent last.
+    pub(crate) newest: Option<Newest>,
+}
+
+impl Delivery {
+    fn deliver(&mut self, sent: &Sent) {
+        let is_again = sent.is(AMBIGUOUS);
+        self.newest = Newest::of(self.newest, sent.stamp, sent.time, sent.end, is_again);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -67,6 +78,8 @@ pub(crate) struct Flight {
     pub(crate) out: u32,
     pub(crate) sacked: u32,
     pub(crate) lost: u32,
+    /// Packets ever declared lost.
+    pub(crate) lost_ever: u32,
     pub(crate) retransmitted: u32,
     /// Everything before this has been judged by [`Flight::mark_lost`].
     judged: Seq,
@@ -99,7 +112,14 @@ impl Flight {
     }
 
     /// Notes new data as sent.
-    pub(crate) fn push(&mut self, start: Seq, end: Seq, fin: bool, mss: u32, now: Instant) {
+    pub(crate) fn push(
+        &mut self,
+        (start, end): (Seq, Seq),
+        fin: bool,
+        mss: u32,
+        stamp: Stamp,
+        now: Instant,
+    ) {
         if self.records.is_empty() {
             self.judged = start;
             self.hint = start;
@@ -111,6 +131,7 @@ impl Flight {
             start,
             end,
             time: now,
+            stamp,
             packets,
             flags: 0,
             fin,
@@ -144,6 +165,7 @@ impl Flight {
                 self.sacked = self.sacked.saturating_sub(covered);
             } else {
                 result.delivered += covered;
+                result.deliver(&sent);
                 if sent.is(AMBIGUOUS) {
                     result.ambiguous = true;
                 } else {
@@ -236,6 +258,7 @@ impl Flight {
             return;
         };
         let count = u32::from(sent.packets);
+        result.deliver(sent);
         if sent.is(LOST) {
             self.lost = self.lost.saturating_sub(count);
         }
@@ -335,6 +358,7 @@ impl Flight {
         sent.flags |= LOST;
         self.hint = self.hint.earliest(sent.start);
         self.lost += count;
+        self.lost_ever = self.lost_ever.wrapping_add(count);
         count
     }
 
@@ -366,6 +390,9 @@ impl Flight {
         for sent in self.records.iter_mut() {
             if renege {
                 sent.flags &= !SACKED;
+            }
+            if !sent.is(SACKED) && (!sent.is(LOST) || sent.is(RETRANSMITTED)) {
+                self.lost_ever = self.lost_ever.wrapping_add(sent.count());
             }
             sent.flags &= !RETRANSMITTED;
             if !sent.is(SACKED) {
@@ -410,6 +437,7 @@ impl Flight {
         index: usize,
         bytes: u32,
         mss: u32,
+        stamp: Stamp,
         now: Instant,
     ) -> Option<Sent> {
         let whole = {
@@ -426,6 +454,7 @@ impl Flight {
         }
         sent.flags |= AMBIGUOUS;
         sent.time = now;
+        sent.stamp = stamp;
         self.hint = sent.end;
         Some(*sent)
     }
@@ -446,8 +475,12 @@ impl Flight {
     }
 
     pub(crate) fn clear(&mut self) {
+        let lost_ever = self.lost_ever;
         self.records.clear();
-        *self = Flight::default();
+        *self = Flight {
+            lost_ever,
+            ..Flight::default()
+        };
     }
 
     /// Recounts from the records; used by tests and debug checks.

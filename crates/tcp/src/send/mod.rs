@@ -1,21 +1,29 @@
 //! The send side of a connection: what RFC 9293 3.3.1 calls SND, the queue behind it, and what may be sent.
 pub(crate) mod ack;
+pub(crate) mod chrono;
 pub(crate) mod flight;
 pub(crate) mod give_up;
 pub(crate) mod loss;
+pub(crate) mod pacing;
 pub(crate) mod prr;
 pub(crate) mod queue;
+pub(crate) mod rate;
 pub(crate) mod rtt;
 pub(crate) mod transmit;
+pub(crate) mod usage;
 
 use alloc::boxed::Box;
 
 use crate::congestion::{Congestion, Window};
 use crate::{Instant, Seq};
+use chrono::Chronograph;
 use flight::Flight;
+use pacing::Pacing;
 use prr::Reduction;
 use queue::SendQueue;
+use rate::Rate;
 use rtt::RoundTrip;
+use usage::Usage;
 
 /// How far our FIN has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -106,10 +114,12 @@ pub(crate) struct Sender {
     pub(crate) pushed: Seq,
     /// `MSG_MORE`: more follows soon.
     pub(crate) more: bool,
-    /// The window was what held the sender back since the last acknowledgment.
-    pub(crate) limited: bool,
-    /// The most packets out in the last window.
-    pub(crate) max_out: u32,
+    /// The application had more to write than there was room for (`SOCK_NOSPACE`).
+    pub(crate) is_starved: bool,
+    pub(crate) usage: Usage,
+    pub(crate) rate: Rate,
+    pub(crate) chronograph: Chronograph,
+    pub(crate) pacing: Option<Box<Pacing>>,
     /// Since when nothing gets through: when what timed out was sent, or the first of the probes in a row.
     pub(crate) stalled_since: Instant,
     /// When data was sent last.

@@ -160,6 +160,11 @@ impl RoundTrip {
         (self.srtt > 0).then(|| Duration::from_micros(u64::from(self.srtt / 8)))
     }
 
+    /// The same as Linux keeps it: eight times as much, in microseconds; 0 if there has been no sample.
+    pub(crate) fn srtt_eighths(&self) -> u32 {
+        self.srtt
+    }
+
     pub(crate) fn rttvar(&self) -> Duration {
         Duration::from_micros(u64::from(self.deviation / 4))
     }

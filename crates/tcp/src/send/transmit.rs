@@ -6,7 +6,9 @@ use core::time::Duration;
 
 use sockeye_wire::{Ecn, Payload, SackBlocks, TcpFlags, TcpOptions};
 
+use super::chrono::Busy;
 use super::queue::Access;
+use super::rate::Stamp;
 use super::{Fin, Phase, Probe};
 use crate::block::Block;
 use crate::seq::span;
@@ -34,14 +36,22 @@ pub(crate) enum Plan {
 }
 
 impl Block {
-    pub(crate) fn plan(&self) -> Plan {
-        self.plan_retransmission()
-            .or_else(|| self.plan_new())
-            .unwrap_or(match (self.send.probe, self.recv.ack.now) {
-                (Probe::Empty, _) => Plan::Probe,
-                (_, true) => Plan::Acknowledge,
-                _ => Plan::None,
-            })
+    pub(crate) fn plan(&self, now: Instant) -> Plan {
+        let data = if self.is_paced_out(now) {
+            None
+        } else {
+            self.plan_data()
+        };
+        data.unwrap_or(match (self.send.probe, self.recv.ack.now) {
+            (Probe::Empty, _) => Plan::Probe,
+            (_, true) => Plan::Acknowledge,
+            _ => Plan::None,
+        })
+    }
+
+    /// What would go if the pace allowed it.
+    pub(super) fn plan_data(&self) -> Option<Plan> {
+        self.plan_retransmission().or_else(|| self.plan_new())
     }
 
     fn quota(&self) -> u32 {
@@ -52,7 +62,7 @@ impl Block {
     }
 
     fn largest(&self, packets: u32, mss: u32) -> u32 {
-        let whole = (self.limits.max_super_segment / mss).max(1);
+        let whole = (self.quantum(mss) / mss).max(1);
         packets.min(whole).saturating_mul(mss)
     }
 
@@ -194,7 +204,9 @@ impl Block {
     fn retransmit(&mut self, index: usize, bytes: u32, now: Instant) -> Option<OutgoingSegment> {
         let mss = self.segment_size();
         let packet = u32::from(self.send.mss);
-        let sent = self.send.flight.retransmit(index, bytes, packet, now)?;
+        let stamp = self.stamp_rate(bytes.div_ceil(mss).max(1), now);
+        let flight = &mut self.send.flight;
+        let sent = flight.retransmit(index, bytes, packet, stamp, now)?;
         let data = sent.end.since(sent.start) - u32::from(sent.has_fin());
         let payload = self
             .send
@@ -228,6 +240,7 @@ impl Block {
         let ends_a_write = push || end == send.data_end();
         let mut flags = self.push(bytes, ends_a_write);
         flags.set(TcpFlags::FIN, fin);
+        let stamp = self.stamp_rate(bytes.div_ceil(mss).max(1), now);
         let send = &mut self.send;
         if fin {
             send.fin = Fin::Sent;
@@ -237,8 +250,10 @@ impl Block {
         }
         send.nxt = end + u32::from(fin);
         let was_empty = send.flight.is_empty();
+        let range = (start, send.nxt);
         send.flight
-            .push(start, send.nxt, fin, u32::from(send.mss), now);
+            .push(range, fin, u32::from(send.mss), stamp, now);
+        send.usage.sent();
         send.last = now;
         self.counts.bytes_sent += u64::from(bytes);
         self.recv.ack.data_sent(now);
@@ -272,8 +287,8 @@ impl Block {
         self.counts.data_out = self.counts.data_out.wrapping_add(packets);
         // `stamp` counts one.
         self.counts.segments_out = self.counts.segments_out.wrapping_add(packets - 1);
+        self.pace(payload.len(), now);
         let send = &mut self.send;
-        send.max_out = send.max_out.max(send.flight.out);
         if let Some(reduction) = &mut send.reduction {
             reduction.sent(packets);
         }
@@ -356,32 +371,54 @@ impl Block {
         if !send.flight.is_empty() {
             return;
         }
-        send.max_out = 0;
         let idle = now - send.last;
         let rto = send.rtt.rto();
-        if !self.limits.slow_start_after_idle || idle <= rto {
+        if !self.limits.slow_start_after_idle || idle <= rto || send.congestion.steers() {
             return;
         }
         let floor = u32::from(self.limits.initial_window).min(send.window.size);
-        // What it had been is worth remembering: three quarters of it.
-        send.window.threshold = send
-            .window
-            .threshold
-            .max(send.window.size / 2 + send.window.size / 4);
+        send.window.remember();
         let mut left = idle;
         while left > rto && send.window.size > floor {
             send.window.size = (send.window.size / 2).max(floor);
             left = left.saturating_sub(rto.max(Duration::from_millis(1)));
         }
         send.window.credit = 0;
+        send.usage.restart(now);
         send.congestion.control().restarted(idle);
+    }
+
+    /// What so many new packets, or old ones, are to remember of the moment they are sent.
+    fn stamp_rate(&mut self, packets: u32, now: Instant) -> Stamp {
+        let send = &mut self.send;
+        send.rate.sent(
+            send.flight.is_empty(),
+            self.counts.delivered,
+            send.flight.lost_ever,
+            send.flight.pipe() + packets,
+            now,
+        )
+    }
+
+    /// The application is about to write: has it left the window unused until now? (`tcp_rate_check_app_limited`)
+    pub(crate) fn note_app_limit(&mut self) {
+        let delivered = self.counts.delivered;
+        let send = &mut self.send;
+        let pipe = send.flight.pipe();
+        if send.unsent() < u32::from(send.mss)
+            && pipe < send.window.size
+            && send.flight.lost <= send.flight.retransmitted
+        {
+            send.rate.app_limited(delivered, pipe);
+        }
     }
 
     /// Nothing more goes out: notes why, and sees that a timer will look again if the peer says nothing.
     pub(crate) fn settle(&mut self, now: Instant) {
         let waiting = self.send.has_unsent();
-        self.send.limited =
-            waiting && self.quota() == 0 || (self.send.limited && !self.send.flight.is_empty());
+        self.validate_window(waiting, now);
+        self.wait_for_pace(now);
+        self.note_busy(waiting, now);
         if self.send.probe == Probe::Data {
             self.send.probe = Probe::None;
         }
@@ -389,5 +426,21 @@ impl Block {
             let when = self.probe_interval();
             self.timers.set(Timer::Retransmit, now + when);
         }
+    }
+
+    fn note_busy(&mut self, waiting: bool, now: Instant) {
+        let send = &self.send;
+        let is_starved = send.is_starved && send.room() < send.queue.len() / 2;
+        let busy = if !waiting && send.flight.is_empty() {
+            Busy::Idle
+        } else if waiting && self.quota() > 0 && self.blocked_by_window() {
+            Busy::Window
+        } else if !waiting && is_starved && self.quota() > 0 {
+            Busy::Buffer
+        } else {
+            Busy::Sending
+        };
+        self.send.is_starved = is_starved;
+        self.send.chronograph.turn(busy, now);
     }
 }

@@ -32,7 +32,7 @@ pub(super) const MAX_PACING_RATE: Entry = Entry::new(
     Access::Bytes(pacing_rate, set_pacing_rate),
 )
 .typed(Value::U64)
-.why("packets are not paced yet");
+.partly("datagrams are not paced, as without `fq` in Linux");
 pub(super) const CONNECTION_ADVICE: Entry = refused(
     53,
     "SO_CNX_ADVICE",

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use sockeye_wire::SackBlocks;
 
-use super::{Delivery, Flight};
+use super::{Delivery, Flight, Stamp};
 use crate::{Instant, Seq};
 
 const MSS: u32 = 100;
@@ -13,10 +13,10 @@ fn flight(count: u32, each: u32) -> Flight {
     while at < count {
         let end = (at + each).min(count);
         flight.push(
-            Seq::new(at * MSS),
-            Seq::new(end * MSS),
+            (Seq::new(at * MSS), Seq::new(end * MSS)),
             false,
             MSS,
+            Stamp::default(),
             Instant::ZERO,
         );
         at = end;
@@ -50,7 +50,7 @@ fn three_packets_sacked_above_make_a_loss() {
     assert_eq!(flight.next_lost().map(|(index, _)| index), Some(0));
     // RFC 6675 4: 10 sent, 3 arrived, 1 lost.
     assert_eq!(flight.pipe(), 6);
-    flight.retransmit(0, MSS, MSS, Instant::ZERO);
+    flight.retransmit(0, MSS, MSS, Stamp::default(), Instant::ZERO);
     assert_eq!(flight.pipe(), 7);
     assert!(flight.next_lost().is_none());
 }
@@ -115,7 +115,7 @@ proptest! {
                 1 => { sack(&mut flight, &[(at, at + length)], una, count); flight.mark_lost(); }
                 2 => {
                     if let Some((index, _)) = flight.next_lost() {
-                        flight.retransmit(index, length * MSS, MSS, Instant::ZERO);
+                        flight.retransmit(index, length * MSS, MSS, Stamp::default(), Instant::ZERO);
                     }
                 }
                 _ => if at == 0 { flight.mark_all_lost(length == 1) },
