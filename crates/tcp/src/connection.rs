@@ -65,7 +65,7 @@ impl Connection {
         block.counts.segments_in = 1;
         block.syn_due = true;
         Connection {
-            machine: SynReceived::new(FirstSent::NOT_YET, true).into(),
+            machine: SynReceived::passive().into(),
             block,
         }
     }
@@ -76,6 +76,10 @@ impl Connection {
         let mut connection = Connection::accept(settings, syn, now);
         if let Machine::SynReceived(state) = &mut connection.machine {
             state.sent = FirstSent::UNKNOWN;
+            if connection.block.options.defer_accept > 0 {
+                // There is no request that could wait (`cookie_v4_check`).
+                connection.block.options.defer_accept = 0;
+            }
             connection.block.syn_due = false;
             connection.block.send.nxt = connection.block.send.una + 1u32;
         }
@@ -289,9 +293,13 @@ impl Connection {
 
     /// Reads the urgent byte (`MSG_OOB`), or looks at it.
     pub fn read_urgent(&mut self, peek: bool) -> UrgentRead {
-        self.block
-            .recv
-            .read_urgent(peek, self.block.options.oob_inline)
+        let recv = &mut self.block.recv;
+        let is_cut_off = matches!(self.machine, Machine::Closed(_)) && !recv.fin;
+        // `tcp_recv_urg`
+        match recv.read_urgent(peek || is_cut_off, self.block.options.oob_inline) {
+            UrgentRead::Byte(_) | UrgentRead::Awaited if is_cut_off => UrgentRead::CutOff,
+            read => read,
+        }
     }
 
     /// True if the next byte to read is the urgent one (`SIOCATMARK`).

@@ -298,6 +298,7 @@ fn receive_urgent(
             })
         }
         UrgentRead::None => Err(Errno::EINVAL),
+        UrgentRead::CutOff => Err(Errno::ENOTCONN),
         UrgentRead::Awaited => {
             if connection.status().receive_shut {
                 Ok(Received::default())

@@ -30,4 +30,6 @@ pub enum UrgentRead {
     None,
     /// It was announced but has not come: `EAGAIN`.
     Awaited,
+    /// There was one, but the connection ended without the peer's FIN: `ENOTCONN`.
+    CutOff,
 }

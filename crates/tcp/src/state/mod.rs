@@ -23,7 +23,7 @@ pub(crate) use fin_wait_1::FinWait1;
 pub(crate) use fin_wait_2::FinWait2;
 pub(crate) use last_ack::LastAck;
 pub use listen::{Listen, ListenAction};
-pub(crate) use syn_received::SynReceived;
+pub(crate) use syn_received::{Offer, SynReceived};
 pub(crate) use syn_sent::{FirstSent, SynSent};
 pub(crate) use time_wait::TimeWait;
 pub use time_wait::{TimeWaitAction, TimeWaitRecord};

@@ -3,7 +3,7 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use sockeye_wire::TcpFlags;
+use sockeye_wire::{TcpFlags, Timestamps};
 
 use super::screen::Screen;
 use super::syn_sent::FirstSent;
@@ -19,17 +19,69 @@ pub(crate) struct SynReceived {
     pub(crate) sent: FirstSent,
     /// Opened by the peer: nobody here waits for it yet.
     passive: bool,
+    /// What our SYN offered: the SYN-ACK of a simultaneous open says it again, whatever the peer offers.
+    offer: Offer,
     /// Acknowledged, but `TCP_DEFER_ACCEPT` waits for data.
     is_deferred: bool,
     /// How long the bare acknowledgment took, in microseconds.
     round_trip: Option<NonZeroU32>,
 }
 
+/// The options of a SYN, in one byte: there is room for no more in a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Offer(u8);
+
+impl Offer {
+    /// The window scale, or this where there is none.
+    const SCALE: u8 = 0xf;
+    const SACK: u8 = 1 << 4;
+    const TIMESTAMPS: u8 = 1 << 5;
+
+    /// What was offered, before the peer's SYN takes some of it away.
+    pub(crate) fn of(block: &Block) -> Offer {
+        let mut bits = match block.limits.window_scaling {
+            true => block.recv.shift & Offer::SCALE,
+            false => Offer::SCALE,
+        };
+        if block.sack {
+            bits |= Offer::SACK;
+        }
+        if block.timestamps {
+            bits |= Offer::TIMESTAMPS;
+        }
+        Offer(bits)
+    }
+
+    /// Says it again (`tcp_syn_options`, which asks the settings and not what was agreed on).
+    fn repeat(self, segment: &mut Segment, block: &Block, now: Instant) {
+        let scale = self.0 & Offer::SCALE;
+        segment.options.sack_permitted = self.0 & Offer::SACK != 0;
+        segment.options.window_scale = (scale != Offer::SCALE).then_some(scale);
+        segment.options.timestamps = (self.0 & Offer::TIMESTAMPS != 0).then(|| Timestamps {
+            value: block.timestamp(now),
+            echo: block.recv.recent.value,
+        });
+    }
+}
+
 impl SynReceived {
-    pub(crate) fn new(sent: FirstSent, passive: bool) -> SynReceived {
+    /// Our SYN has met the peer's (RFC 9293 3.5 figure 7).
+    pub(crate) fn simultaneous(sent: FirstSent, offer: Offer) -> SynReceived {
         SynReceived {
             sent,
-            passive,
+            passive: false,
+            offer,
+            is_deferred: false,
+            round_trip: None,
+        }
+    }
+
+    /// Opened by a peer's SYN.
+    pub(crate) fn passive() -> SynReceived {
+        SynReceived {
+            sent: FirstSent::NOT_YET,
+            passive: true,
+            offer: Offer::default(),
             is_deferred: false,
             round_trip: None,
         }
@@ -144,6 +196,10 @@ impl SynReceived {
         self.sent.note(now);
         block.send.nxt = block.send.una + 1u32;
         block.restart_retransmit(now);
-        block.syn_segment(TcpFlags::SYN | TcpFlags::ACK, now)
+        let mut segment = block.syn_segment(TcpFlags::SYN | TcpFlags::ACK, now);
+        if !self.passive {
+            self.offer.repeat(&mut segment, block, now);
+        }
+        segment
     }
 }

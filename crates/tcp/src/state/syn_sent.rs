@@ -3,7 +3,7 @@ use core::time::Duration;
 
 use sockeye_wire::{TcpFlags, TcpOptions};
 
-use super::{Established, Machine, Next, SynReceived};
+use super::{Established, Machine, Next, Offer, SynReceived};
 use crate::block::Block;
 use crate::segment::reset_for;
 use crate::timers::Timer;
@@ -86,6 +86,7 @@ impl SynSent {
         if !segment.has(TcpFlags::SYN) {
             return self.into();
         }
+        let offer = Offer::of(block);
         block.synchronize(&segment, now);
         block.ecn.settle(&segment);
         if !ack {
@@ -94,7 +95,7 @@ impl SynSent {
             block.syn_due = true;
             block.send.retransmits = 0;
             block.timers.clear(Timer::Retransmit);
-            return SynReceived::new(self.sent, false).into();
+            return SynReceived::simultaneous(self.sent, offer).into();
         }
         block.send.una = segment.acknowledgment;
         block.send.nxt = block.send.una;
