@@ -186,8 +186,8 @@ pub(crate) fn autobind(
 
 /// Gives the claim on the port back.
 pub(crate) fn release(stack: &mut Stack, names: &mut Names) {
-    if let Some(binding) = names.binding.take() {
-        stack.ports.remove(&binding);
+    if let Some(claim) = names.claim.take() {
+        stack.ports.remove(claim);
     }
     names.local_port = 0;
 }
@@ -228,10 +228,11 @@ pub(crate) fn binding_of(
 /// Fits the claim on the port to the address and the options that the socket has by now: `connect` chooses an address, a
 /// disconnect gives it back, options may be set at any time. The port stays the socket's.
 pub(crate) fn fit_claim(stack: &mut Stack, owner: &Owner<'_>, names: &mut Names) {
-    if let Some(binding) = &mut names.binding {
+    if let Some(claim) = &mut names.claim {
+        let binding = stack.ports.binding(*claim);
         let (space, port, holder) = (binding.space, binding.port, binding.holder);
         let fitted = binding_of(owner, space, names.local, port, holder);
-        stack.ports.replace(binding, fitted);
+        stack.ports.replace(claim, fitted);
     }
 }
 
@@ -267,9 +268,8 @@ fn claim(
             .or_else(|| order.ports().find(|port| is_free(&stack.ports, *port)));
         binding.port = free.ok_or(Errno::EADDRINUSE)?;
     }
-    stack.ports.insert(binding);
+    names.claim = Some(stack.ports.insert(binding).ok_or(Errno::ENOMEM)?);
     names.local_port = binding.port;
-    names.binding = Some(binding);
     Ok(())
 }
 

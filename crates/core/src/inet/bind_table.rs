@@ -8,14 +8,17 @@
 //! matrix of the dual-run tests.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::hash::BuildHasher;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::num::NonZeroU32;
 
-use hashbrown::HashMap;
+use hashbrown::HashTable;
 use smallvec::SmallVec;
 
 use super::ephemeral::PortSet;
 use crate::ids::InterfaceId;
+use crate::pages::Pages;
 
 /// Ports of different protocols do not conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,7 +86,7 @@ pub(crate) enum Holder {
     TimeWait,
 }
 
-/// One claim on a port, kept by the socket that holds it.
+/// What a claim on a port says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Binding {
     /// The protocol.
@@ -123,19 +126,42 @@ impl Binding {
     }
 }
 
+/// A claim on a port, as its holder keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Claim(
+    /// The index of its kind and one, so that an `Option` of it is no larger.
+    NonZeroU32,
+);
+
+impl Claim {
+    fn at(index: u32) -> Claim {
+        Claim(NonZeroU32::MIN.saturating_add(index))
+    }
+
+    const fn index(self) -> u32 {
+        self.0.get() - 1
+    }
+}
+
 /// The holders of one port that are alike.
 #[derive(Debug, Clone)]
 struct Kind {
     binding: Binding,
+    /// How many there are; 0 if this place is free.
     count: u32,
+    /// The next kind of the same port.
+    next: Option<Claim>,
 }
-
-type Kinds = SmallVec<[Kind; 1]>;
 
 /// All claims on ports of a host. `S` is the host's keyed hash.
 #[derive(Debug)]
 pub(crate) struct BindTable<S> {
-    ports: HashMap<(PortSpace, u16), Kinds, S>,
+    kinds: Pages<Kind>,
+    /// Free places of `kinds`.
+    free: Vec<Claim>,
+    /// The first kind of each port that has a holder.
+    ports: HashTable<Claim>,
+    hasher: S,
     /// For each protocol in which it was once hard to find a free port.
     sets: SmallVec<[(PortSpace, Box<Sets>); 1]>,
 }
@@ -150,24 +176,30 @@ pub(crate) struct Sets {
 }
 
 impl Sets {
-    fn update(&mut self, port: u16, kinds: &[Kind]) {
-        self.occupied.set(port, !kinds.is_empty());
-        self.bound.set(port, !are_free_for_connect(kinds));
+    fn update<'a>(&mut self, port: u16, mut kinds: impl Iterator<Item = &'a Kind> + Clone) {
+        self.occupied.set(port, kinds.clone().next().is_some());
+        self.bound
+            .set(port, !kinds.all(Kind::leaves_port_to_connect));
     }
 }
 
-fn are_free_for_connect(kinds: &[Kind]) -> bool {
-    kinds.iter().all(|kind| match kind.binding.holder {
-        Holder::Connected | Holder::TimeWait => true,
-        Holder::Bound | Holder::Listening => false,
-    })
+impl Kind {
+    fn leaves_port_to_connect(&self) -> bool {
+        match self.binding.holder {
+            Holder::Connected | Holder::TimeWait => true,
+            Holder::Bound | Holder::Listening => false,
+        }
+    }
 }
 
 impl<S: BuildHasher> BindTable<S> {
     /// A table in which every port is free.
     pub(crate) fn new(hasher: S) -> Self {
         Self {
-            ports: HashMap::with_hasher(hasher),
+            kinds: Pages::new(),
+            free: Vec::new(),
+            ports: HashTable::new(),
+            hasher,
             sets: SmallVec::new(),
         }
     }
@@ -180,8 +212,11 @@ impl<S: BuildHasher> BindTable<S> {
                 occupied: PortSet::new(),
                 bound: PortSet::new(),
             };
-            for ((_, port), kinds) in self.ports.iter().filter(|((of, _), _)| *of == space) {
-                sets.update(*port, kinds);
+            for first in &self.ports {
+                let binding = self.binding(*first);
+                if binding.space == space {
+                    sets.update(binding.port, self.chain(Some(*first)));
+                }
             }
             self.sets.push((space, Box::new(sets)));
             self.sets.len() - 1
@@ -190,23 +225,30 @@ impl<S: BuildHasher> BindTable<S> {
     }
 
     fn update_sets(&mut self, space: PortSpace, port: u16) {
-        if let Some((_, sets)) = self.sets.iter_mut().find(|(of, _)| *of == space) {
-            let kinds = self.ports.get(&(space, port));
-            sets.update(port, kinds.map_or(&[], |kinds| kinds.as_slice()));
-        }
+        let Some(index) = self.sets.iter().position(|(of, _)| *of == space) else {
+            return;
+        };
+        let mut sets = core::mem::take(&mut self.sets);
+        sets[index].1.update(port, self.kinds_of(space, port));
+        self.sets = sets;
+    }
+
+    /// What is claimed.
+    pub(crate) fn binding(&self, claim: Claim) -> Binding {
+        self.kinds[claim.index()].binding
     }
 
     /// Whether `binding` conflicts with the claims of other sockets: `EADDRINUSE`.
     pub(crate) fn conflicts(&self, binding: &Binding) -> bool {
-        self.kinds(binding)
-            .iter()
+        self.kinds_of(binding.space, binding.port)
             .any(|kind| binding.conflicts_with(&kind.binding))
     }
 
     /// Whether `new` would conflict if the claim `own`, which the same socket holds, were not there.
-    pub(crate) fn conflicts_without(&self, own: &Binding, new: &Binding) -> bool {
-        self.kinds(new).iter().any(|kind| {
-            let others = if kind.binding == *own {
+    pub(crate) fn conflicts_without(&self, own: Claim, new: &Binding) -> bool {
+        let own = self.binding(own);
+        self.kinds_of(new.space, new.port).any(|kind| {
+            let others = if kind.binding == own {
                 kind.count - 1
             } else {
                 kind.count
@@ -218,49 +260,98 @@ impl<S: BuildHasher> BindTable<S> {
     /// Whether `connect` may give the port of `binding` to one more connection: nobody has bound it on purpose. Its
     /// addresses must still be unique.
     pub(crate) fn is_free_for_connect(&self, binding: &Binding) -> bool {
-        are_free_for_connect(self.kinds(binding))
+        self.kinds_of(binding.space, binding.port)
+            .all(Kind::leaves_port_to_connect)
     }
 
     /// Adds a claim. Whether it may stand is the caller's question to `conflicts`: accepted connections take their
-    /// listener's port without asking.
-    pub(crate) fn insert(&mut self, binding: Binding) {
-        let kinds = self.ports.entry((binding.space, binding.port)).or_default();
-        match kinds.iter_mut().find(|kind| kind.binding == binding) {
-            Some(kind) => kind.count += 1,
+    /// listener's port without asking. `None` if there are as many kinds of claims as can be told apart.
+    #[must_use]
+    pub(crate) fn insert(&mut self, binding: Binding) -> Option<Claim> {
+        let (space, port) = (binding.space, binding.port);
+        let first = self.first(space, port);
+        let mut last = first;
+        let mut at = first;
+        while let Some(claim) = at {
+            let kind = &mut self.kinds[claim.index()];
+            if kind.binding == binding {
+                kind.count += 1;
+                return Some(claim);
+            }
+            last = at;
+            at = kind.next;
+        }
+        let kind = Kind {
+            binding,
+            count: 1,
+            next: None,
+        };
+        let claim = match self.free.pop() {
+            Some(claim) => {
+                self.kinds[claim.index()] = kind;
+                claim
+            }
+            None => Claim::at(self.kinds.push(kind)?),
+        };
+        match last {
+            Some(last) => self.kinds[last.index()].next = Some(claim),
             None => {
-                kinds.push(Kind { binding, count: 1 });
-                self.update_sets(binding.space, binding.port);
+                let hash = self.hasher.hash_one((space, port));
+                let (kinds, hasher) = (&self.kinds, &self.hasher);
+                self.ports.insert_unique(hash, claim, |first| {
+                    let binding = &kinds[first.index()].binding;
+                    hasher.hash_one((binding.space, binding.port))
+                });
             }
         }
+        self.update_sets(space, port);
+        Some(claim)
     }
 
     /// Takes a claim away.
-    pub(crate) fn remove(&mut self, binding: &Binding) {
-        let key = (binding.space, binding.port);
-        let Some(kinds) = self.ports.get_mut(&key) else {
-            debug_assert!(false, "{binding:?} was never inserted");
-            return;
-        };
-        let Some(at) = kinds.iter().position(|kind| kind.binding == *binding) else {
-            return;
-        };
-        kinds[at].count -= 1;
-        if kinds[at].count > 0 {
+    pub(crate) fn remove(&mut self, claim: Claim) {
+        let kind = &mut self.kinds[claim.index()];
+        debug_assert!(kind.count > 0, "{claim:?} was given back before");
+        kind.count = kind.count.saturating_sub(1);
+        if kind.count > 0 {
             return;
         }
-        kinds.swap_remove(at);
-        if kinds.is_empty() {
-            self.ports.remove(&key);
+        let next = kind.next.take();
+        let Binding { space, port, .. } = kind.binding;
+        let kinds = &self.kinds;
+        let entry = self
+            .ports
+            .find_entry(self.hasher.hash_one((space, port)), |first| {
+                let binding = &kinds[first.index()].binding;
+                (binding.space, binding.port) == (space, port)
+            });
+        let Ok(mut entry) = entry else {
+            return;
+        };
+        let first = *entry.get();
+        if first != claim {
+            let before = Self::chain_in(kinds, Some(first))
+                .find(|(_, kind)| kind.next == Some(claim))
+                .map(|(before, _)| before);
+            if let Some(before) = before {
+                self.kinds[before.index()].next = next;
+            }
+        } else if let Some(next) = next {
+            *entry.get_mut() = next;
+        } else {
+            entry.remove();
         }
-        self.update_sets(binding.space, binding.port);
+        self.free.push(claim);
+        self.update_sets(space, port);
     }
 
-    /// Changes a claim in place: an option was set, the socket began to listen or went into TIME-WAIT.
-    pub(crate) fn replace(&mut self, binding: &mut Binding, new: Binding) {
-        if *binding != new {
-            self.remove(binding);
-            self.insert(new);
-            *binding = new;
+    /// Changes a claim: an option was set, the socket began to listen or went into TIME-WAIT.
+    pub(crate) fn replace(&mut self, claim: &mut Claim, new: Binding) {
+        if self.binding(*claim) != new
+            && let Some(other) = self.insert(new)
+        {
+            self.remove(*claim);
+            *claim = other;
         }
     }
 
@@ -270,10 +361,29 @@ impl<S: BuildHasher> BindTable<S> {
         self.ports.is_empty()
     }
 
-    fn kinds(&self, binding: &Binding) -> &[Kind] {
-        self.ports
-            .get(&(binding.space, binding.port))
-            .map_or(&[], |kinds| kinds.as_slice())
+    fn first(&self, space: PortSpace, port: u16) -> Option<Claim> {
+        let hash = self.hasher.hash_one((space, port));
+        let is_it = |first: &Claim| {
+            let binding = &self.kinds[first.index()].binding;
+            (binding.space, binding.port) == (space, port)
+        };
+        self.ports.find(hash, is_it).copied()
+    }
+
+    fn kinds_of(&self, space: PortSpace, port: u16) -> impl Iterator<Item = &Kind> + Clone {
+        self.chain(self.first(space, port))
+    }
+
+    fn chain(&self, first: Option<Claim>) -> impl Iterator<Item = &Kind> + Clone {
+        Self::chain_in(&self.kinds, first).map(|(_, kind)| kind)
+    }
+
+    fn chain_in(
+        kinds: &Pages<Kind>,
+        first: Option<Claim>,
+    ) -> impl Iterator<Item = (Claim, &Kind)> + Clone {
+        core::iter::successors(first, |claim| kinds[claim.index()].next)
+            .map(|claim| (claim, &kinds[claim.index()]))
     }
 }
 

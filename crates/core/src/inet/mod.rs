@@ -9,7 +9,7 @@ pub(crate) mod keyed;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use bind_table::{Binding, PortSpace};
+use bind_table::{Claim, PortSpace};
 use demux::FourTuple;
 
 use crate::address::as_seen_by;
@@ -35,7 +35,7 @@ pub(crate) struct Names {
     /// The port was given to `bind`, not chosen: it survives a disconnect.
     pub(crate) is_port_bound: bool,
     /// The claim on the port.
-    pub(crate) binding: Option<Binding>,
+    pub(crate) claim: Option<Claim>,
 }
 
 impl Names {
@@ -51,7 +51,7 @@ impl Names {
             scope_id: 0,
             is_address_bound: false,
             is_port_bound: false,
-            binding: None,
+            claim: None,
         }
     }
 

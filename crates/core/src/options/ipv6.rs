@@ -225,7 +225,7 @@ fn set_only(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     let socket = t.socket_mut()?;
     let holds = socket
         .names()
-        .is_some_and(|names| names.local_port != 0 && (!is_stream || names.binding.is_some()));
+        .is_some_and(|names| names.local_port != 0 && (!is_stream || names.claim.is_some()));
     if holds || socket.kind == crate::SocketType::Raw {
         return Err(Errno::EINVAL);
     }

@@ -158,22 +158,16 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
         endpoint.is_listed = false;
         if stack.time_wait.len() < stack.config.sysctl.tcp_max_tw_buckets {
             // The record has its own claim on the port; a program may still hold the socket with its.
-            let binding = endpoint.names.binding.map(|binding| Binding {
-                holder: Holder::TimeWait,
-                ..binding
+            let claim = endpoint.names.claim.and_then(|claim| {
+                stack.ports.insert(Binding {
+                    holder: Holder::TimeWait,
+                    ..stack.ports.binding(claim)
+                })
             });
-            if let Some(binding) = binding {
-                stack.ports.insert(binding);
-            }
             stack.counters.tcp_ext_tw += 1;
-            stack.time_wait.insert(
-                tuple,
-                Waiting {
-                    record,
-                    binding,
-                    uid,
-                },
-            );
+            stack
+                .time_wait
+                .insert(tuple, Waiting { record, claim, uid });
             stack.connections.crowds.note(&tuple, true);
         } else {
             stack.counters.tcp_ext_tcp_time_wait_overflow += 1;
@@ -238,9 +232,9 @@ fn release_unbound(host: &mut Host, id: SocketId) {
     };
     let names = &mut parts.endpoint.names;
     if !names.is_port_bound
-        && let Some(binding) = names.binding.take()
+        && let Some(claim) = names.claim.take()
     {
-        stack.ports.remove(&binding);
+        stack.ports.remove(claim);
     }
 }
 
@@ -271,8 +265,8 @@ pub(super) fn free(host: &mut Host, id: SocketId) {
 pub(crate) fn expire_time_wait(host: &mut Host, now: Instant) {
     while let Some((tuple, waiting)) = host.stack.time_wait.expire(now) {
         host.stack.connections.crowds.note(&tuple, false);
-        if let Some(binding) = waiting.binding {
-            host.stack.ports.remove(&binding);
+        if let Some(claim) = waiting.claim {
+            host.stack.ports.remove(claim);
         }
     }
 }
@@ -281,8 +275,8 @@ pub(crate) fn expire_time_wait(host: &mut Host, now: Instant) {
 pub(super) fn drop_record(stack: &mut Stack, tuple: &FourTuple) {
     if let Some(waiting) = stack.time_wait.remove(tuple) {
         stack.connections.crowds.note(tuple, false);
-        if let Some(binding) = waiting.binding {
-            stack.ports.remove(&binding);
+        if let Some(claim) = waiting.claim {
+            stack.ports.remove(claim);
         }
     }
 }

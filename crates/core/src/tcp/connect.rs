@@ -115,8 +115,7 @@ pub(super) fn choose(
         tuple.local_port = port;
         least_isn = isn;
         let binding = binding_of(owner, PortSpace::Tcp, local, port, Holder::Connected);
-        stack.ports.insert(binding);
-        names.binding = Some(binding);
+        names.claim = Some(stack.ports.insert(binding).ok_or(Errno::ENOMEM)?);
     } else {
         least_isn = stack.claim_tuple(&tuple, now).ok_or(Errno::EADDRNOTAVAIL)?;
         names.local = local;

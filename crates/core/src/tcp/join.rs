@@ -218,7 +218,6 @@ impl Host {
         names.remote_port = tuple.remote_port;
         names.is_address_bound = true;
         names.is_port_bound = true;
-        names.binding = Some(binding);
         let mut endpoint = TcpEndpoint::new(names, Phase::Joined(Ends::default()));
         endpoint.progress = Progress::Connected;
         endpoint.is_listed = true;
@@ -231,7 +230,10 @@ impl Host {
             Endpoint::Tcp(Box::new(endpoint)),
         );
         let server = self.insert_socket(server)?;
-        self.stack.ports.insert(binding);
+        let claim = self.stack.ports.insert(binding);
+        if let Some(parts) = super::endpoint_mut(&mut self.sockets, server) {
+            parts.endpoint.names.claim = claim;
+        }
         if !self.stack.connections.insert(&tuple, server) {
             if let Some(parts) = super::endpoint_mut(&mut self.sockets, server) {
                 parts.endpoint.is_listed = false;

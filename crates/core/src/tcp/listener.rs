@@ -146,12 +146,12 @@ pub(crate) fn listen(
         bind::autobind(stack, &owner, names, PortSpace::Tcp).map_err(|_| Errno::EADDRINUSE)?;
     }
     // The claim was made when the socket did not listen yet; as a listener it tolerates less.
-    if let Some(own) = &mut names.binding {
+    if let Some(own) = &mut names.claim {
         let listening = Binding {
             holder: Holder::Listening,
-            ..*own
+            ..stack.ports.binding(*own)
         };
-        if stack.ports.conflicts_without(own, &listening) {
+        if stack.ports.conflicts_without(*own, &listening) {
             return Err(Errno::EADDRINUSE);
         }
         stack.ports.replace(own, listening);
@@ -345,7 +345,6 @@ fn spawn(
         tuple.local_port,
         Holder::Bound,
     );
-    names.binding = Some(binding);
     let mut endpoint = TcpEndpoint::new(names, Phase::Connected(connection));
     endpoint.path = CachedPath::new(path);
     endpoint.queue = Queue::Requests(id);
@@ -366,7 +365,10 @@ fn spawn(
         sockets.remove(child);
         return None;
     }
-    stack.ports.insert(binding);
+    let claim = stack.ports.insert(binding);
+    if let Some(parts) = super::endpoint_mut(sockets, child) {
+        parts.endpoint.names.claim = claim;
+    }
     if let Some(Endpoint::Listener(listener)) =
         sockets.get_mut(id).map(|socket| &mut socket.endpoint)
     {
@@ -439,12 +441,12 @@ pub(super) fn stop(host: &mut Host, id: SocketId, now: Instant) {
     stack
         .receivers
         .remove(PortSpace::Tcp, names.local, names.local_port, id);
-    if let Some(binding) = &mut names.binding {
+    if let Some(claim) = &mut names.claim {
         let bound = Binding {
             holder: Holder::Bound,
-            ..*binding
+            ..stack.ports.binding(*claim)
         };
-        stack.ports.replace(binding, bound);
+        stack.ports.replace(claim, bound);
     }
     let port = names.local_port;
     bind::forget_peer(stack, socket.domain, &mut names);

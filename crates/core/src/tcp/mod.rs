@@ -324,7 +324,7 @@ pub(crate) fn bind(
         Endpoint::Tcp(endpoint) => {
             let names = &mut endpoint.names;
             // The port of a connection that is over is not the socket's any more, though its name still tells it.
-            let is_over = endpoint.phase.is_over() && names.binding.is_none();
+            let is_over = endpoint.phase.is_over() && names.claim.is_none();
             if is_over {
                 names.local_port = 0;
             }

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use sockeye_tcp::TimeWaitRecord;
 
 use crate::Instant;
-use crate::inet::bind_table::Binding;
+use crate::inet::bind_table::Claim;
 use crate::inet::demux::FourTuple;
 use crate::inet::keyed::Keyed;
 
@@ -17,7 +17,7 @@ use crate::inet::keyed::Keyed;
 pub(crate) struct Waiting {
     pub(crate) record: TimeWaitRecord,
     /// The claim on the port.
-    pub(crate) binding: Option<Binding>,
+    pub(crate) claim: Option<Claim>,
     pub(crate) uid: u32,
 }
 

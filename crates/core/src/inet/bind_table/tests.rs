@@ -30,7 +30,7 @@ fn binding(address: &str) -> Binding {
 
 fn conflict(first: Binding, second: Binding) -> bool {
     let mut table = table();
-    table.insert(first);
+    let _claim = table.insert(first);
     table.conflicts(&second)
 }
 
@@ -127,14 +127,14 @@ fn other_protocols_ports_and_devices_do_not_conflict() {
 fn a_socket_does_not_conflict_with_itself() {
     let mut table = table();
     let own = binding("0.0.0.0");
-    table.insert(own);
+    let claim = table.insert(own).unwrap();
     let listening = Binding {
         holder: Holder::Listening,
         ..own
     };
-    assert!(!table.conflicts_without(&own, &listening));
-    table.insert(own);
-    assert!(table.conflicts_without(&own, &listening));
+    assert!(!table.conflicts_without(claim, &listening));
+    assert_eq!(table.insert(own), Some(claim));
+    assert!(table.conflicts_without(claim, &listening));
 }
 
 #[test]
@@ -144,10 +144,10 @@ fn ports_of_connections_are_shared_by_connections_only() {
         holder: Holder::Connected,
         ..binding("127.0.0.1")
     };
-    table.insert(connected);
+    let _claim = table.insert(connected);
     assert!(table.is_free_for_connect(&connected));
     assert!(table.conflicts(&binding("0.0.0.0")));
-    table.insert(binding("127.0.0.2"));
+    let _claim = table.insert(binding("127.0.0.2"));
     assert!(!table.is_free_for_connect(&connected));
 }
 
@@ -157,21 +157,22 @@ proptest! {
         claims in proptest::collection::vec((0u16..4, any::<bool>(), any::<bool>(), 0u8..3), 0..100)
     ) {
         let mut table = table();
-        let mut held: Vec<Binding> = claims
+        let mut held: Vec<Claim> = claims
             .into_iter()
-            .map(|(port, reuse_address, reuse_port, address)| Binding {
+            .filter_map(|(port, reuse_address, reuse_port, address)| table.insert(Binding {
                 port,
                 reuse_address,
                 reuse_port,
                 address: BindAddress::V4([127, 0, 0, address].into()),
                 ..binding("0.0.0.0")
-            })
+            }))
             .collect();
-        held.iter().for_each(|binding| table.insert(*binding));
-        for binding in &mut held {
-            table.replace(binding, Binding { holder: Holder::TimeWait, ..*binding });
+        for claim in &mut held {
+            let binding = table.binding(*claim);
+            table.replace(claim, Binding { holder: Holder::TimeWait, ..binding });
+            prop_assert_eq!(table.binding(*claim).holder, Holder::TimeWait);
         }
-        held.iter().for_each(|binding| table.remove(binding));
+        held.into_iter().for_each(|claim| table.remove(claim));
         prop_assert!(table.is_empty());
     }
 
@@ -193,14 +194,14 @@ proptest! {
                     address: BindAddress::V4([127, 0, 0, address].into()),
                     ..binding("0.0.0.0")
                 };
-                table.insert(binding);
-                held.push(binding);
+                held.push(table.insert(binding).unwrap());
             } else {
-                let binding = held.swap_remove(usize::from(port) % held.len());
-                table.remove(&binding);
+                let claim = held.swap_remove(usize::from(port) % held.len());
+                table.remove(claim);
             }
         }
-        let has = |port, is_bound: bool| held.iter().any(|binding: &Binding| {
+        let held: Vec<Binding> = held.into_iter().map(|claim| table.binding(claim)).collect();
+        let has = |port, is_bound: bool| held.iter().any(|binding| {
             binding.port == port && (!is_bound || binding.holder == Holder::Bound)
         });
         let all = || Order::new(&(1..=50), 0, true);
