@@ -77,6 +77,17 @@ pub struct MinDefaultMax {
     pub max: usize,
 }
 
+/// `tcp_timestamps`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timestamps {
+    /// 0: no timestamps.
+    Off,
+    /// 1: with a secret offset for each destination.
+    Offset,
+    /// 2: as the clock is.
+    Plain,
+}
+
 /// System-wide settings under Linux's names (`net.core.*`, `net.ipv4.*`, `net.ipv6.*`, `net.unix.*`).
 #[derive(Clone, Debug)]
 pub struct Sysctl {
@@ -145,7 +156,17 @@ pub struct Sysctl {
     /// `net.ipv4.tcp_keepalive_probes`.
     pub tcp_keepalive_probes: u8,
     /// `net.ipv4.tcp_timestamps`.
-    pub tcp_timestamps: bool,
+    pub tcp_timestamps: Timestamps,
+    /// `net.ipv4.tcp_challenge_ack_limit`: of all connections in a second; `None`, Linux's default, is no limit.
+    pub tcp_challenge_ack_limit: Option<u32>,
+    /// `net.ipv4.tcp_invalid_ratelimit`: the least time between two answers of a connection to invalid segments.
+    pub tcp_invalid_ratelimit: Duration,
+    /// `net.ipv4.tcp_rfc1337`.
+    pub tcp_rfc1337: bool,
+    /// `net.ipv4.tcp_tw_reuse`: whether `connect` takes over a TIME-WAIT; 0 never, 1 always, 2 on loopback.
+    pub tcp_tw_reuse: u8,
+    /// `net.ipv4.tcp_tw_reuse_delay`: not before it has lasted so long.
+    pub tcp_tw_reuse_delay: Duration,
     /// `net.ipv4.tcp_window_scaling`.
     pub tcp_window_scaling: bool,
     /// `net.ipv4.tcp_sack`.
@@ -210,7 +231,12 @@ impl Default for Sysctl {
             tcp_keepalive_time: Duration::from_secs(7200),
             tcp_keepalive_intvl: Duration::from_secs(75),
             tcp_keepalive_probes: 9,
-            tcp_timestamps: true,
+            tcp_timestamps: Timestamps::Offset,
+            tcp_challenge_ack_limit: None,
+            tcp_invalid_ratelimit: Duration::from_millis(500),
+            tcp_rfc1337: false,
+            tcp_tw_reuse: 2,
+            tcp_tw_reuse_delay: Duration::from_secs(1),
             tcp_window_scaling: true,
             tcp_sack: true,
             tcp_congestion_control: sockeye_tcp::Algorithm::Cubic,

@@ -228,7 +228,10 @@ impl Pending {
             };
             let received = match host.receive_message(self.socket, part, now) {
                 Ok(received) => received,
-                Err(Errno::EAGAIN) if self.may_wait(flags, now) => {
+                // Urgent data is never waited for (`tcp_recv_urg`).
+                Err(Errno::EAGAIN)
+                    if self.may_wait(flags, now) && !flags.contains(MessageFlags::OOB) =>
+                {
                     return if self.is_over(host, is_stream) {
                         Step::Done(Ok(Received::default()))
                     } else {

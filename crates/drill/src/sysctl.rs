@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sockeye_core::config::Timestamps;
 use sockeye_core::{CongestionControl, MinDefaultMax, Sysctl};
 
 use crate::shell;
@@ -41,7 +42,25 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.tcp_keepalive_time" => seconds(value, &mut sysctl.tcp_keepalive_time),
         "ipv4.tcp_keepalive_intvl" => seconds(value, &mut sysctl.tcp_keepalive_intvl),
         "ipv4.tcp_keepalive_probes" => number(value, &mut sysctl.tcp_keepalive_probes),
-        "ipv4.tcp_timestamps" => flag(value, &mut sysctl.tcp_timestamps),
+        "ipv4.tcp_timestamps" => {
+            sysctl.tcp_timestamps = match value {
+                "0" => Timestamps::Off,
+                "1" => Timestamps::Offset,
+                "2" => Timestamps::Plain,
+                _ => return Err(Refusal::Value),
+            };
+            Ok(())
+        }
+        "ipv4.tcp_challenge_ack_limit" => {
+            let mut limit = 0u32;
+            number(value, &mut limit)?;
+            sysctl.tcp_challenge_ack_limit = (limit < i32::MAX.unsigned_abs()).then_some(limit);
+            Ok(())
+        }
+        "ipv4.tcp_invalid_ratelimit" => millis(value, &mut sysctl.tcp_invalid_ratelimit),
+        "ipv4.tcp_rfc1337" => flag(value, &mut sysctl.tcp_rfc1337),
+        "ipv4.tcp_tw_reuse" => number(value, &mut sysctl.tcp_tw_reuse),
+        "ipv4.tcp_tw_reuse_delay" => millis(value, &mut sysctl.tcp_tw_reuse_delay),
         "ipv4.tcp_window_scaling" => flag(value, &mut sysctl.tcp_window_scaling),
         // What is above 2 is accurate ECN (RFC 9768).
         "ipv4.tcp_ecn" if matches!(value, "0" | "1" | "2") => number(value, &mut sysctl.tcp_ecn),
@@ -77,7 +96,6 @@ fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
         ("net.ipv4.tcp_syn_linear_timeouts", "4"),
         ("net.ipv4.tcp_mtu_probing", "0"),
         ("net.ipv4.tcp_stdurg", "0"),
-        ("net.ipv4.tcp_rfc1337", "0"),
     ];
     let entry = known.iter().find(|(known, _)| *known == name);
     match entry {
@@ -113,6 +131,11 @@ fn flag(text: &str, place: &mut bool) -> Result<(), Refusal> {
 
 fn seconds(text: &str, place: &mut Duration) -> Result<(), Refusal> {
     *place = Duration::from_secs(text.parse().map_err(|_| Refusal::Value)?);
+    Ok(())
+}
+
+fn millis(text: &str, place: &mut Duration) -> Result<(), Refusal> {
+    *place = Duration::from_millis(text.parse().map_err(|_| Refusal::Value)?);
     Ok(())
 }
 

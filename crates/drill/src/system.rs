@@ -165,4 +165,8 @@ pub trait System {
     /// # Errors
     /// The error number.
     fn tcp_info(&mut self, fd: i32) -> Result<Vec<u8>, i32>;
+
+    /// A counter of `/proc/net/snmp`, `snmp6` or `netstat` as `nstat` names it, since the script began; `None` if the
+    /// stack has none of this name.
+    fn counter(&self, name: &str) -> Option<u64>;
 }

@@ -19,8 +19,6 @@ use crate::seq::span;
 use crate::timers::{Timer, Timers};
 use crate::{Error, Events, Instant, Segment, Seq, Settings, SocketOptions};
 
-/// Linux's `tcp_invalid_ratelimit`, in ms.
-const INVALID_INTERVAL: u32 = 500;
 /// The least MSS that is believed (`tcp_min_snd_mss` less what options take).
 pub(crate) const MIN_MSS: u16 = 48;
 /// What a timestamps option takes of a segment.
@@ -46,6 +44,9 @@ pub(crate) struct Limits {
     /// What we offer, or would accept.
     pub(crate) window_scaling: bool,
     pub(crate) default_mss: u16,
+    /// `tcp_invalid_ratelimit`, in ms.
+    pub(crate) invalid_interval: u16,
+    pub(crate) rfc1337: bool,
 }
 
 /// Counters for `tcp_info`.
@@ -194,6 +195,8 @@ impl Block {
                 dsack: settings.dsack,
                 window_scaling: settings.window_scaling,
                 default_mss: settings.default_mss,
+                invalid_interval: settings.invalid_interval,
+                rfc1337: settings.rfc1337,
             },
             options: settings.options,
             counts: Counts::default(),
@@ -208,7 +211,7 @@ impl Block {
             timestamp_offset: settings.timestamp_offset,
             syn_due: false,
             reset_due: false,
-            last_challenge: wrapping_millis(now).wrapping_sub(INVALID_INTERVAL),
+            last_challenge: wrapping_millis(now).wrapping_sub(u32::from(u16::MAX)),
             last_received: now,
             keep_probes: 0,
             delivered_ce: 0,
@@ -280,26 +283,29 @@ impl Block {
         })
     }
 
-    /// RFC 5961 7, with Linux's limit of one such answer for each connection in half a second.
+    /// RFC 5961 7, with Linux's limit for each connection (`tcp_invalid_ratelimit`); see also
+    /// [`crate::Connection::withhold_challenge`].
     pub(crate) fn challenge(&mut self, now: Instant) {
-        if self.may_answer_invalid(now) {
+        if self.may_answer_invalid(Events::SKIPPED_CHALLENGE, now) {
             self.events |= Events::CHALLENGE_ACK;
             self.recv.ack.now = true;
         }
     }
 
     /// An acknowledgment in answer to a segment that is not acceptable (RFC 9293 3.10.7.4, first). One with data is
-    /// always answered: the acknowledgment of the original may have been lost.
-    pub(crate) fn answer_unacceptable(&mut self, segment: &Segment, now: Instant) {
-        if segment.length() > 0 && !segment.has(TcpFlags::SYN) || self.may_answer_invalid(now) {
+    /// always answered: the acknowledgment of the original may have been lost. `skipped` tells of an answer held back.
+    pub(crate) fn answer_unacceptable(&mut self, segment: &Segment, skipped: Events, now: Instant) {
+        if segment.length() > 0 && !segment.has(TcpFlags::SYN)
+            || self.may_answer_invalid(skipped, now)
+        {
             self.recv.ack.now = true;
         }
     }
 
-    fn may_answer_invalid(&mut self, now: Instant) -> bool {
+    fn may_answer_invalid(&mut self, skipped: Events, now: Instant) -> bool {
         let now = wrapping_millis(now);
-        if now.wrapping_sub(self.last_challenge) < INVALID_INTERVAL {
-            self.events |= Events::ACK_SKIPPED;
+        if now.wrapping_sub(self.last_challenge) < u32::from(self.limits.invalid_interval) {
+            self.events |= skipped;
             return false;
         }
         self.last_challenge = now;

@@ -118,6 +118,14 @@ impl Connection {
             && !state.defers(&self.block, segment)
     }
 
+    /// After a response with [`Events::CHALLENGE_ACK`]: the host has sent enough of them (RFC 5961 7), and this one is
+    /// not to be sent.
+    pub fn withhold_challenge(&mut self) {
+        let ack = &mut self.block.recv.ack;
+        // What waits to be acknowledged anyhow may go at once as well.
+        ack.now &= ack.scheduled;
+    }
+
     /// Time has passed: does what is due.
     pub fn advance(&mut self, now: Instant) {
         let block = &mut self.block;

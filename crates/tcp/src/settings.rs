@@ -64,6 +64,10 @@ pub struct Settings {
     /// How much of the window leaves in a round trip of a connection that paces, in percent: in slow start and after it
     /// (`tcp_pacing_ss_ratio`, `tcp_pacing_ca_ratio`).
     pub pacing_ratios: (u16, u16),
+    /// The least time between two answers to segments that are not acceptable, in ms (`tcp_invalid_ratelimit`).
+    pub invalid_interval: u16,
+    /// RFC 1337: a reset does not end TIME-WAIT (`tcp_rfc1337`).
+    pub rfc1337: bool,
     /// Congestion control.
     pub congestion: Algorithm,
     /// `TCP_QUICKACK` is off from the beginning: acknowledge as in a ping-pong.
@@ -99,6 +103,8 @@ impl Default for Settings {
             slow_start_after_idle: true,
             ecn: EcnPolicy::default(),
             pacing_ratios: (200, 120),
+            invalid_interval: 500,
+            rfc1337: false,
             congestion: Algorithm::Cubic,
             ping_pong: false,
             options: SocketOptions::default(),

@@ -152,15 +152,15 @@ bitflags! {
         const CHALLENGE_ACK = 1 << 11;
         /// `TCPSYNChallenge`
         const SYN_CHALLENGE = 1 << 12;
-        /// `TCPACKSkipped...`: an answer to an invalid segment was held back by the rate limit.
-        const ACK_SKIPPED = 1 << 13;
+        /// `TCPACKSkippedChallenge`: an answer to an invalid segment was held back by the rate limit; so are the next two.
+        const SKIPPED_CHALLENGE = 1 << 13;
         /// `TCPOFOQueue`
         const OUT_OF_ORDER = 1 << 14;
         /// `TCPOFODrop`
         const OUT_OF_ORDER_DROP = 1 << 15;
         /// `DelayedACKLost`: a segment that was received already came again.
         const DUPLICATE = 1 << 16;
-        /// `TCPRcvQDrop`, `TCPZeroWindowDrop`: data that found no room.
+        /// `TCPRcvQDrop`: data that found no room.
         const NO_ROOM = 1 << 17;
         /// `TCPTimeouts`
         const TIMEOUT = 1 << 18;
@@ -192,6 +192,24 @@ bitflags! {
         const SUSPECT_PATH = 1 << 31;
         /// `TCPDeferAcceptDrop`
         const ACCEPT_DEFERRED = 1 << 32;
+        /// `TCPACKSkippedSeq`
+        const SKIPPED_SEQUENCE = 1 << 48;
+        /// `TCPACKSkippedPAWS`
+        const SKIPPED_PAWS = 1 << 49;
+        /// `BeyondWindow`: a segment that began, or ended, behind the window.
+        const BEYOND_WINDOW = 1 << 50;
+        /// `PAWSOldAck`: an old acknowledgment that was overtaken by a later one.
+        const PAWS_OLD_ACK = 1 << 51;
+        /// `TSEcrRejected`: an echo of a timestamp that was never sent.
+        const ECHO_REJECTED = 1 << 52;
+        /// `PAWSTimewait`
+        const PAWS_TIME_WAIT = 1 << 54;
+        /// `TCPACKSkippedTimeWait`
+        const SKIPPED_TIME_WAIT = 1 << 55;
+        /// `TCPACKSkippedFinWait2`
+        const SKIPPED_FIN_WAIT_2 = 1 << 56;
+        /// `TCPZeroWindowDrop`: data that came while the window was shut.
+        const ZERO_WINDOW_DROP = 1 << 53;
     }
 }
 

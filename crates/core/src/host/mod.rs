@@ -33,8 +33,8 @@ use crate::options::SharedOptions;
 use crate::raw::RawTable;
 use crate::rng::Rng;
 use crate::socket::Socket;
-use crate::tcp::CookieKeys;
 use crate::tcp::time_wait::TimeWaitTable;
+use crate::tcp::{ChallengeBudget, CookieKeys, Secrets};
 use crate::timer_wheel::TimerWheel;
 use crate::unix::UnixState;
 use crate::{Errno, Instant, SocketId};
@@ -66,9 +66,9 @@ pub(crate) struct Stack {
     pub(crate) config: Config,
     pub(crate) counters: Counters,
     pub(crate) rng: Rng,
-    /// The key of all hashes.
-    pub(crate) keyed: Keyed,
     pub(crate) cookie_keys: CookieKeys,
+    pub(crate) secrets: Secrets,
+    pub(crate) challenges: ChallengeBudget,
     /// The time of the last input or call.
     pub(crate) now: Instant,
 
@@ -151,8 +151,9 @@ impl Host {
             tcp_options: None,
             connect_step: 0,
             join_step: 0,
-            keyed,
             cookie_keys: CookieKeys::new(keyed),
+            secrets: Secrets::new(keyed),
+            challenges: ChallengeBudget::default(),
             raw: RawTable::new(keyed),
             chunks: Chunks::default(),
             unix: UnixState::default(),

@@ -100,8 +100,7 @@ pub(crate) fn close(host: &mut Host, id: SocketId, now: Instant) -> Result<(), E
                 connection.close(now);
             }
             let events = connection.take_events();
-            stack.counters.tcp_ext_tcp_abort_on_close +=
-                u64::from(events.contains(Events::ABORT_ON_CLOSE));
+            super::count::count(&mut stack.counters, events);
             super::transmit(host, id, now);
         }
     }
@@ -119,10 +118,6 @@ pub(crate) fn advance(host: &mut Host, id: SocketId, now: Instant) {
     };
     connection.advance(now);
     let events = connection.take_events();
-    stack.counters.tcp_ext_tcp_timeouts += u64::from(events.contains(Events::TIMEOUT));
-    stack.counters.tcp_ext_delayed_acks += u64::from(events.contains(Events::DELAYED_ACK));
-    stack.counters.tcp_ext_tcp_abort_on_timeout +=
-        u64::from(events.contains(Events::ABORT_ON_TIMEOUT));
     make_ready(stack, parts.endpoint, id);
     conclude(host, id, events, now);
 }
@@ -139,12 +134,7 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
         return;
     };
     take_error(connection, parts.error);
-    if events.intersects(Events::RESET | Events::ATTEMPT_FAILED | Events::ACCEPT_DEFERRED) {
-        stack.counters.tcp_ext_tcp_defer_accept_drop +=
-            u64::from(events.contains(Events::ACCEPT_DEFERRED));
-        stack.counters.tcp_estab_resets += u64::from(events.contains(Events::RESET));
-        stack.counters.tcp_attempt_fails += u64::from(events.contains(Events::ATTEMPT_FAILED));
-    }
+    super::count::count(&mut stack.counters, events);
     let state = connection.state();
     if matches!(state, State::TimeWait | State::FinWait2) && !connection.wants_transmit(now)
         // An orphan's FIN-WAIT-2 needs no socket either; a program that still reads does.

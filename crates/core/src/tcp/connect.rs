@@ -140,8 +140,10 @@ fn choose_port(
     tuple: FourTuple,
     now: Instant,
 ) -> Result<(u16, Option<sockeye_tcp::Seq>), Errno> {
-    let [.., a, b, c, d] = tuple.hash_with(stack.keyed).to_be_bytes();
-    let offset = u32::from_be_bytes([a, b, c, d]).wrapping_add(stack.connect_step);
+    let offset = stack
+        .secrets
+        .port_offset(&tuple)
+        .wrapping_add(stack.connect_step);
     let order = Order::new(&stack.port_range(PortSpace::Tcp), offset, true);
     let claim = |stack: &mut Stack, port| {
         let binding = binding_of(owner, PortSpace::Tcp, tuple.local, port, Holder::Connected);
@@ -211,9 +213,13 @@ impl Stack {
         self.connections.crowds.notice(tuple, taken);
     }
 
-    /// tcp_tw_reuse = 2, the default: on loopback, with timestamps.
+    /// `tcp_tw_reuse`: 0 never, 1 always, 2, the default, on loopback alone.
     fn may_reuse_time_wait(&self, tuple: &FourTuple) -> bool {
-        tuple.remote.is_loopback() && self.config.sysctl.tcp_timestamps
+        match self.config.sysctl.tcp_tw_reuse {
+            0 => false,
+            1 => true,
+            _ => tuple.remote.is_loopback() || tuple.local.is_loopback(),
+        }
     }
 
     /// Whether a connection of these names may begin (`__inet_check_established`): there is none, and none in
@@ -232,7 +238,9 @@ impl Stack {
         let lasted = Duration::from_secs(60).saturating_sub(waiting.record.deadline() - now);
         let may_reuse = self.may_reuse_time_wait(tuple)
             && waiting.record.state() == State::TimeWait
-            && lasted > Duration::from_secs(1);
+            // RFC 6191 1: only timestamps tell the segments of the two apart.
+            && waiting.record.has_timestamps()
+            && lasted > self.config.sysctl.tcp_tw_reuse_delay;
         if !may_reuse {
             return None;
         }

@@ -58,7 +58,9 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
     }
     let mut least_isn = None;
     if let Some(waiting) = host.stack.time_wait.get_mut(&tuple) {
-        match waiting.record.receive(&segment, now) {
+        let action = waiting.record.receive(&segment, now);
+        super::count::count(&mut host.stack.counters, waiting.record.take_events());
+        match action {
             TimeWaitAction::Ignore => return,
             TimeWaitAction::Acknowledge(answer) => {
                 send_alone(&mut host.stack, &tuple, answer);
@@ -144,7 +146,11 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, segment: Segment, n
     let Phase::Connected(connection) = &mut parts.endpoint.phase else {
         return;
     };
-    let Response { reset, events } = connection.receive(segment, now);
+    let Response { reset, mut events } = connection.receive(segment, now);
+    if events.contains(Events::CHALLENGE_ACK) && !stack.may_challenge(now) {
+        connection.withhold_challenge();
+        events.remove(Events::CHALLENGE_ACK);
+    }
     let has_output = connection.wants_transmit(now);
     if has_output {
         make_ready(stack, parts.endpoint, id);
@@ -208,6 +214,10 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
     let (una, nxt, _) = connection.numbers();
     let sequence = Seq::new(sequence);
     let is_in_flight = sequence.at_or_after(una) && sequence.at_or_before(nxt);
+    if !is_in_flight && connection.state() != State::Closed {
+        stack.counters.tcp_ext_out_of_window_icmps += 1;
+        return;
+    }
     if is_in_flight && !is_about_size && connection.state() != State::Closed {
         let is_wanted = parts.options.is_on(if tuple.remote.is_ipv4() {
             Switches::RECEIVE_ERRORS

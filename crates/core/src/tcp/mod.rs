@@ -6,24 +6,29 @@
 //! A listener's connections are sockets from the SYN on; they are hidden until they are accepted. A socket that was
 //! closed is hidden too, until its connection is over or a compact record in [`time_wait`] takes its place.
 
+mod challenge;
 mod close;
 mod connect;
 mod cookies;
+mod count;
 mod input;
 mod join;
 mod listener;
 mod output;
 mod saved_syn;
+mod secrets;
 mod state;
 pub(crate) mod time_wait;
 mod transfer;
 
+pub(crate) use challenge::ChallengeBudget;
 pub(crate) use close::{advance, close, expire_time_wait, shutdown};
 pub(crate) use connect::connect;
 pub(crate) use cookies::CookieKeys;
 pub(crate) use input::{icmp_error, receive};
 pub(crate) use listener::{Listener, accept, listen, unaccept};
 pub(crate) use output::transmit;
+pub(crate) use secrets::Secrets;
 pub(crate) use state::{readiness, summarize, time_wait_summaries};
 pub(crate) use transfer::{
     at_mark, queued, receive_message, receive_payload, send_bytes, send_message,

@@ -2,10 +2,11 @@
 
 use core::net::IpAddr;
 
-use sockeye_tcp::{EcnPolicy, OutgoingSegment, Seq, Settings};
+use sockeye_tcp::{EcnPolicy, OutgoingSegment, Settings};
 use sockeye_wire::{ChecksumState, Ecn, Frame, IpProtocol, Offload, TcpFlags, TcpHeader};
 
 use super::{Phase, TcpEndpoint, close};
+use crate::config::Timestamps;
 use crate::host::{Host, Stack};
 use crate::ids::{InterfaceId, SocketId};
 use crate::inet::demux::FourTuple;
@@ -204,15 +205,9 @@ pub(super) fn settings(
     // What leaves the host stays within what Linux sends by default: readers of captures sum larger segments wrongly.
     let is_internal = path.interface == InterfaceId::LOOPBACK
         && stack.config.loopback == crate::Loopback::Internal;
-    // RFC 6528 3: a clock of 4 microseconds or faster plus a keyed hash of the names; Linux's clock has 64 ns.
-    let hash = tuple.hash_with(stack.keyed);
-    let clock = now.as_nanos() >> 6;
-    let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
-    let isn = u32::from_be_bytes([a, b, c, d]).wrapping_add(low_half(clock));
     Settings {
-        isn: Seq::new(isn),
-        // RFC 7323 5.4: another offset for each pair of names.
-        timestamp_offset: u32::from_be_bytes([e, f, g, h]),
+        isn: stack.secrets.isn(tuple, now),
+        timestamp_offset: stack.secrets.timestamp_offset(tuple, sysctl.tcp_timestamps),
         local_mss: u16::try_from(mss).unwrap_or(u16::MAX),
         default_mss,
         max_super_segment: if is_internal {
@@ -233,7 +228,10 @@ pub(super) fn settings(
             sysctl.tcp_wmem.max.max(send_buffer)
         },
         window_scaling: sysctl.tcp_window_scaling,
-        timestamps: sysctl.tcp_timestamps,
+        timestamps: sysctl.tcp_timestamps != Timestamps::Off,
+        invalid_interval: u16::try_from(sysctl.tcp_invalid_ratelimit.as_millis())
+            .unwrap_or(u16::MAX),
+        rfc1337: sysctl.tcp_rfc1337,
         sack: sysctl.tcp_sack,
         ecn: EcnPolicy {
             offer: sysctl.tcp_ecn == 1,
@@ -257,11 +255,6 @@ pub(super) fn settings(
 pub(super) fn ip_options_length(options: &SharedOptions, remote: IpAddr) -> usize {
     let options = options.ip_options().filter(|_| remote.is_ipv4());
     options.map_or(0, |options| options.len())
-}
-
-fn low_half(value: u64) -> u32 {
-    let [.., a, b, c, d] = value.to_be_bytes();
-    u32::from_be_bytes([a, b, c, d])
 }
 
 /// The route of a connection, before it has one.

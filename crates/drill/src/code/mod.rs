@@ -1,7 +1,8 @@
 //! The code between `%{` and `}%`: assertions about `TCP_INFO`, in the little of Python that such assertions need.
 //!
 //! A program is `assert CONDITION, MESSAGE`, `print(...)` and `NAME = VALUE`, one a line or with `;` between. Values are
-//! numbers, strings and truth; a name is a member of `struct tcp_info`, a constant or a variable of the script.
+//! numbers, strings and truth; a name is a member of `struct tcp_info`, a constant, a counter of the host or a variable of the
+//! script.
 
 mod evaluate;
 mod words;

@@ -202,4 +202,8 @@ impl System for HostSystem {
         }
         Ok(option)
     }
+
+    fn counter(&self, name: &str) -> Option<u64> {
+        self.host.counters().get(name)
+    }
 }

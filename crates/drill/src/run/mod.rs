@@ -122,8 +122,11 @@ impl<'a> Player<'a> {
             Action::Shell(text) => self.shell(text, event.place),
             Action::Code(program) => {
                 let info = self.info(event.place)?;
+                let system = &*self.system;
                 let names = |name: &str| {
-                    tcp_info::member(&info, name).or_else(|| numbers::number(name).map(i128::from))
+                    tcp_info::member(&info, name)
+                        .or_else(|| numbers::number(name).map(i128::from))
+                        .or_else(|| system.counter(name).map(i128::from))
                 };
                 let printed = code::run(program, &names, &mut self.variables)?;
                 self.printed.extend(printed);

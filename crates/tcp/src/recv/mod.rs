@@ -70,17 +70,35 @@ pub(crate) struct Accepted {
     pub(crate) dropped: bool,
 }
 
+/// How a segment lies outside of the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Misplaced {
+    Before,
+    Beyond,
+}
+
 impl Receiver {
     /// What is left of the window last told.
     pub(crate) fn open_window(&self) -> u32 {
         (self.told + self.window).since_or_zero(self.nxt)
     }
 
-    /// RFC 9293 3.10.7.4, first: is any of the segment within the window? As Linux, a segment that ends exactly at what
-    /// was acknowledged is acceptable, so that a probe's or a keepalive's acknowledgment number is looked at.
+    /// RFC 9293 3.10.7.4, first (`tcp_sequence`): what is wrong with the segment's place. As Linux, a segment that ends
+    /// exactly at what was acknowledged is acceptable, so that a probe's or a keepalive's acknowledgment number is looked
+    /// at; and one that goes beyond the window is only as long as nothing waits to be read.
+    pub(crate) fn placement(&self, segment: &Segment) -> Option<Misplaced> {
+        if segment.end().before(self.told) {
+            return Some(Misplaced::Before);
+        }
+        let edge = self.nxt + self.open_window();
+        let is_beyond =
+            segment.sequence.after(edge) || (segment.end().after(edge) && !self.queue.is_empty());
+        is_beyond.then_some(Misplaced::Beyond)
+    }
+
+    /// See [`Receiver::placement`].
     pub(crate) fn is_acceptable(&self, segment: &Segment) -> bool {
-        segment.end().at_or_after(self.told)
-            && segment.sequence.at_or_before(self.nxt + self.open_window())
+        self.placement(segment).is_none()
     }
 
     /// Takes the data of an acceptable segment.

@@ -5,7 +5,7 @@ use sockeye_wire::TcpFlags;
 
 use super::flight::Delivery;
 use super::rate::Sample;
-use super::{Fin, Phase};
+use super::{Fin, Phase, Sender};
 use crate::block::Block;
 use crate::congestion::Acked;
 use crate::timers::Timer;
@@ -20,6 +20,16 @@ pub(crate) enum Verdict {
     Dropped,
 }
 
+impl Sender {
+    /// `tcp_may_update_window`
+    pub(crate) fn may_update_window(&self, segment: &Segment) -> bool {
+        let window = u32::from(segment.window) << self.shift;
+        segment.acknowledgment.after(self.una)
+            || segment.sequence.after(self.wl1)
+            || (segment.sequence == self.wl1 && (window > self.wnd || window == 0))
+    }
+}
+
 impl Block {
     /// Takes the acknowledgment, SACK blocks and window of a segment that passed the other checks.
     pub(crate) fn acknowledge(&mut self, segment: &Segment, now: Instant) -> Verdict {
@@ -31,8 +41,10 @@ impl Block {
             return Verdict::Dropped;
         }
         if ack.before(send.una) {
-            // RFC 5961 5.2: too old to be true.
-            if ack.before(send.una - send.max_wnd.max(1)) {
+            // RFC 5961 5.2: too old to be true; or of bytes that were never sent.
+            let acked = self.counts.bytes_acked + u64::from(send.fin == Fin::Sent);
+            let acked = u32::try_from(acked).unwrap_or(u32::MAX);
+            if ack.before(send.una - send.max_wnd.min(acked)) {
                 self.challenge(now);
                 return Verdict::Dropped;
             }
@@ -184,9 +196,7 @@ impl Block {
     fn update_window(&mut self, segment: &Segment) -> bool {
         let send = &mut self.send;
         let window = u32::from(segment.window) << send.shift;
-        let newer = segment.acknowledgment.after(send.una)
-            || segment.sequence.after(send.wl1)
-            || (segment.sequence == send.wl1 && (window > send.wnd || window == 0));
+        let newer = send.may_update_window(segment);
         if !newer {
             return false;
         }

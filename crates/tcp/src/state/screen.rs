@@ -3,6 +3,7 @@
 use sockeye_wire::TcpFlags;
 
 use crate::block::Block;
+use crate::recv::Misplaced;
 use crate::send::Fin;
 use crate::send::ack::Verdict;
 use crate::{Error, Events, Instant, Segment, State};
@@ -26,38 +27,50 @@ impl Block {
         if let (true, Some(timestamps)) = (self.timestamps, segment.options.timestamps)
             && self.recv.recent.rejects(timestamps.value, now)
             && !reset
-            && !self.is_reordered_ack(segment, timestamps.value)
+            && !self.is_replayed_ack(segment, timestamps.value)
         {
             // RFC 7323 5.3 R1
-            self.events |= Events::PAWS_DROP;
-            self.answer_unacceptable(segment, now);
+            if segment.has(TcpFlags::SYN) {
+                self.challenge_syn(now);
+            } else if segment.has(TcpFlags::ACK)
+                && segment.length() == 0
+                && segment.sequence.before(self.recv.nxt)
+            {
+                self.events |= Events::PAWS_OLD_ACK;
+            } else {
+                self.events |= Events::PAWS_DROP;
+                self.note_duplicate(segment);
+                self.answer_unacceptable(segment, Events::SKIPPED_PAWS, now);
+            }
             return Screen::Drop;
         }
-        if !self.recv.is_acceptable(segment) {
+        if let Some(problem) = self.recv.placement(segment) {
             self.events |= Events::OUT_OF_WINDOW;
             if reset {
-                // Linux: a reset just before the FIN that it crossed.
-                let after_fin = matches!(state, State::CloseWait | State::LastAck | State::Closing);
-                if after_fin && segment.sequence == self.recv.nxt - 1 {
+                if self.crosses_fin(segment, state) {
                     return Screen::Reset;
                 }
             } else if segment.has(TcpFlags::SYN) {
                 self.challenge_syn(now);
             } else {
+                if problem == Misplaced::Beyond {
+                    self.events |= Events::BEYOND_WINDOW;
+                }
                 self.note_duplicate(segment);
-                self.answer_unacceptable(segment, now);
+                self.answer_unacceptable(segment, Events::SKIPPED_SEQUENCE, now);
             }
             return Screen::Drop;
         }
         if reset {
-            // RFC 5961 3.2: only the exact sequence number resets. As Linux, also the end of what has come out of order.
+            // RFC 5961 3.2: only the exact sequence number resets. As Linux, also the end of what has come out of order,
+            // and the one before our peer's FIN.
             let highest = self
                 .recv
                 .blocks(4)
                 .iter()
                 .map(|(_, end)| end)
                 .any(|end| end == segment.sequence.get());
-            if segment.sequence == self.recv.nxt || highest {
+            if segment.sequence == self.recv.nxt || highest || self.crosses_fin(segment, state) {
                 return Screen::Reset;
             }
             self.challenge(now);
@@ -76,6 +89,12 @@ impl Block {
         Screen::Pass
     }
 
+    /// `tcp_reset_check`: a reset just before the FIN that it crossed.
+    fn crosses_fin(&self, segment: &Segment, state: State) -> bool {
+        matches!(state, State::CloseWait | State::LastAck | State::Closing)
+            && segment.sequence == self.recv.nxt - 1
+    }
+
     fn challenge_syn(&mut self, now: Instant) {
         self.events |= Events::SYN_CHALLENGE;
         self.challenge(now);
@@ -92,26 +111,29 @@ impl Block {
 
     /// A segment that came before: its sender should know (RFC 2883), and quickly.
     fn note_duplicate(&mut self, segment: &Segment) {
-        if segment.length() > 0 && segment.end().at_or_before(self.recv.nxt) {
+        if segment.length() > 0 && segment.sequence.before(self.recv.nxt) {
             self.events |= Events::DUPLICATE;
             if self.sack && self.limits.dsack {
-                self.recv.dsack = Some((segment.sequence, segment.end()));
+                let end = segment.end().earliest(self.recv.nxt);
+                self.recv.dsack = Some((segment.sequence, end));
             }
             let quota = self.recv.quick_quota();
             self.recv.ack.force_quick(quota);
         }
     }
 
-    /// `tcp_disordered_ack`: an empty acknowledgment overtaken by a later one is no reason to answer, and does no harm.
-    fn is_reordered_ack(&self, segment: &Segment, value: u32) -> bool {
+    /// `tcp_disordered_ack_check`: an empty acknowledgment overtaken by a later one is no reason to answer, and does no
+    /// harm.
+    fn is_replayed_ack(&self, segment: &Segment, value: u32) -> bool {
         let age = self.recv.recent.value.wrapping_sub(value);
-        let limit = u32::try_from(self.send.rtt.rto().as_millis()).unwrap_or(u32::MAX);
-        segment.payload.is_empty()
+        // `tcp_tsval_replay`: a sixth more than the timeout.
+        let limit = self.send.rtt.rto().as_millis() * 6 / 5;
+        segment.has(TcpFlags::ACK)
             && segment.length() == 0
             && segment.sequence == self.recv.nxt
             && segment.acknowledgment == self.send.una
-            && (u32::from(segment.window) << self.send.shift) == self.send.wnd
-            && age <= limit
+            && !self.send.may_update_window(segment)
+            && u128::from(age) <= limit
     }
 
     /// RFC 7323 4.3 (2): remembers the timestamp of a segment that spans what was acknowledged last.

@@ -18,8 +18,6 @@ use crate::{Events, Instant, OutgoingSegment, Segment, Seq, State};
 
 /// `TCP_TIMEWAIT_LEN`: Linux's idea of twice the maximum segment lifetime.
 const LENGTH: Duration = Duration::from_secs(60);
-/// Linux's `tcp_invalid_ratelimit`.
-const INVALID_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A connection in TIME-WAIT.
 #[derive(Debug)]
@@ -40,6 +38,10 @@ pub struct TimeWaitRecord {
     expires: Instant,
     last_answer: Option<Instant>,
     fin_wait_2: bool,
+    rfc1337: bool,
+    /// `tcp_invalid_ratelimit`, in ms.
+    invalid_interval: u16,
+    events: Events,
 }
 
 /// What a record does with a segment.
@@ -77,6 +79,11 @@ impl TimeWaitRecord {
         self.expires
     }
 
+    /// Timestamps are in use (RFC 6191 builds on them).
+    pub fn has_timestamps(&self) -> bool {
+        self.recent.is_some()
+    }
+
     /// True if that has passed.
     pub fn is_over(&self, now: Instant) -> bool {
         self.expires <= now
@@ -85,6 +92,11 @@ impl TimeWaitRecord {
     /// What is told as next sequence numbers, ours and the peer's.
     pub fn numbers(&self) -> (Seq, Seq) {
         (self.nxt, self.receive_nxt)
+    }
+
+    /// What happened since the last call, for the counters.
+    pub fn take_events(&mut self) -> Events {
+        core::mem::take(&mut self.events)
     }
 
     /// RFC 9293 3.10.7.4 for TIME-WAIT, with RFC 6191 and RFC 1337 the way Linux does it.
@@ -113,12 +125,13 @@ impl TimeWaitRecord {
         now: Instant,
     ) -> TimeWaitAction {
         let end = segment.end();
-        let acceptable = end.at_or_after(self.receive_nxt)
-            && segment
-                .sequence
-                .at_or_before(self.receive_nxt + self.receive_window);
+        // `tcp_in_window`
+        let edge = self.receive_nxt + self.receive_window;
+        let acceptable = segment.sequence == self.receive_nxt
+            || (end.after(self.receive_nxt) && segment.sequence.before(edge))
+            || (segment.sequence == edge && end == edge);
         if stale || !acceptable {
-            return self.answer(now);
+            return self.answer(segment, Events::SKIPPED_FIN_WAIT_2, now);
         }
         if segment.has(TcpFlags::RST) {
             return TimeWaitAction::Finished;
@@ -153,11 +166,12 @@ impl TimeWaitRecord {
     ) -> TimeWaitAction {
         let reset = segment.has(TcpFlags::RST);
         if !stale && segment.sequence == self.receive_nxt && (segment.length() == 0 || reset) {
-            if reset {
-                // RFC 1337 would ignore it; Linux does so only with tcp_rfc1337 set.
+            if !reset {
+                self.expires = now + LENGTH;
+            } else if !self.rfc1337 {
+                // TIME-WAIT assassination: RFC 1337 3 (F1) would ignore the reset, Linux only if it is told to.
                 return TimeWaitAction::Finished;
             }
-            self.expires = now + LENGTH;
             self.remember(segment, now);
             return TimeWaitAction::Ignore;
         }
@@ -177,13 +191,16 @@ impl TimeWaitRecord {
                 isn: self.nxt + 65_537u32,
             };
         }
+        if stale {
+            self.events |= Events::PAWS_TIME_WAIT;
+        }
         if reset {
             return TimeWaitAction::Ignore;
         }
         if stale || segment.has(TcpFlags::ACK) {
             self.expires = now + LENGTH;
         }
-        self.answer(now)
+        self.answer(segment, Events::SKIPPED_TIME_WAIT, now)
     }
 
     fn remember(&mut self, segment: &Segment, now: Instant) {
@@ -192,13 +209,16 @@ impl TimeWaitRecord {
         }
     }
 
-    /// An acknowledgment, but not more often than twice a second.
-    fn answer(&mut self, now: Instant) -> TimeWaitAction {
-        if self
-            .last_answer
-            .is_some_and(|last| now - last < INVALID_INTERVAL)
-        {
+    /// An acknowledgment, but to a segment without data not more often than twice a second (`tcp_invalid_ratelimit`).
+    fn answer(&mut self, segment: &Segment, skipped: Events, now: Instant) -> TimeWaitAction {
+        let may_loop = segment.length() == 0 || segment.has(TcpFlags::SYN);
+        let interval = Duration::from_millis(self.invalid_interval.into());
+        if may_loop && self.last_answer.is_some_and(|last| now - last < interval) {
+            self.events |= skipped;
             return TimeWaitAction::Ignore;
+        }
+        if !may_loop {
+            return TimeWaitAction::Acknowledge(self.acknowledgment(now));
         }
         self.last_answer = Some(now);
         TimeWaitAction::Acknowledge(self.acknowledgment(now))
@@ -248,7 +268,9 @@ impl TimeWait {
 
     pub(crate) fn receive(mut self, block: &mut Block, segment: &Segment, now: Instant) -> Next {
         block.counts.segments_in = block.counts.segments_in.wrapping_add(1);
-        match self.record.receive(segment, now) {
+        let action = self.record.receive(segment, now);
+        block.events |= self.record.take_events();
+        match action {
             TimeWaitAction::Ignore | TimeWaitAction::Reopen { .. } => {}
             TimeWaitAction::Acknowledge(_) => block.recv.ack.now = true,
             TimeWaitAction::Reset(reset) => {
@@ -289,6 +311,9 @@ impl Block {
             expires: now,
             last_answer: None,
             fin_wait_2: true,
+            rfc1337: self.limits.rfc1337,
+            invalid_interval: self.limits.invalid_interval,
+            events: Events::empty(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod calls;
 mod clock;
+mod counters;
 mod device;
 
 use std::collections::VecDeque;
@@ -150,5 +151,9 @@ impl System for Kernel {
             Ok(errno) if errno > 0 => Err(errno),
             _ => Ok(answer.option),
         }
+    }
+
+    fn counter(&self, name: &str) -> Option<u64> {
+        counters::get(name)
     }
 }

@@ -1,0 +1,82 @@
+//! What happened to a connection, under Linux's counter names.
+
+use sockeye_tcp::Events;
+
+use crate::Counters;
+
+type Place = fn(&mut Counters) -> &mut u64;
+
+/// Each event once for each input, timer or call in which it happened.
+const TABLE: &[(Events, Place)] = &[
+    (Events::RESET, |c| &mut c.tcp_estab_resets),
+    (Events::ATTEMPT_FAILED, |c| &mut c.tcp_attempt_fails),
+    (Events::TIMEOUT, |c| &mut c.tcp_ext_tcp_timeouts),
+    (Events::DELAYED_ACK, |c| &mut c.tcp_ext_delayed_acks),
+    (Events::KEEPALIVE, |c| &mut c.tcp_ext_tcp_keep_alive),
+    (Events::WINDOW_PROBE, |c| &mut c.tcp_ext_tcp_win_probe),
+    (Events::ACCEPT_DEFERRED, |c| {
+        &mut c.tcp_ext_tcp_defer_accept_drop
+    }),
+    (Events::ABORT_ON_CLOSE, |c| {
+        &mut c.tcp_ext_tcp_abort_on_close
+    }),
+    (Events::ABORT_ON_DATA, |c| &mut c.tcp_ext_tcp_abort_on_data),
+    (Events::ABORT_ON_TIMEOUT, |c| {
+        &mut c.tcp_ext_tcp_abort_on_timeout
+    }),
+    (Events::ABORT_ON_LINGER, |c| {
+        &mut c.tcp_ext_tcp_abort_on_linger
+    }),
+    (Events::PAWS_DROP, |c| &mut c.tcp_ext_paws_estab),
+    (Events::PAWS_OLD_ACK, |c| &mut c.tcp_ext_paws_old_ack),
+    (Events::ECHO_REJECTED, |c| &mut c.tcp_ext_tsecr_rejected),
+    (Events::BEYOND_WINDOW, |c| &mut c.tcp_ext_beyond_window),
+    (Events::CHALLENGE_ACK, |c| &mut c.tcp_ext_tcp_challenge_ack),
+    (Events::SYN_CHALLENGE, |c| &mut c.tcp_ext_tcp_syn_challenge),
+    (Events::SKIPPED_CHALLENGE, |c| {
+        &mut c.tcp_ext_tcp_ack_skipped_challenge
+    }),
+    (Events::SKIPPED_SEQUENCE, |c| {
+        &mut c.tcp_ext_tcp_ack_skipped_seq
+    }),
+    (Events::SKIPPED_PAWS, |c| {
+        &mut c.tcp_ext_tcp_ack_skipped_paws
+    }),
+    (Events::PAWS_TIME_WAIT, |c| &mut c.tcp_ext_paws_timewait),
+    (Events::SKIPPED_TIME_WAIT, |c| {
+        &mut c.tcp_ext_tcp_ack_skipped_time_wait
+    }),
+    (Events::SKIPPED_FIN_WAIT_2, |c| {
+        &mut c.tcp_ext_tcp_ack_skipped_fin_wait_2
+    }),
+    (Events::OUT_OF_ORDER, |c| &mut c.tcp_ext_tcp_ofo_queue),
+    (Events::OUT_OF_ORDER_DROP, |c| &mut c.tcp_ext_tcp_ofo_drop),
+    (Events::DUPLICATE, |c| &mut c.tcp_ext_delayed_ack_lost),
+    (Events::NO_ROOM, |c| &mut c.tcp_ext_tcp_rcv_q_drop),
+    (Events::ZERO_WINDOW_DROP, |c| {
+        &mut c.tcp_ext_tcp_zero_window_drop
+    }),
+];
+
+/// What to look for in the events of a segment, which mostly hold nothing of it.
+const ALL: Events = {
+    let mut bits = 0;
+    let mut at = 0;
+    while at < TABLE.len() {
+        bits |= TABLE[at].0.bits();
+        at += 1;
+    }
+    Events::from_bits_truncate(bits)
+};
+
+/// Counts what happened.
+pub(super) fn count(counters: &mut Counters, events: Events) {
+    if !events.intersects(ALL) {
+        return;
+    }
+    for (event, place) in TABLE {
+        if events.contains(*event) {
+            *place(counters) += 1;
+        }
+    }
+}
