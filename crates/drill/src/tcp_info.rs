@@ -1,10 +1,11 @@
 //! The members of `struct tcp_info`, by name.
 
-/// Name, offset and width. A width of 0 marks the two halves of a byte that hold the window scales.
+/// Name, offset and width. A width of 0 marks bit fields.
 #[rustfmt::skip]
 const MEMBERS: &[(&str, usize, usize)] = &[
     ("tcpi_state", 0, 1), ("tcpi_ca_state", 1, 1), ("tcpi_retransmits", 2, 1), ("tcpi_probes", 3, 1),
     ("tcpi_backoff", 4, 1), ("tcpi_options", 5, 1), ("tcpi_snd_wscale", 6, 0), ("tcpi_rcv_wscale", 6, 0),
+    ("tcpi_delivery_rate_app_limited", 7, 0), ("tcpi_fastopen_client_fail", 7, 0),
     ("tcpi_rto", 8, 4), ("tcpi_ato", 12, 4), ("tcpi_snd_mss", 16, 4), ("tcpi_rcv_mss", 20, 4),
     ("tcpi_unacked", 24, 4), ("tcpi_sacked", 28, 4), ("tcpi_lost", 32, 4), ("tcpi_retrans", 36, 4),
     ("tcpi_fackets", 40, 4), ("tcpi_last_data_sent", 44, 4), ("tcpi_last_ack_sent", 48, 4),
@@ -21,6 +22,7 @@ const MEMBERS: &[(&str, usize, usize)] = &[
     ("tcpi_reord_seen", 220, 4), ("tcpi_rcv_ooopack", 224, 4), ("tcpi_snd_wnd", 228, 4),
     ("tcpi_rcv_wnd", 232, 4), ("tcpi_rehash", 236, 4), ("tcpi_total_rto", 240, 2),
     ("tcpi_total_rto_recoveries", 242, 2), ("tcpi_total_rto_time", 244, 4),
+    ("tcpi_received_ce", 248, 4),
 ];
 
 /// The value of a member, if the structure reaches so far.
@@ -32,6 +34,12 @@ pub(crate) fn member(info: &[u8], name: &str) -> Option<i128> {
         name => name,
     };
     let (_, offset, width) = MEMBERS.iter().find(|(known, ..)| *known == name)?;
+    // Bit fields: the scales are halves of their byte.
+    match name {
+        "tcpi_delivery_rate_app_limited" => return Some(i128::from(info.get(*offset)? & 1)),
+        "tcpi_fastopen_client_fail" => return Some(i128::from(info.get(*offset)? >> 1 & 3)),
+        _ => {}
+    }
     if *width == 0 {
         let both = info.get(*offset)?;
         let is_send = name == "tcpi_snd_wscale";

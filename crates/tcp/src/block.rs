@@ -263,6 +263,9 @@ impl Block {
         self.events |= Events::ESTABLISHED;
         self.send.retransmits = 0;
         self.send.last = now;
+        self.recv.ack.last = now;
+        // The SYN counts as delivered (`tcp_rcv_state_process`).
+        self.counts.delivered += 1;
         self.send.recovery_point = self.send.una;
         self.send.short_end = self.send.una;
         self.send.pushed = self.send.una;

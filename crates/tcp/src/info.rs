@@ -2,6 +2,13 @@
 use core::time::Duration;
 
 use crate::State;
+use crate::congestion::INFINITE;
+use crate::send::flight::DUP_THRESH;
+use crate::send::rtt::RTO_INITIAL;
+use crate::settings::INITIAL_WINDOW;
+
+/// `TCP_MSS_DEFAULT`
+const MSS_DEFAULT: u32 = 536;
 
 /// The fields of Linux's `struct tcp_info`, and what `ss -i` shows besides.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +89,44 @@ pub struct Info {
 }
 
 impl Info {
+    /// `tcpi_min_rtt` before the first sample.
+    pub const MIN_RTT_UNKNOWN: Duration = Duration::from_micros(u32::MAX as u64);
+    /// `tcpi_rttvar` before the first sample: a quarter of the first timeout.
+    pub const RTTVAR_UNKNOWN: Duration = Duration::from_millis(250);
+
+    /// A listener: of its own are the connections that wait, and how many may.
+    pub fn of_listener(waiting: u32, backlog: u32) -> Info {
+        let zero = Duration::ZERO;
+        Info {
+            state: State::Listen,
+            unacked: waiting,
+            sacked: backlog,
+            rto: zero,
+            rttvar: zero,
+            snd_mss: 0,
+            snd_ssthresh: 0,
+            min_rtt: zero,
+            ..Info::of_new(zero)
+        }
+    }
+
+    /// A socket that never had a connection (`tcp_init_sock`), `age` after the host began.
+    pub fn of_new(age: Duration) -> Info {
+        Info {
+            rto: RTO_INITIAL,
+            rttvar: Info::RTTVAR_UNKNOWN,
+            rcv_mss: 0,
+            advmss: 0,
+            snd_cwnd: INITIAL_WINDOW,
+            reordering: DUP_THRESH,
+            min_rtt: Info::MIN_RTT_UNKNOWN,
+            last_data_sent: age,
+            last_data_recv: age,
+            last_ack_recv: age,
+            ..Info::of_path(State::Closed, MSS_DEFAULT, 0)
+        }
+    }
+
     /// What is known of a connection whose data this stack does not carry: its state and its path.
     pub fn of_path(state: State, mss: u32, pmtu: u32) -> Info {
         let zero = Duration::ZERO;
@@ -111,7 +156,7 @@ impl Info {
             rcv_ssthresh: 0,
             rtt: zero,
             rttvar: zero,
-            snd_ssthresh: u32::MAX,
+            snd_ssthresh: INFINITE,
             snd_cwnd: 0,
             advmss: mss,
             reordering: 0,

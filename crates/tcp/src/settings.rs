@@ -10,6 +10,9 @@ use crate::Seq;
 use crate::congestion::Algorithm;
 use crate::ecn::EcnPolicy;
 
+/// `TCP_INIT_CWND` (RFC 6928 2)
+pub(crate) const INITIAL_WINDOW: u32 = 10;
+
 /// What is fixed when a connection is opened.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -88,7 +91,7 @@ impl Default for Settings {
             receive_buffer_max: 6 << 20,
             send_buffer: 16_384,
             send_buffer_max: 4 << 20,
-            initial_window: 10,
+            initial_window: INITIAL_WINDOW,
             window_scaling: true,
             timestamps: true,
             sack: true,

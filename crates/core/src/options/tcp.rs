@@ -9,6 +9,7 @@ use super::table::{
 };
 use super::{OptionValue, Switches, TcpChoices, tcp_info, tcp_refused, tcp_syn};
 use crate::Errno;
+use crate::socket::Endpoint;
 
 const L: i32 = IPPROTO_TCP;
 
@@ -421,13 +422,11 @@ fn set_user_timeout(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
 }
 
 fn info(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
-    let info = crate::tcp::info(t.host, t.id, t.now);
-    let state = if is_listening(t.socket()?) {
-        sockeye_tcp::State::Listen
-    } else {
-        sockeye_tcp::State::Closed
+    let info = match &t.socket()?.endpoint {
+        Endpoint::Listener(listener) => listener.info(),
+        _ => crate::tcp::last_info(t.host, t.id, t.now),
     };
-    Ok(bytes(&tcp_info::encode(info.as_ref(), state), length))
+    Ok(bytes(&tcp_info::encode(&info), length))
 }
 
 /// `TCP_CA_NAME_MAX`

@@ -49,6 +49,12 @@ impl Listener {
         }
     }
 
+    /// What `TCP_INFO` tells of a listener: its queue beside what a connection starts with (`tcp_get_info`).
+    pub(crate) fn info(&self) -> sockeye_tcp::Info {
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        sockeye_tcp::Info::of_listener(number(self.queue.len() + self.held), number(self.backlog))
+    }
+
     /// What `ss -l` shows.
     pub(crate) fn summarize(&self, socket: &Socket, summary: &mut SocketSummary) {
         summary.state = "LISTEN";

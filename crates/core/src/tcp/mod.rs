@@ -156,6 +156,14 @@ pub(crate) fn info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tc
     (connection.state() != sockeye_tcp::State::Closed).then(|| connection.info(now))
 }
 
+/// The same of any TCP socket: also of a connection that is over, and of none.
+pub(crate) fn last_info(host: &Host, id: SocketId, now: Instant) -> sockeye_tcp::Info {
+    info(host, id, now).unwrap_or_else(|| match latest(host, id) {
+        Some(connection) => connection.info(now),
+        None => sockeye_tcp::Info::of_new(now - Instant::ZERO),
+    })
+}
+
 /// The connection of a socket, also when it is over.
 fn latest(host: &Host, id: SocketId) -> Option<&Connection> {
     let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else {

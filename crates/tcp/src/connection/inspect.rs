@@ -143,16 +143,21 @@ impl Connection {
     /// What `TCP_INFO` tells.
     pub fn info(&self, now: Instant) -> Info {
         let (block, send, recv) = (&self.block, &self.block.send, &self.block.recv);
-        let synchronized = self.state().is_synchronized();
+        let state = self.state();
+        // Of one that is over, whether it ever heard of its peer.
+        let synchronized = state.is_synchronized() || (state == State::Closed && send.max_wnd > 0);
+        let in_handshake = matches!(state, State::SynSent | State::SynReceived);
+        let timestamps = block.timestamps && synchronized;
+        let sampled = send.rtt.srtt();
         let (delivery_rate, delivery_rate_app_limited) = send.rate.best(send.mss.into());
         let (busy_time, rwnd_limited, sndbuf_limited) = send.chronograph.told(now);
         Info {
-            state: self.state(),
+            state,
             ca_state: send.phase.number(),
             retransmits: send.retransmits,
             probes: send.probes.max(block.keep_probes),
             backoff: send.rtt.backoff,
-            timestamps: block.timestamps && synchronized,
+            timestamps,
             sack: block.sack && synchronized,
             ecn: block.ecn.contains(EcnState::USED) && synchronized,
             ecn_seen: block.ecn.contains(EcnState::SEEN),
@@ -162,7 +167,8 @@ impl Connection {
             ato: recv.ack.ato(),
             snd_mss: send.effective_mss(),
             rcv_mss: u32::from(recv.mss),
-            unacked: send.flight.out,
+            // The SYN is not in the flight.
+            unacked: send.flight.out + u32::from(in_handshake && send.nxt != send.una),
             sacked: send.flight.sacked,
             lost: send.flight.lost,
             retrans: send.flight.retransmitted,
@@ -171,21 +177,26 @@ impl Connection {
             last_ack_recv: now - block.last_received,
             pmtu: u32::from(recv.told_mss) + 40,
             rcv_ssthresh: recv.threshold,
-            rtt: send.rtt.srtt().unwrap_or_default(),
-            rttvar: send.rtt.rttvar(),
+            rtt: sampled.unwrap_or_default(),
+            rttvar: sampled.map_or(Info::RTTVAR_UNKNOWN, |_| send.rtt.rttvar()),
             snd_ssthresh: send.window.threshold,
             snd_cwnd: send.window.size,
-            advmss: u32::from(recv.told_mss),
+            advmss: u32::from(recv.told_mss)
+                - if timestamps {
+                    u32::from(crate::block::TIMESTAMPS_LEN)
+                } else {
+                    0
+                },
             reordering: crate::send::flight::DUP_THRESH,
             rcv_rtt: core::time::Duration::from_micros(u64::from(recv.autotune.rtt)),
             rcv_space: recv.autotune.space,
             total_retrans: block.counts.retransmitted,
             bytes_acked: block.counts.bytes_acked,
-            bytes_received: recv.position,
+            bytes_received: recv.position + u64::from(recv.fin),
             segs_out: block.counts.segments_out,
             segs_in: block.counts.segments_in,
             notsent_bytes: send.unsent(),
-            min_rtt: send.rtt.min().unwrap_or_default(),
+            min_rtt: send.rtt.min().unwrap_or(Info::MIN_RTT_UNKNOWN),
             data_segs_in: block.counts.data_in,
             data_segs_out: block.counts.data_out,
             delivered: block.counts.delivered,

@@ -108,7 +108,8 @@ impl Block {
             send.urgent = None;
         }
         send.retransmits = 0;
-        self.counts.bytes_acked += u64::from(data);
+        // RFC 4898 tcpEStatsAppHCThruOctetsAcked counts what SND.UNA moves by, the FIN too.
+        self.counts.bytes_acked += u64::from(advanced);
         self.events |= Events::ACKNOWLEDGED;
         fin
     }

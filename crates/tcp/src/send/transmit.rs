@@ -254,7 +254,6 @@ impl Block {
         send.flight
             .push(range, fin, u32::from(send.mss), stamp, now);
         send.usage.sent();
-        send.last = now;
         self.counts.bytes_sent += u64::from(bytes);
         self.recv.ack.data_sent(now);
         if was_empty || !self.timers.is_set(Timer::Retransmit) {
@@ -284,7 +283,10 @@ impl Block {
     ) -> OutgoingSegment {
         let length = span(payload.len());
         let packets = length.div_ceil(mss).max(1);
-        self.counts.data_out = self.counts.data_out.wrapping_add(packets);
+        if length > 0 {
+            self.send.last = now;
+            self.counts.data_out = self.counts.data_out.wrapping_add(packets);
+        }
         // `stamp` counts one.
         self.counts.segments_out = self.counts.segments_out.wrapping_add(packets - 1);
         self.pace(payload.len(), now);

@@ -195,6 +195,7 @@ impl Block {
         if accepted.out_of_order {
             self.events |= Events::OUT_OF_ORDER;
             self.recv.ack.now = true;
+            self.recv.measure(unit);
         }
         if accepted.dropped {
             self.events |= Events::NO_ROOM;

@@ -156,6 +156,10 @@ impl SynReceived {
             }
         }
         block.establish(now);
+        if self.passive {
+            // In Linux the SYN-ACK was the request's, not the connection's.
+            block.counts.segments_out = 0;
+        }
         if again {
             block.recv.ack.now = true;
         }

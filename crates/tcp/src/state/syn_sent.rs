@@ -99,6 +99,7 @@ impl SynSent {
         }
         block.send.una = segment.acknowledgment;
         block.send.nxt = block.send.una;
+        block.counts.bytes_acked = 1;
         if block.send.retransmits > 0 {
             // RFC 6298 5.7, RFC 6928 2: a lost SYN.
             block.send.rtt.syn_was_lost();

@@ -225,7 +225,7 @@ fn congestion_live(w: &mut World<'_>) {
     let _ = w.set(listener, TCP_CONGESTION, b"reno");
     let client = w.socket(SOCK_STREAM);
     let _ = w.set(client, TCP_CONGESTION, b"cubic");
-    let _ = w.connect(client, &address);
+    w.connect(client, &address);
     let server = w.accept(listener);
     for s in [server, client] {
         w.get(s, TCP_CONGESTION, 16);
@@ -253,6 +253,18 @@ fn info(w: &mut World<'_>) {
     w.wait(client, libc::POLLIN);
     w.get(client, TCP_INFO, 1);
     w.close(client);
+    w.note("what of it there is for so much room");
+    let s = w.socket(SOCK_STREAM);
+    for length in [0, 7, 100, 248, 279, 280, 281, 1000] {
+        w.get_length(s, TCP_INFO, length);
+    }
+    w.note("a listener: its queue, and what a connection begins with");
+    let (listener, address) = w.listener(7);
+    w.get(listener, TCP_INFO, 1000);
+    let client = w.socket(SOCK_STREAM);
+    w.connect(client, &address);
+    w.wait(listener, libc::POLLIN);
+    w.get(listener, TCP_INFO, 1000);
 }
 
 fn inherited(w: &mut World<'_>) {
