@@ -183,6 +183,21 @@ pub struct Sysctl {
     pub tcp_pacing_ss_ratio: u16,
     /// `net.ipv4.tcp_pacing_ca_ratio`, in percent.
     pub tcp_pacing_ca_ratio: u16,
+    /// `net.ipv4.tcp_dsack`.
+    pub tcp_dsack: bool,
+    /// `net.ipv4.tcp_early_retrans`: 3 and 4 probe the tail for losses (RFC 8985 7).
+    pub tcp_early_retrans: u8,
+    /// `net.ipv4.tcp_recovery`: bits for RACK, of which 1 is always on; 2 keeps the reordering window at its least, 4
+    /// takes no count of duplicates for the end of it.
+    pub tcp_recovery: u8,
+    /// `net.ipv4.tcp_frto`: not 0 sees whether a timeout was spurious (RFC 5682).
+    pub tcp_frto: u8,
+    /// `net.ipv4.tcp_reordering`.
+    pub tcp_reordering: u8,
+    /// `net.ipv4.tcp_max_reordering`.
+    pub tcp_max_reordering: u16,
+    /// `net.ipv4.tcp_thin_linear_timeouts`.
+    pub tcp_thin_linear_timeouts: bool,
     /// `net.unix.max_dgram_qlen`.
     pub unix_max_dgram_qlen: usize,
 }
@@ -245,6 +260,13 @@ impl Default for Sysctl {
             tcp_ecn_fallback: true,
             tcp_pacing_ss_ratio: 200,
             tcp_pacing_ca_ratio: 120,
+            tcp_dsack: true,
+            tcp_early_retrans: 3,
+            tcp_recovery: 1,
+            tcp_frto: 2,
+            tcp_reordering: 3,
+            tcp_max_reordering: 300,
+            tcp_thin_linear_timeouts: false,
             unix_max_dgram_qlen: 512,
         }
     }

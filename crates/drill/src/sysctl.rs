@@ -74,6 +74,13 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
             sysctl.tcp_congestion_control = known.ok_or(Refusal::Value)?;
             Ok(())
         }
+        "ipv4.tcp_dsack" => flag(value, &mut sysctl.tcp_dsack),
+        "ipv4.tcp_early_retrans" => number(value, &mut sysctl.tcp_early_retrans),
+        "ipv4.tcp_recovery" => number(value, &mut sysctl.tcp_recovery),
+        "ipv4.tcp_frto" => number(value, &mut sysctl.tcp_frto),
+        "ipv4.tcp_reordering" => number(value, &mut sysctl.tcp_reordering),
+        "ipv4.tcp_max_reordering" => number(value, &mut sysctl.tcp_max_reordering),
+        "ipv4.tcp_thin_linear_timeouts" => flag(value, &mut sysctl.tcp_thin_linear_timeouts),
         // How long super-segments are: what they are cut into on the wire is the same.
         "ipv4.tcp_min_tso_segs" | "ipv4.tcp_tso_win_divisor" | "ipv4.tcp_tso_rtt_log" => {
             value.parse::<u32>().map(|_| ()).map_err(|_| Refusal::Value)
@@ -90,7 +97,6 @@ fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
         ("net.ipv4.tcp_no_metrics_save", "1"),
         ("net.ipv4.tcp_moderate_rcvbuf", "1"),
         ("net.ipv4.tcp_fack", "0"),
-        ("net.ipv4.tcp_early_retrans", "0"),
         ("net.ipv4.tcp_retries1", "3"),
         ("net.ipv4.tcp_orphan_retries", "0"),
         ("net.ipv4.tcp_syn_linear_timeouts", "4"),

@@ -13,9 +13,11 @@ use crate::send::flight::Flight;
 use crate::send::queue::SendQueue;
 use crate::send::rate::Rate;
 use crate::send::rtt::RoundTrip;
+use crate::send::tail::Pending;
 use crate::send::usage::Usage;
 use crate::send::{Fin, Phase, Probe, Sender};
 use crate::seq::span;
+use crate::settings::LossRules;
 use crate::timers::{Timer, Timers};
 use crate::{Error, Events, Instant, Segment, Seq, Settings, SocketOptions};
 
@@ -47,6 +49,7 @@ pub(crate) struct Limits {
     /// `tcp_invalid_ratelimit`, in ms.
     pub(crate) invalid_interval: u16,
     pub(crate) rfc1337: bool,
+    pub(crate) loss: LossRules,
 }
 
 /// Counters for `tcp_info`.
@@ -142,7 +145,8 @@ impl Block {
                 rtt: RoundTrip::new(&settings.options),
                 window: Window::new(settings.initial_window),
                 congestion: Congestion::new(settings.congestion),
-                reduction: None,
+                recovery: None,
+                pending: Pending::Timeout,
                 recovery_point: isn,
                 urgent: None,
                 short_end: isn,
@@ -197,6 +201,7 @@ impl Block {
                 default_mss: settings.default_mss,
                 invalid_interval: settings.invalid_interval,
                 rfc1337: settings.rfc1337,
+                loss: LossRules::new(&settings),
             },
             options: settings.options,
             counts: Counts::default(),
@@ -313,12 +318,6 @@ impl Block {
         }
         self.last_challenge = now;
         true
-    }
-
-    /// Sets the retransmission timer anew.
-    pub(crate) fn restart_retransmit(&mut self, now: Instant) {
-        self.timers
-            .set(Timer::Retransmit, now + self.send.rtt.rto());
     }
 
     pub(crate) fn start_keepalive(&mut self, now: Instant) {

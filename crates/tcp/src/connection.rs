@@ -1,6 +1,8 @@
 //! The connection: inputs, the application's calls, outputs, inspection.
 mod inspect;
 
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 use sockeye_wire::{Payload, TcpFlags};
 
@@ -15,7 +17,7 @@ use crate::state::{Closed, FirstSent, Machine, Next, SynReceived, SynSent};
 use crate::timers::Timer;
 use crate::{
     Algorithm, Error, Events, IcmpError, Instant, OutgoingSegment, Response, Segment, Seq,
-    Settings, SocketOptions,
+    Settings, SocketOptions, Tally,
 };
 
 /// One TCP connection: a plain value without clock, thread or I/O.
@@ -196,7 +198,7 @@ impl Connection {
                     // RFC 1191 6.4: what was too long is sent again in shorter segments.
                     block.send.mss = mss;
                     if !block.send.flight.is_empty() {
-                        block.send.flight.mark_all_lost(false);
+                        block.send.flight.mark_all_lost(false, Instant::FAR_FUTURE);
                         block.restart_retransmit(now);
                     }
                 }
@@ -545,6 +547,11 @@ impl Connection {
             (Some(timer), Some(pace)) => Some(timer.min(pace)),
             (timer, pace) => timer.or(pace),
         }
+    }
+
+    /// What happened to losses since it was last asked, if anything.
+    pub fn take_losses(&mut self) -> Option<Box<Tally>> {
+        self.block.take_tally()
     }
 
     /// What happened since the last [`Response`], in timers and calls.

@@ -29,6 +29,10 @@ impl<T> InlineDeque<T> {
         self.first.is_none()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.as_ref().map_or(0, |rest| rest.len())
+    }
+
     /// Heap memory owned, in bytes, not counting what entries own.
     pub(crate) fn heap(&self) -> usize {
         let rest = self.rest.as_ref();
@@ -93,12 +97,6 @@ impl<T> InlineDeque<T> {
             .chain(self.rest.iter().flat_map(|rest| rest.iter()))
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
-        self.first
-            .iter_mut()
-            .chain(self.rest.iter_mut().flat_map(|rest| rest.iter_mut()))
-    }
-
     /// The number of leading entries for which `pred` holds; it must hold for a prefix only.
     pub(crate) fn partition_point(&self, mut pred: impl FnMut(&T) -> bool) -> usize {
         match &self.first {
@@ -110,9 +108,5 @@ impl<T> InlineDeque<T> {
             }
             _ => 0,
         }
-    }
-
-    pub(crate) fn clear(&mut self) {
-        *self = InlineDeque::default();
     }
 }

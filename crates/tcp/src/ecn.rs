@@ -3,15 +3,12 @@
 //!
 //! As Linux's `tcp_ecn_*`. What accurate ECN (RFC 9768) would say beyond it is not looked at: its SYN is one that offers
 //! ECN, and is answered as such (RFC 9768 3.1.2).
-use alloc::boxed::Box;
-
 use bitflags::bitflags;
 use sockeye_wire::{Ecn, TcpFlags};
 
 use crate::Segment;
 use crate::block::Block;
 use crate::send::Phase;
-use crate::send::prr::Reduction;
 
 /// What a host allows (`tcp_ecn`, `tcp_ecn_fallback`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,25 +172,11 @@ impl Block {
 
     /// RFC 3168 6.1.2, `tcp_enter_cwr`: goes down as after a loss, once for each window, without one.
     pub(crate) fn enter_cwr(&mut self) {
-        let send = &mut self.send;
-        if !matches!(send.phase, Phase::Open | Phase::Disorder) {
+        if !matches!(self.send.phase, Phase::Open | Phase::Disorder) {
             return;
         }
-        send.phase = Phase::Cwr;
-        send.recovery_point = send.nxt;
-        send.reduction = Some(Box::new(Reduction::new(send.window.size)));
-        send.window.threshold = send.congestion.control().threshold_after_loss(&send.window);
-        send.window.credit = 0;
-        self.tell_of_reduction();
-    }
-
-    /// The reduction is over when something is acknowledged that was sent after it began: CWR has arrived.
-    pub(crate) fn leave_cwr(&mut self) {
-        let send = &mut self.send;
-        if send.phase == Phase::Cwr && send.una.after(send.recovery_point) {
-            send.phase = Phase::Open;
-            send.reduction = None;
-            send.window.size = send.window.threshold.max(1);
-        }
+        self.send.recovery().forget_undo();
+        self.begin_reduction();
+        self.send.phase = Phase::Cwr;
     }
 }

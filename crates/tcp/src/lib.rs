@@ -29,6 +29,7 @@ mod seq;
 mod settings;
 mod state;
 mod status;
+mod tally;
 mod time;
 mod timers;
 
@@ -42,4 +43,5 @@ pub use seq::Seq;
 pub use settings::{Linger2, Settings, SocketOptions, Tuning};
 pub use state::{Listen, ListenAction, TimeWaitAction, TimeWaitRecord};
 pub use status::{Error, Events, IcmpError, Response, State, Status};
+pub use tally::{LossCount, Tally};
 pub use time::Instant;

@@ -71,6 +71,18 @@ pub struct Settings {
     pub invalid_interval: u16,
     /// RFC 1337: a reset does not end TIME-WAIT (`tcp_rfc1337`).
     pub rfc1337: bool,
+    /// 3 or 4: probe the tail for losses (`tcp_early_retrans`).
+    pub early_retransmit: u8,
+    /// Bits: 2 keeps the reordering window at its least, 4 takes no count of duplicates for the end of it (`tcp_recovery`).
+    pub recovery: u8,
+    /// See whether a timeout was spurious (RFC 5682, `tcp_frto`).
+    pub frto: bool,
+    /// Packets that may overtake another before that is taken for lost (`tcp_reordering`).
+    pub reordering: u8,
+    /// To how many that may grow (`tcp_max_reordering`).
+    pub max_reordering: u16,
+    /// The first timeouts of thin streams do not back off (`tcp_thin_linear_timeouts`).
+    pub thin_linear_timeouts: bool,
     /// Congestion control.
     pub congestion: Algorithm,
     /// `TCP_QUICKACK` is off from the beginning: acknowledge as in a ping-pong.
@@ -108,10 +120,57 @@ impl Default for Settings {
             pacing_ratios: (200, 120),
             invalid_interval: 500,
             rfc1337: false,
+            early_retransmit: 3,
+            recovery: 1,
+            frto: true,
+            reordering: 3,
+            max_reordering: 300,
+            thin_linear_timeouts: false,
             congestion: Algorithm::Cubic,
             ping_pong: false,
             options: SocketOptions::default(),
         }
+    }
+}
+
+/// Of the settings what loss detection goes by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LossRules {
+    flags: u8,
+    pub(crate) reordering: u8,
+    pub(crate) max_reordering: u16,
+}
+
+impl LossRules {
+    pub(crate) const TAIL_PROBES: u8 = 1;
+    pub(crate) const RACK_STATIC_REO_WND: u8 = 2;
+    pub(crate) const RACK_NO_DUPTHRESH: u8 = 4;
+    pub(crate) const FRTO: u8 = 8;
+    pub(crate) const THIN: u8 = 16;
+
+    pub(crate) fn new(settings: &Settings) -> LossRules {
+        let flags = [
+            (
+                Self::TAIL_PROBES,
+                matches!(settings.early_retransmit, 3 | 4),
+            ),
+            (Self::RACK_STATIC_REO_WND, settings.recovery & 2 != 0),
+            (Self::RACK_NO_DUPTHRESH, settings.recovery & 4 != 0),
+            (Self::FRTO, settings.frto),
+            (Self::THIN, settings.thin_linear_timeouts),
+        ];
+        LossRules {
+            flags: flags
+                .into_iter()
+                .filter(|(_, is_on)| *is_on)
+                .fold(0, |all, (flag, _)| all | flag),
+            reordering: settings.reordering.max(1),
+            max_reordering: settings.max_reordering,
+        }
+    }
+
+    pub(crate) fn is(self, flag: u8) -> bool {
+        self.flags & flag != 0
     }
 }
 

@@ -37,6 +37,12 @@ impl Instant {
         Instant(seconds.saturating_mul(1_000_000_000))
     }
 
+    /// So long before this, but not before the origin.
+    pub(crate) fn before(self, duration: Duration) -> Instant {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Instant(self.0.saturating_sub(nanos))
+    }
+
     /// Nanoseconds since the origin.
     pub const fn as_nanos(self) -> u64 {
         self.0

@@ -237,7 +237,8 @@ fn a_thin_stream_may_time_out_six_times_without_backing_off() {
         |options| options.thin_linear_timeouts = true,
         Duration::from_secs(3),
     );
-    // The timeout is 0.24 s: after 0.24, 0.72, 1.68 s; after 0.24, 0.48 ... 1.68, 2.16 s.
+    // The timeout is 0.26 s and begins with the probe of the tail, when that is due: after 0.52, 1.04, 2.08 s; after 0.52,
+    // 0.78 ... 2.08, 2.6 s.
     assert_eq!((exponential, linear), (3, 8));
 }
 
@@ -247,8 +248,8 @@ fn the_retransmission_timeout_keeps_to_the_sockets_bounds() {
         |options| options.rto_max = Duration::from_secs(1),
         Duration::from_secs(10),
     );
-    // After 0.2, 0.6 and 1.4 s, then each second.
-    assert_eq!(slow, 11);
+    // A probe of the tail after 0.26 s, timeouts after 0.52 and 1.04 s, then each second.
+    assert_eq!(slow, 10);
     let quick = timeouts(|options| options.rto_min = 8 * MS, Duration::from_secs(1));
     let usual = timeouts(|_| {}, Duration::from_secs(1));
     assert!(quick > usual + 1, "{quick} {usual}");
@@ -340,7 +341,9 @@ fn a_lost_segment_is_repaired_without_a_timeout() {
             .expect("an acknowledgment");
         let _ = pair.ends[0].receive(done.segment, now + 40 * MS);
         assert_eq!(pair.ends[0].unacknowledged(), (0, 0));
-        assert_eq!(pair.ends[0].info(now).ca_state, 0);
+        // RFC 6582 3.2: without SACK something more must be acknowledged first.
+        let state = if sack { 0 } else { 3 };
+        assert_eq!(pair.ends[0].info(now).ca_state, state);
     }
 }
 

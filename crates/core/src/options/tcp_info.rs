@@ -137,7 +137,7 @@ pub(super) fn encode(info: &Info) -> [u8; LENGTH] {
     out.u64s(&[info.bytes_sent, info.bytes_retrans]);
     out.u32s(&[
         info.dsack_dups,
-        0,
+        info.reord_seen,
         info.rcv_ooopack,
         info.snd_wnd,
         info.rcv_wnd,

@@ -135,6 +135,7 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
     };
     take_error(connection, parts.error);
     super::count::count(&mut stack.counters, events);
+    super::losses::count(&mut stack.counters, connection);
     let state = connection.state();
     if matches!(state, State::TimeWait | State::FinWait2) && !connection.wants_transmit(now)
         // An orphan's FIN-WAIT-2 needs no socket either; a program that still reads does.

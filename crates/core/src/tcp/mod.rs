@@ -14,6 +14,7 @@ mod count;
 mod input;
 mod join;
 mod listener;
+mod losses;
 mod output;
 mod saved_syn;
 mod secrets;

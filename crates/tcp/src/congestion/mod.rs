@@ -127,6 +127,10 @@ pub(crate) trait Control {
     fn timeout(&mut self);
     /// Sending starts again after a pause.
     fn restarted(&mut self, idle: Duration);
+    /// There was no loss after all; `prior` was the window before (`tcp_reno_undo_cwnd`).
+    fn undo(&mut self, window: &mut Window, prior: u32) {
+        window.size = window.size.max(prior);
+    }
 }
 
 /// An algorithm with its state.

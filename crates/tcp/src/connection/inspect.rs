@@ -133,9 +133,9 @@ impl Connection {
                 .map_or(0, |pacing| size_of_val(&**pacing))
             + block
                 .send
-                .reduction
+                .recovery
                 .as_ref()
-                .map_or(0, |reduction| size_of_val(&**reduction))
+                .map_or(0, |recovery| size_of_val(&**recovery))
             + block.recv.queue.heap()
             + assembler
     }
@@ -169,9 +169,9 @@ impl Connection {
             rcv_mss: u32::from(recv.mss),
             // The SYN is not in the flight.
             unacked: send.flight.out + u32::from(in_handshake && send.nxt != send.una),
-            sacked: send.flight.sacked,
-            lost: send.flight.lost,
-            retrans: send.flight.retransmitted,
+            sacked: send.flight.sacked(),
+            lost: send.flight.lost(),
+            retrans: send.flight.retransmitted(),
             last_data_sent: now - send.last,
             last_data_recv: now - recv.ack.last,
             last_ack_recv: now - block.last_received,
@@ -187,7 +187,8 @@ impl Connection {
                 } else {
                     0
                 },
-            reordering: crate::send::flight::DUP_THRESH,
+            reordering: block.reordering(),
+            reord_seen: block.reordering_seen(),
             rcv_rtt: core::time::Duration::from_micros(u64::from(recv.autotune.rtt)),
             rcv_space: recv.autotune.space,
             total_retrans: block.counts.retransmitted,

@@ -1,15 +1,15 @@
 //! Acknowledgments (RFC 9293 3.10.7.4, fifth; RFC 5961 5; window updates; round-trip samples).
 use core::time::Duration;
 
-use sockeye_wire::TcpFlags;
-
-use super::flight::Delivery;
+use super::flight::{Arrival, Delivery};
 use super::rate::Sample;
+use super::tail::Pending;
 use super::{Fin, Phase, Sender};
 use crate::block::Block;
 use crate::congestion::Acked;
+use crate::tally::LossCount;
 use crate::timers::Timer;
-use crate::{Events, Instant, Segment};
+use crate::{Events, Instant, Segment, Seq};
 
 /// What an acknowledgment was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,68 @@ impl Sender {
     }
 }
 
+/// What an acknowledgment says, gathered on its way through `tcp_ack`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct News {
+    pub(super) ack: Seq,
+    /// SND.UNA before.
+    pub(super) prior_una: Seq,
+    /// The timestamp that it echoes, if there is one.
+    pub(super) echo: Option<u32>,
+    /// SND.UNA has moved (`FLAG_SND_UNA_ADVANCED`).
+    pub(super) advanced: bool,
+    /// It carries data or a FIN (`FLAG_DATA`).
+    pub(super) has_data: bool,
+    /// It may tell a new window (`FLAG_WIN_UPDATE`).
+    pub(super) is_window_update: bool,
+    /// It reports something that came twice (`FLAG_DSACKING_ACK`), and that may be a tail loss probe (`FLAG_DSACK_TLP`).
+    pub(super) is_dsack: bool,
+    pub(super) dsack_of_probe: bool,
+    /// It tells of a mark (`FLAG_ECE`).
+    pub(super) is_echo: bool,
+    /// The first in flight is SACKed (`FLAG_SACK_RENEGING`).
+    pub(super) is_reneging: bool,
+    /// Retransmissions were lost (`FLAG_LOST_RETRANS`).
+    pub(super) lost_again: bool,
+    /// The retransmission timer begins anew (`FLAG_SET_XMIT_TIMER`).
+    pub(super) rearm: bool,
+    /// Packets declared lost because of it.
+    pub(super) lost: u32,
+    pub(super) got: Delivery,
+}
+
+impl News {
+    fn new(segment: &Segment, una: Seq, timestamps: bool) -> News {
+        let echo = segment.options.timestamps.filter(|_| timestamps);
+        News {
+            ack: segment.acknowledgment,
+            prior_una: una,
+            echo: echo.map(|echo| echo.echo).filter(|&echo| echo != 0),
+            advanced: false,
+            has_data: segment.length() > 0,
+            is_window_update: false,
+            is_dsack: false,
+            dsack_of_probe: false,
+            is_echo: false,
+            is_reneging: false,
+            lost_again: false,
+            rearm: false,
+            lost: 0,
+            got: Delivery::default(),
+        }
+    }
+
+    /// `FLAG_NOT_DUP`
+    pub(super) fn is_not_duplicate(&self) -> bool {
+        self.has_data || self.is_window_update || self.got.acked > 0
+    }
+
+    /// `tcp_ack_is_dubious`, but for the state.
+    fn is_dubious(&self) -> bool {
+        !self.is_not_duplicate() || self.got.newly_sacked > 0 || self.is_dsack || self.is_echo
+    }
+}
+
 impl Block {
     /// Takes the acknowledgment, SACK blocks and window of a segment that passed the other checks.
     pub(crate) fn acknowledge(&mut self, segment: &Segment, now: Instant) -> Verdict {
@@ -40,6 +102,7 @@ impl Block {
             self.challenge(now);
             return Verdict::Dropped;
         }
+        let mut news = News::new(segment, send.una, self.timestamps);
         if ack.before(send.una) {
             // RFC 5961 5.2: too old to be true; or of bytes that were never sent.
             let acked = self.counts.bytes_acked + u64::from(send.fin == Fin::Sent);
@@ -48,43 +111,61 @@ impl Block {
                 self.challenge(now);
                 return Verdict::Dropped;
             }
-            self.take_news(segment, 0, now);
+            // Its blocks may be news all the same (`old_ack`).
+            if self.sack && !segment.options.sack.is_empty() {
+                self.take_blocks(segment, &mut news, now);
+                self.counts.delivered = self.counts.delivered.wrapping_add(news.got.delivered);
+                self.alert(&mut news, 0, now);
+            }
             return Verdict::Accepted { fin: false };
         }
         send.probes = 0;
         // The path works: what ICMP said of it is over (`tcp_ack`).
         self.soft_error = None;
         let advanced = ack.since(send.una);
-        let window_changed = self.update_window(segment);
+        news.advanced = advanced > 0;
+        news.is_echo = self.is_echo(segment);
+        news.is_window_update = self.update_window(segment);
         let was_empty = self.send.flight.is_empty();
         let fin = self.advance_una(advanced);
-        let duplicate = advanced == 0
-            && !was_empty
-            && !window_changed
-            && segment.payload.is_empty()
-            && !segment.flags.intersects(TcpFlags::SYN | TcpFlags::FIN);
-        if !was_empty || advanced > 0 {
-            if duplicate && !self.sack {
-                self.send.flight.count_duplicate();
+        if was_empty {
+            self.answer_without_flight(segment, &mut news, now);
+        } else {
+            self.take_news(segment, &mut news, now);
+            if self.send.flight.is_empty() && self.send.has_unsent() && self.blocked_by_window() {
+                // RFC 6298 5.2; a zero window is probed at the same pace.
+                self.probe_window(now);
             }
-            self.take_news(segment, advanced, now);
-        }
-        if self.send.flight.is_empty() {
-            // RFC 6298 5.2; a zero window goes on being probed at the same pace.
-            if self.send.has_unsent() && self.blocked_by_window() {
-                let when = self.probe_interval();
-                self.timers.set(Timer::Retransmit, now + when);
-            } else {
-                if !self.send.has_unsent() || !self.blocked_by_window() {
-                    self.send.rtt.recover();
-                }
-                self.timers.clear(Timer::Retransmit);
-            }
-        } else if advanced > 0 {
-            // RFC 6298 5.3
-            self.restart_retransmit(now);
         }
         Verdict::Accepted { fin }
+    }
+
+    /// An acknowledgment while nothing is in flight: a window to probe may have opened (`tcp_ack_probe`).
+    fn answer_without_flight(&mut self, segment: &Segment, news: &mut News, now: Instant) {
+        if self.sack && !segment.options.sack.is_empty() {
+            self.take_blocks(segment, news, now);
+            if news.is_dsack {
+                self.alert(news, 0, now);
+            }
+        }
+        if self.send.recovery.is_some() {
+            self.answer_probe(news);
+            self.send.forget_recovery();
+        }
+        if !self.send.has_unsent() {
+            self.timers.clear(Timer::Retransmit);
+        } else if self.blocked_by_window() {
+            self.probe_window(now);
+        } else {
+            self.send.rtt.recover();
+            self.timers.clear(Timer::Retransmit);
+        }
+    }
+
+    fn probe_window(&mut self, now: Instant) {
+        self.send.pending = Pending::Timeout;
+        let when = self.probe_interval();
+        self.timers.set(Timer::Retransmit, now + when);
     }
 
     /// Moves SND.UNA; true if our FIN is covered.
@@ -114,58 +195,132 @@ impl Block {
         fin
     }
 
-    /// What the acknowledgment says about the flight: round trip, losses, congestion.
-    fn take_news(&mut self, segment: &Segment, advanced: u32, now: Instant) {
-        let send = &mut self.send;
-        let mss = u32::from(send.mss);
-        let mut news = send.flight.acknowledge(send.una, mss);
+    /// What the acknowledgment says about the flight: round trip, losses, congestion (`tcp_ack`).
+    fn take_news(&mut self, segment: &Segment, news: &mut News, now: Instant) {
+        let at = self.arrival(news, now);
+        let highest = self.send.flight.highest_sacked(news.prior_una);
         if self.sack && !segment.options.sack.is_empty() {
-            send.flight
-                .tag(&segment.options.sack, send.una, send.nxt, mss, &mut news);
-            if news.dsack {
-                self.counts.dsacks = self.counts.dsacks.wrapping_add(1);
-                self.events |= Events::DSACK_RECEIVED;
+            self.take_blocks(segment, news, now);
+        }
+        let una = self.send.una;
+        news.got.overtaken = None;
+        self.send.flight.acknowledge(una, &at, &mut news.got);
+        news.is_reneging = self.send.flight.front_is_sacked();
+        news.rearm = news.got.acked > 0;
+        let sample = self.measure(news, now);
+        if news.got.acked > 0 {
+            if !self.sack {
+                self.uncount_duplicates(news);
+            } else if let Some(low) = news.got.overtaken {
+                // A hole was filled by what was sent once.
+                self.note_reordering(low, highest, LossCount::SackReorder);
             }
-        } else if !self.sack && advanced > 0 {
-            send.flight.uncount_duplicates(news.acked);
         }
-        self.counts.delivered = self.counts.delivered.wrapping_add(news.delivered);
-        // One that came too late says nothing new.
-        let is_echo = segment.acknowledgment == self.send.una && self.is_echo(segment);
-        if is_echo {
-            self.delivered_ce = self.delivered_ce.wrapping_add(news.delivered);
+        if self.send.recovery.is_some() {
+            self.adapt_reordering_window();
+            self.answer_probe(news);
         }
-        // RFC 6298 3 (Karn), and RFC 7323 4 where a retransmission makes the time ambiguous.
-        let sample = match (news.sample, segment.options.timestamps) {
-            (Some(sent), _) => Some(now - sent),
-            (None, Some(timestamps))
-                if advanced > 0 && news.ambiguous && self.timestamps && timestamps.echo != 0 =>
-            {
-                let millis = self.timestamp(now).wrapping_sub(timestamps.echo);
-                (millis < 1 << 31).then(|| Duration::from_millis(u64::from(millis.max(1))))
-            }
-            _ => None,
-        };
-        if let Some(sample) = sample {
-            self.send.rtt.sample(sample, self.send.una, self.send.nxt);
-        } else if advanced > 0 {
-            // Linux keeps the backed-off timeout only until new data is acknowledged.
-            self.send.rtt.recover();
+        if news.is_dubious() || self.send.phase != Phase::Open {
+            let is_duplicate = !news.advanced && !news.is_not_duplicate() && !news.is_dsack;
+            self.alert(news, u32::from(is_duplicate), now);
         }
-        let lost = self.send.flight.lost;
-        self.judge_losses(advanced > 0, news.acked);
-        if is_echo {
-            self.enter_cwr();
+        if news.rearm {
+            self.set_transmit_timer(now);
         }
-        let is_good = advanced > 0 && self.send.flight.lost <= lost;
-        let _rate = self.sample_rate(&news, now);
-        self.reduce(news.delivered, is_good);
-        let grow = matches!(self.send.phase, Phase::Open | Phase::Disorder | Phase::Loss);
-        // RFC 5681 3.2: duplicates do not open the window.
-        if advanced > 0 && news.delivered > 0 && grow && self.is_window_limited() {
+        self.counts.delivered = self.counts.delivered.wrapping_add(news.got.delivered);
+        if news.is_echo {
+            self.delivered_ce = self.delivered_ce.wrapping_add(news.got.delivered);
+        }
+        let _rate = self.sample_rate(&news.got, now);
+        self.control_congestion(news, sample, now);
+        self.update_pacing();
+        if self.send.recovery.is_some() {
+            self.send.forget_recovery();
+        }
+    }
+
+    /// The delivery rate that the acknowledgment tells of.
+    fn sample_rate(&mut self, got: &Delivery, now: Instant) -> Sample {
+        let send = &mut self.send;
+        let lost = send.flight.lost_ever;
+        send.rate.sample(
+            got.newest,
+            (self.counts.delivered, got.delivered),
+            lost,
+            send.rtt.min().unwrap_or_default(),
+            now,
+        )
+    }
+
+    pub(super) fn arrival(&self, news: &News, now: Instant) -> Arrival {
+        Arrival {
+            now,
+            mss: u32::from(self.send.mss),
+            sack: self.sack,
+            point: self.send.recovery_point,
+            min_rtt: self.send.rtt.min(),
+            echo: news
+                .echo
+                .map(|echo| echo.wrapping_sub(self.timestamp_offset)),
+        }
+    }
+
+    /// Without SACK: what the duplicates stood for has come (`tcp_remove_reno_sacks`).
+    fn uncount_duplicates(&mut self, news: &mut News) {
+        let acked = news.got.acked;
+        let (delivered, too_many) = self.send.flight.uncount_duplicates(acked);
+        if too_many {
+            self.note_reordering_without_sack(acked);
+        }
+        news.got.delivered += delivered;
+        // Nobody says which of them was the original.
+        news.got.original &= !news.got.ambiguous;
+    }
+
+    /// The round trip that the acknowledgment tells (`tcp_ack_update_rtt`): that of the newest that arrived.
+    fn measure(&mut self, news: &mut News, now: Instant) -> Option<Duration> {
+        let got = &news.got;
+        // RFC 6298 3 (Karn).
+        let acked = got.acked_sent.filter(|_| !got.ambiguous);
+        let sacked = got.sacked_sent;
+        let (mut oldest, mut newest) = (
+            acked.or(sacked).map(|(first, _)| now - first),
+            sacked.or(acked).map(|(_, last)| now - last),
+        );
+        // RFC 7323 4: a timestamp tells which transmission it was.
+        if let (None, Some(echo), true) = (oldest, news.echo, got.acked > 0) {
+            let millis = self.timestamp(now).wrapping_sub(echo);
+            oldest = (millis < 1 << 31).then(|| Duration::from_millis(u64::from(millis.max(1))));
+            newest = oldest;
+        }
+        let (oldest, newest) = (oldest?, newest?);
+        let (una, nxt) = (self.send.una, self.send.nxt);
+        self.send.rtt.sample(oldest, una, nxt);
+        self.send.rtt.note_least(newest);
+        if let (false, Some((first, _)), Some(front)) =
+            (news.rearm, sacked, self.send.flight.front())
+        {
+            // What was sent after the first in flight has come: its time begins anew, but only so.
+            news.rearm = first < front.time;
+        }
+        Some(newest)
+    }
+
+    /// `tcp_cong_control`
+    fn control_congestion(&mut self, news: &News, sample: Option<Duration>, now: Instant) {
+        let delivered = news.got.delivered;
+        if self.send.phase.is_reducing() {
+            self.reduce(delivered, news.advanced && news.lost == 0);
+            return;
+        }
+        // RFC 5681 3.2: duplicates do not open the window; where the order changes much they say nothing else.
+        let may_grow = news.got.acked > 0
+            || (news.got.newly_sacked > 0
+                && self.reordering() > u32::from(self.limits.loss.reordering));
+        if may_grow && delivered > 0 && self.is_window_limited() {
             let send = &mut self.send;
             let acked = Acked {
-                packets: news.delivered,
+                packets: delivered,
                 srtt: send.rtt.srtt(),
                 sample,
                 una: send.una,
@@ -177,20 +332,6 @@ impl Block {
                 .acknowledged(&mut send.window, &acked);
             send.expand_buffer();
         }
-        self.update_pacing();
-    }
-
-    /// The delivery rate that the acknowledgment tells of.
-    fn sample_rate(&mut self, news: &Delivery, now: Instant) -> Sample {
-        let send = &mut self.send;
-        let lost = send.flight.lost_ever;
-        send.rate.sample(
-            news.newest,
-            (self.counts.delivered, news.delivered),
-            lost,
-            send.rtt.min().unwrap_or_default(),
-            now,
-        )
     }
 
     /// RFC 9293 3.10.7.4, fifth: SND.WND from a segment that is not older than the last one it was taken from.
@@ -202,9 +343,8 @@ impl Block {
             return false;
         }
         send.wl1 = segment.sequence;
-        let changed = window != send.wnd;
         send.wnd = window;
         send.max_wnd = send.max_wnd.max(window);
-        changed
+        true
     }
 }

@@ -1,28 +1,36 @@
-//! What is in flight: one record for each segment sent and not yet acknowledged, and the SACK scoreboard on it.
+//! What is in flight: one record for each segment sent and not yet acknowledged.
 //!
 //! Like Linux's retransmission queue the unit is the (super-)segment as it was sent; a SACK that covers part of one
-//! splits it at an MSS boundary. Counts are in packets of MSS size, so `pipe` is RFC 6675's in packets.
-use sockeye_wire::SackBlocks;
+//! splits it at an MSS boundary. Counts are in packets of MSS size, so `pipe` is RFC 6675's in packets. As long as nothing
+//! is missing there is only the list of records; what is SACKed, lost and sent again is known to a [`Board`] that is
+//! there no longer than it has something to say.
+mod board;
+mod sack;
 
+use alloc::boxed::Box;
+
+use super::rack::{self, Rack};
 use super::rate::{Newest, Stamp};
 use crate::deque::InlineDeque;
 use crate::{Instant, Seq};
+use board::Board;
 
-/// RFC 6675 2: DupThresh.
+/// RFC 6675 2: DupThresh, what `tcp_reordering` is by default.
 pub(crate) const DUP_THRESH: u32 = 3;
 
 const SACKED: u8 = 1;
 const LOST: u8 = 2;
-/// Retransmitted since it was last declared lost.
+/// Retransmitted since it was last declared lost, and believed to be on its way.
 const RETRANSMITTED: u8 = 4;
 /// Ever sent more than once: no round-trip sample (Karn).
 const AMBIGUOUS: u8 = 8;
 
-/// One segment in flight.
+/// One segment in flight. What is known of one transmission belongs here.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sent {
     pub(crate) start: Seq,
     pub(crate) end: Seq,
+    /// Of the last transmission.
     pub(crate) time: Instant,
     pub(crate) stamp: Stamp,
     packets: u16,
@@ -40,8 +48,52 @@ impl Sent {
         self.flags & flag != 0
     }
 
-    fn count(&self) -> u32 {
+    pub(crate) fn count(&self) -> u32 {
         u32::from(self.packets)
+    }
+
+    /// Lost, and not sent again since.
+    fn is_due(&self) -> bool {
+        self.flags & (SACKED | LOST | RETRANSMITTED) == LOST
+    }
+
+    /// True if this transmission of it is neither in nor lost.
+    pub(super) fn is_watched(&self, time: Instant) -> bool {
+        self.time == time && !self.is(SACKED) && !self.is_due()
+    }
+
+    /// The same of what was sent once.
+    pub(super) fn is_watched_once(&self) -> bool {
+        !self.is(SACKED | AMBIGUOUS) && !self.is_due()
+    }
+
+    /// Bytes of data.
+    pub(crate) fn data(&self) -> u32 {
+        self.end.since(self.start) - u32::from(self.fin)
+    }
+}
+
+/// The circumstances under which an acknowledgment arrives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) now: Instant,
+    pub(crate) mss: u32,
+    /// Losses are found by SACK and time; else by duplicate acknowledgments.
+    pub(crate) sack: bool,
+    /// RFC 6675 RecoveryPoint (`high_seq`).
+    pub(crate) point: Seq,
+    /// The least round trip known.
+    pub(crate) min_rtt: Option<core::time::Duration>,
+    /// What it echoes, as a moment in ms that wrap (RFC 7323).
+    pub(crate) echo: Option<u32>,
+}
+
+impl Arrival {
+    /// Eifel (RFC 3522): the echo is older than this transmission, so that an earlier one is acknowledged.
+    fn is_older_than(&self, sent: Instant) -> bool {
+        let millis = u32::try_from(sent.as_millis() & u64::from(u32::MAX)).unwrap_or(0);
+        self.echo
+            .is_some_and(|echo| echo.wrapping_sub(millis).cast_signed() < 0)
     }
 }
 
@@ -52,14 +104,18 @@ pub(crate) struct Delivery {
     pub(crate) delivered: u32,
     /// Packets newly acknowledged cumulatively.
     pub(crate) acked: u32,
-    /// When the newest unambiguous packet of those was sent.
-    pub(crate) sample: Option<Instant>,
-    /// A retransmitted segment was among them.
-    pub(crate) ambiguous: bool,
-    /// A block reported a duplicate (RFC 2883).
-    pub(crate) dsack: bool,
-    /// Blocks brought news.
+    /// Packets newly SACKed.
     pub(crate) newly_sacked: u32,
+    /// When the first and the last of what is acknowledged cumulatively, was sent once and was not SACKed before was sent.
+    pub(crate) acked_sent: Option<(Instant, Instant)>,
+    /// The same of what is newly SACKed.
+    pub(crate) sacked_sent: Option<(Instant, Instant)>,
+    /// A segment that was sent more than once was acknowledged cumulatively.
+    pub(crate) ambiguous: bool,
+    /// Something sent once before [`Arrival::point`] has arrived.
+    pub(crate) original: bool,
+    /// The lowest number that was sent once and has arrived after something sent later.
+    pub(crate) overtaken: Option<Seq>,
     /// The packet among those newly acknowledged that was sent last.
     pub(crate) newest: Option<Newest>,
 }
@@ -71,22 +127,23 @@ impl Delivery {
     }
 }
 
+fn widen(range: &mut Option<(Instant, Instant)>, time: Instant) {
+    let first = range.map_or(time, |(first, _)| first);
+    *range = Some((first, time));
+}
+
+fn lowest(place: &mut Option<Seq>, seq: Seq) {
+    *place = Some(place.map_or(seq, |old| old.earliest(seq)));
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Flight {
-    records: InlineDeque<Sent>,
+    pub(super) records: InlineDeque<Sent>,
     /// Packets in all records.
     pub(crate) out: u32,
-    pub(crate) sacked: u32,
-    pub(crate) lost: u32,
     /// Packets ever declared lost.
     pub(crate) lost_ever: u32,
-    pub(crate) retransmitted: u32,
-    /// Everything before this has been judged by [`Flight::mark_lost`].
-    judged: Seq,
-    /// No lost and unretransmitted record starts before this.
-    hint: Seq,
-    /// The end of the highest SACKed range.
-    pub(crate) highest_sacked: Seq,
+    board: Option<Box<Board>>,
 }
 
 fn packets(bytes: u32, mss: u32) -> u16 {
@@ -95,20 +152,58 @@ fn packets(bytes: u32, mss: u32) -> u16 {
 
 impl Flight {
     pub(crate) fn heap(&self) -> usize {
-        self.records.heap()
+        self.records.heap() + self.board.as_ref().map_or(0, |board| board.heap())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
+    /// Packets SACKed; without SACK, duplicate acknowledgments.
+    pub(crate) fn sacked(&self) -> u32 {
+        self.board.as_ref().map_or(0, |board| board.sacked)
+    }
+
+    pub(crate) fn lost(&self) -> u32 {
+        self.board.as_ref().map_or(0, |board| board.lost)
+    }
+
+    /// Packets retransmitted that are believed to be on their way.
+    pub(crate) fn retransmitted(&self) -> u32 {
+        self.board.as_ref().map_or(0, |board| board.retransmitted)
+    }
+
     /// RFC 6675 4: packets believed to be in the network.
     pub(crate) fn pipe(&self) -> u32 {
-        (self.out + self.retransmitted).saturating_sub(self.sacked + self.lost)
+        match &self.board {
+            None => self.out,
+            Some(board) => {
+                (self.out + board.retransmitted).saturating_sub(board.sacked + board.lost)
+            }
+        }
+    }
+
+    /// `tcp_highest_sack_seq`: the end of the highest SACKed segment; nothing below it was overtaken.
+    pub(crate) fn highest_sacked(&self, una: Seq) -> Seq {
+        match &self.board {
+            Some(board) if board.sacked > 0 => board.highest.latest(una),
+            _ => una,
+        }
     }
 
     pub(crate) fn front(&self) -> Option<&Sent> {
         self.records.front()
+    }
+
+    fn board(&mut self) -> &mut Board {
+        let start = self.records.front().map_or(Seq::new(0), |sent| sent.start);
+        self.board
+            .get_or_insert_with(|| Box::new(Board::new(start)))
+    }
+
+    /// RACK's state, if there is something that it must watch.
+    pub(super) fn rack(&mut self) -> Option<&mut Rack> {
+        self.board.as_mut().map(|board| &mut board.rack)
     }
 
     /// Notes new data as sent.
@@ -120,11 +215,6 @@ impl Flight {
         stamp: Stamp,
         now: Instant,
     ) {
-        if self.records.is_empty() {
-            self.judged = start;
-            self.hint = start;
-            self.highest_sacked = start;
-        }
         let packets = packets(end.since(start) - u32::from(fin), mss);
         self.out += u32::from(packets);
         self.records.push_back(Sent {
@@ -139,141 +229,68 @@ impl Flight {
     }
 
     /// Takes out what `ack` covers.
-    pub(crate) fn acknowledge(&mut self, ack: Seq, mss: u32) -> Delivery {
-        let mut result = Delivery::default();
+    pub(crate) fn acknowledge(&mut self, ack: Seq, at: &Arrival, news: &mut Delivery) {
         while let Some(&sent) = self.records.front() {
             if !sent.start.before(ack) {
                 break;
             }
             let covered = if ack.before(sent.end) {
                 // Part of a super-segment: what stays keeps its marks.
-                let left =
-                    packets(sent.end.since(ack) - u32::from(sent.has_fin()), mss).min(sent.packets);
+                let data = sent.end.since(ack) - u32::from(sent.fin);
+                let left = packets(data, at.mss).min(sent.packets);
                 if let Some(front) = self.records.front_mut() {
                     front.start = ack;
                     front.packets = left;
                 }
-                sent.packets - left
+                u32::from(sent.packets - left)
             } else {
                 self.records.pop_front();
-                sent.packets
+                sent.count()
             };
-            let covered = u32::from(covered);
             self.out = self.out.saturating_sub(covered);
-            result.acked += covered;
-            if sent.is(SACKED) {
-                self.sacked = self.sacked.saturating_sub(covered);
-            } else {
-                result.delivered += covered;
-                result.deliver(&sent);
-                if sent.is(AMBIGUOUS) {
-                    result.ambiguous = true;
-                } else {
-                    result.sample = Some(sent.time);
+            news.acked += covered;
+            if !sent.is(SACKED) {
+                news.deliver(&sent);
+            }
+            if sent.is(AMBIGUOUS) {
+                news.ambiguous = true;
+            } else if !sent.is(SACKED) {
+                widen(&mut news.acked_sent, sent.time);
+                news.original |= sent.end.at_or_before(at.point);
+                lowest(&mut news.overtaken, sent.start);
+            }
+            if at.sack && !sent.is(SACKED) {
+                news.delivered += covered;
+            }
+            if let Some(board) = &mut self.board {
+                if at.sack && !sent.is(SACKED) {
+                    // An acknowledgment of the original says nothing about when the copy was sent.
+                    let is_spurious = sent.is(AMBIGUOUS) && at.is_older_than(sent.time);
+                    if !is_spurious {
+                        board.rack.advance(&sent, sent.is(AMBIGUOUS), at);
+                    }
                 }
-            }
-            if sent.is(LOST) {
-                self.lost = self.lost.saturating_sub(covered);
-            }
-            if sent.is(RETRANSMITTED) {
-                self.retransmitted = self.retransmitted.saturating_sub(covered);
+                board.uncount(&sent, covered);
             }
             if ack.before(sent.end) {
                 break;
             }
         }
-        self.judged = self.judged.latest(ack);
-        self.hint = self.hint.latest(ack);
-        self.highest_sacked = self.highest_sacked.latest(ack);
-        result
-    }
-
-    /// RFC 2018 4, 6675 4: notes what the blocks say. `una` and `nxt` bound what can be meant.
-    pub(crate) fn tag(
-        &mut self,
-        blocks: &SackBlocks,
-        una: Seq,
-        nxt: Seq,
-        mss: u32,
-        result: &mut Delivery,
-    ) {
-        let mut blocks = blocks
-            .iter()
-            .map(|(start, end)| (Seq::new(start), Seq::new(end)));
-        let all = [blocks.next(), blocks.next(), blocks.next(), blocks.next()];
-        for (index, &(start, end)) in all.iter().flatten().enumerate() {
-            if !start.before(end) || end.after(nxt) {
-                continue;
-            }
-            // RFC 2883 4: a first block below the acknowledgment or within the second reports a duplicate.
-            if index == 0 {
-                let inside = all[1]
-                    .is_some_and(|(from, to)| start.at_or_after(from) && end.at_or_before(to));
-                if end.at_or_before(una) || inside {
-                    result.dsack = true;
-                    continue;
-                }
-            }
-            if end.at_or_before(una) || start.before(una) {
-                continue;
-            }
-            self.tag_range(start, end, mss, result);
+        if self.records.is_empty() {
+            self.board = None;
+        } else if let Some(board) = &mut self.board {
+            board.advance(ack);
         }
     }
 
-    fn tag_range(&mut self, start: Seq, end: Seq, mss: u32, result: &mut Delivery) {
-        let mut index = self
-            .records
-            .partition_point(|sent| sent.end.at_or_before(start));
-        while let Some(&sent) = self.records.get(index) {
-            if !sent.start.before(end) {
-                break;
-            }
-            if !sent.is(SACKED) {
-                if sent.start.before(start) {
-                    // Only whole packets can have arrived: round up to a boundary of what was sent.
-                    let keep = start.since(sent.start).div_ceil(mss.max(1)) * mss.max(1);
-                    if keep < sent.end.since(sent.start) {
-                        self.split(index, keep, mss);
-                    }
-                    index += 1;
-                    continue;
-                }
-                if end.before(sent.end) {
-                    let keep = end.since(sent.start) / mss.max(1) * mss.max(1);
-                    if keep == 0 {
-                        break;
-                    }
-                    self.split(index, keep, mss);
-                }
-                self.mark_sacked(index, result);
-            }
-            index += 1;
+    /// Changes the marks of a record, and the counts with them.
+    fn set_flags(&mut self, index: usize, flags: u8) {
+        self.board();
+        if let (Some(sent), Some(board)) = (self.records.get_mut(index), &mut self.board) {
+            board.uncount(sent, sent.count());
+            sent.flags = flags;
+            board.count(sent);
         }
-        self.highest_sacked = self.highest_sacked.latest(end);
-    }
-
-    fn mark_sacked(&mut self, index: usize, result: &mut Delivery) {
-        let Some(sent) = self.records.get_mut(index) else {
-            return;
-        };
-        let count = u32::from(sent.packets);
-        result.deliver(sent);
-        if sent.is(LOST) {
-            self.lost = self.lost.saturating_sub(count);
-        }
-        if sent.is(RETRANSMITTED) {
-            self.retransmitted = self.retransmitted.saturating_sub(count);
-        }
-        if sent.is(AMBIGUOUS) {
-            result.ambiguous = true;
-        } else {
-            result.sample = Some(sent.time);
-        }
-        sent.flags = (sent.flags & !(LOST | RETRANSMITTED)) | SACKED;
-        self.sacked += count;
-        result.delivered += count;
-        result.newly_sacked += count;
     }
 
     /// Splits a record behind its first `keep` bytes.
@@ -284,127 +301,120 @@ impl Flight {
         if keep == 0 || keep >= sent.end.since(sent.start) {
             return;
         }
-        let mut rest = *sent;
-        let before = sent.count();
+        let whole = *sent;
+        let mut rest = whole;
         sent.packets = packets(keep, mss);
         sent.end = sent.start + keep;
         sent.fin = false;
-        rest.start = sent.end;
-        rest.packets = packets(rest.end.since(rest.start) - u32::from(rest.has_fin()), mss);
-        // An MSS that has changed since changes the count.
-        let after = sent.count() + rest.count();
-        let flags = sent.flags;
+        let first = *sent;
+        rest.start = first.end;
+        rest.packets = packets(rest.data(), mss);
         self.records.insert_after(index, rest);
-        let adjust = |counter: &mut u32| *counter = (*counter + after).saturating_sub(before);
-        adjust(&mut self.out);
-        for (flag, counter) in [
-            (SACKED, &mut self.sacked),
-            (LOST, &mut self.lost),
-            (RETRANSMITTED, &mut self.retransmitted),
-        ] {
-            if flags & flag != 0 {
-                adjust(counter);
-            }
+        // An MSS that has changed since changes the count.
+        self.out = (self.out + first.count() + rest.count()).saturating_sub(whole.count());
+        if let Some(board) = &mut self.board {
+            board.uncount(&whole, whole.count());
+            board.count(&first);
+            board.count(&rest);
         }
     }
 
-    /// RFC 6675 4, `IsLost`: what has DupThresh packets SACKed above it. Returns how many packets that newly are.
-    pub(crate) fn mark_lost(&mut self) -> u32 {
-        if self.sacked < DUP_THRESH {
-            return 0;
-        }
-        // Find the place above which there are just enough.
-        let mut index = self
-            .records
-            .partition_point(|sent| sent.start.before(self.highest_sacked));
-        let mut above = 0;
-        let boundary = loop {
-            if index == 0 {
-                return 0;
-            }
-            index -= 1;
-            let Some(sent) = self.records.get(index) else {
-                return 0;
-            };
-            if sent.start.before(self.judged) {
-                return 0;
-            }
-            if sent.is(SACKED) {
-                above += sent.count();
-                if above >= DUP_THRESH {
-                    break sent.start;
-                }
-            }
-        };
-        let from = self
-            .records
-            .partition_point(|sent| sent.start.before(self.judged));
-        let mut marked = 0;
-        for position in from..index {
-            marked += self.lose(position);
-        }
-        self.judged = boundary;
-        marked
+    /// The first record that ends behind `seq`.
+    pub(super) fn position(&self, seq: Seq) -> usize {
+        self.records
+            .partition_point(|sent| sent.end.at_or_before(seq))
     }
 
-    fn lose(&mut self, index: usize) -> u32 {
-        let Some(sent) = self.records.get_mut(index) else {
-            return 0;
+    /// Declares a record lost (`tcp_mark_skb_lost`): how many packets that newly are, or were retransmissions.
+    pub(super) fn lose(&mut self, index: usize) -> rack::Losses {
+        let Some(&sent) = self.records.get(index) else {
+            return rack::Losses::default();
         };
-        if sent.is(SACKED | LOST) {
-            return 0;
+        let mut losses = rack::Losses::default();
+        if sent.is(SACKED) {
+            return losses;
         }
-        let count = sent.count();
-        sent.flags |= LOST;
-        self.hint = self.hint.earliest(sent.start);
-        self.lost += count;
-        self.lost_ever = self.lost_ever.wrapping_add(count);
-        count
+        if sent.is(LOST) {
+            if sent.is(RETRANSMITTED) {
+                losses.again = sent.count();
+                self.set_flags(index, sent.flags & !RETRANSMITTED);
+            }
+        } else {
+            losses.new = sent.count();
+            self.set_flags(index, sent.flags | LOST);
+        }
+        self.lost_ever = self.lost_ever.wrapping_add(losses.new + losses.again);
+        let board = self.board();
+        board.hint = board.hint.earliest(sent.start);
+        losses
+    }
+
+    /// RFC 8985 6.2 step 5: declares lost what was sent a round trip and `window` before now, and before something that
+    /// has arrived.
+    pub(crate) fn detect(&mut self, window: core::time::Duration, now: Instant) -> rack::Detection {
+        rack::detect(self, window, now)
     }
 
     /// Declares the first segment lost (three duplicate acknowledgments without SACK, or a partial one: RFC 6582 3.2).
     pub(crate) fn mark_front_lost(&mut self, mss: u32) -> u32 {
-        let Some(front) = self.records.front_mut() else {
-            return 0;
-        };
-        if front.is(RETRANSMITTED) {
-            return 0;
+        match self.records.front() {
+            Some(front) if !front.is(LOST) => {
+                if front.packets > 1 {
+                    self.split(0, mss, mss);
+                }
+                self.lose(0).new
+            }
+            _ => 0,
         }
-        if front.packets > 1 {
-            self.split(0, mss, mss);
-        }
-        if let Some(front) = self.records.front() {
-            self.hint = self.hint.earliest(front.start);
-        }
-        self.lose(0)
     }
 
-    /// A retransmission timeout: everything not SACKed is lost (RFC 6298 5.4 with 6675 5.1). With `renege` what was
-    /// SACKed is, too (RFC 2018 8).
-    pub(crate) fn mark_all_lost(&mut self, renege: bool) {
-        self.lost = 0;
-        self.retransmitted = 0;
-        if renege {
-            self.sacked = 0;
-        }
-        for sent in self.records.iter_mut() {
+    /// A retransmission timeout: what is not SACKed is lost (RFC 6298 5.4 with 6675 5.1), but for what was sent since
+    /// `spared` (behind the first). With `renege` what was SACKed is, too (RFC 2018 8). Returns how many retransmissions
+    /// were lost.
+    pub(crate) fn mark_all_lost(&mut self, renege: bool, spared: Instant) -> u32 {
+        let Some(una) = self.records.front().map(|sent| sent.start) else {
+            return 0;
+        };
+        self.board().forget(una, renege);
+        let mut again = 0;
+        for index in 0.. {
+            let Some(sent) = self.records.get(index) else {
+                break;
+            };
+            let mut flags = sent.flags;
             if renege {
-                sent.flags &= !SACKED;
+                flags &= !SACKED;
+            } else if index > 0 && sent.time > spared {
+                continue;
             }
-            if !sent.is(SACKED) && (!sent.is(LOST) || sent.is(RETRANSMITTED)) {
-                self.lost_ever = self.lost_ever.wrapping_add(sent.count());
+            if flags & SACKED == 0 {
+                let count = sent.count();
+                if flags & (LOST | RETRANSMITTED) == LOST | RETRANSMITTED {
+                    again += count;
+                    flags &= !RETRANSMITTED;
+                    self.lost_ever = self.lost_ever.wrapping_add(count);
+                } else if flags & LOST == 0 {
+                    self.lost_ever = self.lost_ever.wrapping_add(count);
+                }
+                flags |= LOST;
             }
-            sent.flags &= !RETRANSMITTED;
-            if !sent.is(SACKED) {
-                sent.flags |= LOST;
-                self.lost += sent.count();
-            }
+            self.set_flags(index, flags);
         }
-        if let Some(front) = self.records.front() {
-            self.hint = front.start;
-            self.judged = front.start;
-            if renege {
-                self.highest_sacked = front.start;
+        rack::prune(self);
+        again
+    }
+
+    /// Nothing was lost after all (`tcp_undo_cwnd_reduction`).
+    pub(crate) fn unmark_lost(&mut self) {
+        if self.lost() == 0 {
+            return;
+        }
+        for index in 0.. {
+            let Some(sent) = self.records.get(index) else {
+                break;
+            };
+            if sent.is(LOST) {
+                self.set_flags(index, sent.flags & !LOST);
             }
         }
     }
@@ -414,16 +424,22 @@ impl Flight {
         self.records.front().is_some_and(|front| front.is(SACKED))
     }
 
-    /// Moves the hint to the first record that is lost and not retransmitted.
+    /// `tcp_any_retrans_done`
+    pub(crate) fn has_retransmitted(&self) -> bool {
+        self.board.is_some()
+            && (self.retransmitted() > 0
+                || self
+                    .records
+                    .front()
+                    .is_some_and(|front| front.is(AMBIGUOUS)))
+    }
+
+    /// The first record that is lost and not sent again.
     pub(crate) fn next_lost(&self) -> Option<(usize, Sent)> {
-        if self.lost <= self.retransmitted && self.lost == 0 {
-            return None;
-        }
-        let mut index = self
-            .records
-            .partition_point(|sent| sent.start.before(self.hint));
+        let board = self.board.as_ref().filter(|board| board.due > 0)?;
+        let mut index = self.position(board.hint);
         while let Some(sent) = self.records.get(index) {
-            if sent.is(LOST) && !sent.is(RETRANSMITTED) {
+            if sent.is_due() {
                 return Some((index, *sent));
             }
             index += 1;
@@ -431,7 +447,7 @@ impl Flight {
         None
     }
 
-    /// Notes the retransmission of the first `quota` packets at `index`, and says which range that is.
+    /// Notes the retransmission of the first `bytes` of the record at `index`, and says which range that is.
     pub(crate) fn retransmit(
         &mut self,
         index: usize,
@@ -440,45 +456,82 @@ impl Flight {
         stamp: Stamp,
         now: Instant,
     ) -> Option<Sent> {
-        let whole = {
-            let sent = self.records.get(index)?;
-            sent.end.since(sent.start) - u32::from(sent.has_fin()) <= bytes
-        };
-        if !whole {
+        if self.records.get(index)?.data() > bytes {
             self.split(index, bytes, mss);
         }
-        let sent = self.records.get_mut(index)?;
-        if sent.is(LOST) && !sent.is(RETRANSMITTED) {
-            sent.flags |= RETRANSMITTED;
-            self.retransmitted += sent.count();
-        }
-        sent.flags |= AMBIGUOUS;
-        sent.time = now;
-        sent.stamp = stamp;
-        self.hint = sent.end;
-        Some(*sent)
+        let flags = self.records.get(index)?.flags;
+        self.set_flags(index, flags | RETRANSMITTED | AMBIGUOUS);
+        let sent = self.again(index, stamp, now)?;
+        self.board().hint = sent.end;
+        Some(sent)
     }
 
-    /// Without SACK each duplicate acknowledgment stands for one packet that has left the network (RFC 6582).
-    pub(crate) fn count_duplicate(&mut self) {
-        self.sacked = (self.sacked + 1).min(self.out.saturating_sub(self.lost.max(1)));
+    /// Notes the retransmission of the last packet, of which nobody says that it is lost (RFC 8985 7.3).
+    pub(crate) fn retransmit_last(&mut self, mss: u32, stamp: Stamp, now: Instant) -> Option<Sent> {
+        let last = self.records.len().checked_sub(1)?;
+        let sent = *self.records.get(last)?;
+        let keep = mss.saturating_mul(sent.count() - 1);
+        let index = if sent.packets > 1 && sent.data() > keep {
+            self.split(last, keep, mss);
+            last + 1
+        } else {
+            last
+        };
+        self.set_flags(index, sent.flags | AMBIGUOUS);
+        self.again(index, stamp, now)
+    }
+
+    /// The record at `index` was sent anew.
+    fn again(&mut self, index: usize, stamp: Stamp, now: Instant) -> Option<Sent> {
+        let sent = self.records.get_mut(index)?;
+        sent.time = now;
+        sent.stamp = stamp;
+        let sent = *sent;
+        self.board().rack.sent_again(&sent);
+        Some(sent)
+    }
+
+    /// Without SACK each duplicate acknowledgment stands for one packet that has left the network (RFC 6582). True if there
+    /// can't be so many, so that the network must have changed the order (`tcp_limit_reno_sacked`).
+    pub(crate) fn count_duplicate(&mut self) -> bool {
+        if self.records.is_empty() {
+            return false;
+        }
+        self.board().sacked += 1;
+        self.limit_duplicates()
+    }
+
+    fn limit_duplicates(&mut self) -> bool {
+        let out = self.out;
+        let Some(board) = &mut self.board else {
+            return false;
+        };
+        let most = out.saturating_sub(board.lost.max(1));
+        let too_many = board.sacked > most;
+        board.sacked = board.sacked.min(most);
+        too_many
     }
 
     /// An acknowledgment without SACK that covered `acked` packets: all but one of them had been counted as duplicates.
-    pub(crate) fn uncount_duplicates(&mut self, acked: u32) {
-        self.sacked = self.sacked.saturating_sub(acked.saturating_sub(1));
-        self.sacked = self.sacked.min(self.out.saturating_sub(self.lost));
+    /// How many are newly delivered, and whether there were too many duplicates.
+    pub(crate) fn uncount_duplicates(&mut self, acked: u32) -> (u32, bool) {
+        let Some(board) = &mut self.board else {
+            return (acked, false);
+        };
+        let delivered = acked.saturating_sub(board.sacked).max(1);
+        board.sacked = board.sacked.saturating_sub(acked.saturating_sub(1));
+        (delivered, self.limit_duplicates())
     }
 
     pub(crate) fn forget_duplicates(&mut self) {
-        self.sacked = 0;
+        if let Some(board) = &mut self.board {
+            board.sacked = 0;
+        }
     }
 
     pub(crate) fn clear(&mut self) {
-        let lost_ever = self.lost_ever;
-        self.records.clear();
         *self = Flight {
-            lost_ever,
+            lost_ever: self.lost_ever,
             ..Flight::default()
         };
     }

@@ -1,14 +1,15 @@
-//! Losses: fast recovery (RFC 6675, and RFC 6582 without SACK), retransmission timeouts (RFC 6298), zero-window probes.
-use alloc::boxed::Box;
+//! Timers: retransmission timeouts (RFC 6298), zero-window probes, keepalive.
 use core::time::Duration;
 
-use super::flight::DUP_THRESH;
 use super::give_up::{duration_of, orphan_retries};
-use super::prr::Reduction;
+use super::recovery::Resend;
 use super::rtt::RTO_MIN;
+use super::tail::Pending;
 use super::{Phase, Probe};
 use crate::block::Block;
 use crate::congestion::INFINITE;
+use crate::settings::LossRules;
+use crate::tally::LossCount;
 use crate::timers::Timer;
 use crate::{Error, Events, Instant};
 
@@ -18,94 +19,29 @@ const THIN: u32 = 4;
 const THIN_RETRIES: u8 = 6;
 
 impl Block {
-    /// After the flight has taken what an acknowledgment says.
-    pub(super) fn judge_losses(&mut self, advanced: bool, acked: u32) {
-        self.leave_cwr();
-        let send = &mut self.send;
-        let mss = u32::from(send.mss);
-        let recovered = send.una.at_or_after(send.recovery_point);
-        match send.phase {
-            Phase::Recovery if recovered => {
-                // RFC 6675 5, RFC 6582 3.2: all that was out is in.
-                send.phase = Phase::Open;
-                if send.reduction.take().is_some() {
-                    // RFC 9937 6: at the end it is what it was to come down to.
-                    send.window.size = send.window.threshold.max(1);
-                } else {
-                    send.window.size = send.window.size.min(send.window.threshold.max(1));
-                }
-                if !self.sack {
-                    send.flight.forget_duplicates();
-                }
-            }
-            Phase::Loss if recovered => {
-                send.phase = Phase::Open;
-                if !self.sack {
-                    send.flight.forget_duplicates();
-                }
-            }
-            Phase::Recovery | Phase::Loss => {
-                if self.sack {
-                    send.flight.mark_lost();
-                } else if advanced && acked > 0 && send.phase == Phase::Recovery {
-                    // RFC 6582 3.2 step 3: a partial acknowledgment names the next hole.
-                    send.flight.mark_front_lost(mss);
-                }
-                return;
-            }
-            Phase::Open | Phase::Disorder | Phase::Cwr => {}
-        }
-        if self.sack {
-            send.flight.mark_lost();
-        } else if send.flight.sacked >= DUP_THRESH {
-            send.flight.mark_front_lost(mss);
-        }
-        if send.flight.lost > 0 {
-            self.enter_recovery();
-        } else if send.phase != Phase::Cwr {
-            send.phase = if send.flight.sacked > 0 {
-                Phase::Disorder
-            } else {
-                Phase::Open
-            };
-        }
-    }
-
-    /// RFC 6675 5, step 4.
-    fn enter_recovery(&mut self) {
-        self.events |= Events::RECOVERY;
-        let send = &mut self.send;
-        let is_reducing = send.phase == Phase::Cwr;
-        send.phase = Phase::Recovery;
-        if is_reducing {
-            // Once for each window: it goes on coming down as it does (`tcp_in_cwnd_reduction`).
-            return;
-        }
-        send.recovery_point = send.nxt;
-        if self.sack {
-            send.reduction = Some(Box::new(Reduction::new(send.window.size)));
-        }
-        send.window.threshold = send.congestion.control().threshold_after_loss(&send.window);
-        send.window.size = send.window.threshold;
-        send.window.credit = 0;
-        self.tell_of_reduction();
-    }
-
-    /// In fast recovery: the window is what is in the network and what may join it.
-    pub(super) fn reduce(&mut self, delivered: u32, is_good: bool) {
-        let send = &mut self.send;
-        if let (true, Some(reduction)) = (delivered > 0, &mut send.reduction) {
-            let pipe = send.flight.pipe();
-            let more = reduction.delivered(delivered, send.window.threshold, pipe, is_good);
-            send.window.size = pipe.saturating_add(more).max(1);
-        }
-    }
-
     /// The timer that serves both retransmission and probing is due. An error ends the connection.
     pub(crate) fn retransmit_due(&mut self, is_open: bool, now: Instant) -> Result<(), Error> {
+        let pending = core::mem::take(&mut self.send.pending);
         if self.send.flight.is_empty() {
             return self.probe_due(now);
         }
+        match pending {
+            Pending::Timeout => self.timeout_due(is_open, now),
+            Pending::Tail => {
+                self.tail_due(now);
+                Ok(())
+            }
+            Pending::Order => {
+                self.reordering_due(now);
+                if !self.timers.is_set(Timer::Retransmit) {
+                    self.set_timeout_left(now);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn timeout_due(&mut self, is_open: bool, now: Instant) -> Result<(), Error> {
         self.events |= Events::TIMEOUT;
         if self.send.retransmits == 0 {
             self.send.stalled_since = self.send.flight.front().map_or(now, |front| front.time);
@@ -122,7 +58,8 @@ impl Block {
         if self.send.retransmits == self.limits.retries1 {
             self.events |= Events::SUSPECT_PATH;
         }
-        self.enter_loss();
+        self.count_failure();
+        self.enter_loss(now);
         self.send.retransmits = self.send.retransmits.saturating_add(1);
         self.counts.timeouts = self.counts.timeouts.saturating_add(1);
         if is_open && self.is_thin() {
@@ -139,7 +76,7 @@ impl Block {
     /// tells of a loss may use it more often, six times in a row at most.
     fn is_thin(&self) -> bool {
         let send = &self.send;
-        self.options.thin_linear_timeouts
+        (self.options.thin_linear_timeouts || self.limits.loss.is(LossRules::THIN))
             && send.flight.out < THIN
             && send.window.threshold < INFINITE
             && send.retransmits <= THIN_RETRIES
@@ -164,31 +101,80 @@ impl Block {
         self.send.retransmits > 0 && stalled >= duration_of(retries, self.send.rtt.rto_max())
     }
 
-    /// RFC 5681 3.1 (4), RFC 6298 5.4, RFC 6675 5.1
-    fn enter_loss(&mut self) {
-        let send = &mut self.send;
-        // Once for each window: a second timeout of the same data does not reduce the threshold again.
-        if send.phase != Phase::Loss || send.una.after(send.recovery_point) || send.retransmits == 0
-        {
-            if !matches!(send.phase, Phase::Cwr | Phase::Recovery) {
-                send.window.threshold =
-                    send.congestion.control().threshold_after_loss(&send.window);
-            }
-            send.congestion.control().timeout();
+    /// What the first timeout of a row put an end to.
+    fn count_failure(&mut self) {
+        if self.send.retransmits > 0 || self.send.wnd == 0 {
+            return;
         }
-        send.reduction = None;
+        let (sack, no_sack) = match self.send.phase {
+            Phase::Recovery => (LossCount::SackRecoveryFail, LossCount::RenoRecoveryFail),
+            Phase::Loss => (LossCount::LossFailures, LossCount::LossFailures),
+            _ if self.send.phase == Phase::Disorder || self.send.flight.sacked() > 0 => {
+                (LossCount::SackFailures, LossCount::RenoFailures)
+            }
+            _ => return,
+        };
+        let what = if self.sack { sack } else { no_sack };
+        self.send.count(what, 1);
+    }
+
+    /// RFC 5681 3.1 (4), RFC 6298 5.4, RFC 6675 5.1 (`tcp_enter_loss`)
+    fn enter_loss(&mut self, now: Instant) {
+        let frto = self.limits.loss.is(LossRules::FRTO);
+        let setting = u32::from(self.limits.loss.reordering);
+        let send = &mut self.send;
+        // RFC 5682 3.1 step 1: no other recovery is under way, but for timeouts of the same.
+        let is_new = send.phase < Phase::Recovery;
+        let sacked = send.flight.sacked();
         let renege = send.flight.front_is_sacked();
         if renege {
             self.events |= Events::SACK_RENEGING;
-        }
-        if !self.sack {
+            send.count(LossCount::SackReneging, 1);
+        } else if !self.sack {
             send.flight.forget_duplicates();
         }
-        send.flight.mark_all_lost(renege);
-        send.window.size = 1;
+        // What was sent less than a round trip ago has had no time to be acknowledged.
+        let rtt = match send.flight.rack() {
+            Some(rack) => rack.rtt,
+            None => send.rtt.srtt().unwrap_or_default(),
+        };
+        let spared = if self.sack {
+            now.before(rtt)
+        } else {
+            Instant::FAR_FUTURE
+        };
+        let again = send.flight.mark_all_lost(renege, spared);
+        send.count(LossCount::LostRetransmit, again);
+        let (una, threshold) = (send.una, send.present_threshold());
+        let prior = send.window.size;
+        let in_flight = send.flight.retransmitted();
+        // Once for each window: a second timeout of the same data does not reduce the threshold again.
+        let is_first = send.phase <= Phase::Disorder
+            || !send.recovery_point.after(send.una)
+            || (send.phase == Phase::Loss && send.retransmits == 0);
+        if is_first {
+            send.window.threshold = send.congestion.control().threshold_after_loss(&send.window);
+            let recovery = send.recovery();
+            let copies = recovery.tail.as_ref().map_or(0, super::tail::Tail::copies);
+            recovery.undo.begin(una, in_flight + copies);
+            recovery.undo.threshold = Some(threshold);
+            recovery.undo.window = prior;
+        }
+        send.congestion.control().timeout();
+        let is_disordered = send.phase <= Phase::Disorder && sacked >= setting;
+        let is_recurring = send.retransmits > 0;
+        send.window.size = send.flight.pipe().saturating_add(1);
         send.window.credit = 0;
         send.phase = Phase::Loss;
         send.recovery_point = send.nxt;
+        let recovery = send.recovery();
+        if is_disordered {
+            recovery.reordering.was_overestimated(setting);
+        }
+        recovery.reduction = None;
+        recovery.tail = None;
+        recovery.resend = Resend::Lost;
+        recovery.frto = frto && (is_new || is_recurring);
         self.tell_of_reduction();
     }
 

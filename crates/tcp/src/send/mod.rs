@@ -7,9 +7,15 @@ pub(crate) mod loss;
 pub(crate) mod pacing;
 pub(crate) mod prr;
 pub(crate) mod queue;
+pub(crate) mod rack;
 pub(crate) mod rate;
+pub(crate) mod recovery;
+pub(crate) mod reordering;
 pub(crate) mod rtt;
+pub(crate) mod sack;
+pub(crate) mod tail;
 pub(crate) mod transmit;
+pub(crate) mod undo;
 pub(crate) mod usage;
 
 use alloc::boxed::Box;
@@ -19,10 +25,11 @@ use crate::{Instant, Seq};
 use chrono::Chronograph;
 use flight::Flight;
 use pacing::Pacing;
-use prr::Reduction;
 use queue::SendQueue;
 use rate::Rate;
+use recovery::Recovery;
 use rtt::RoundTrip;
+use tail::Pending;
 use usage::Usage;
 
 /// How far our FIN has come.
@@ -35,8 +42,8 @@ pub(crate) enum Fin {
     Sent,
 }
 
-/// Linux's congestion avoidance states (`tcpi_ca_state`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+/// Linux's congestion avoidance states (`tcpi_ca_state`), in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) enum Phase {
     #[default]
     Open,
@@ -60,6 +67,11 @@ impl Phase {
             Phase::Loss => 4,
         }
     }
+
+    /// The window comes down packet by packet (`tcp_in_cwnd_reduction`).
+    pub(crate) fn is_reducing(self) -> bool {
+        matches!(self, Phase::Cwr | Phase::Recovery)
+    }
 }
 
 /// A segment that a timer asks for.
@@ -71,6 +83,8 @@ pub(crate) enum Probe {
     Empty,
     /// As much new data as the window takes, whatever Nagle says.
     Data,
+    /// The last segment once more (RFC 8985 7.3).
+    Tail,
 }
 
 /// SND.
@@ -102,8 +116,10 @@ pub(crate) struct Sender {
     pub(crate) rtt: RoundTrip,
     pub(crate) window: Window,
     pub(crate) congestion: Congestion,
-    /// Fast recovery with SACK: how the window comes down.
-    pub(crate) reduction: Option<Box<Reduction>>,
+    /// What is remembered of losses.
+    pub(crate) recovery: Option<Box<Recovery>>,
+    /// What the retransmission timer stands for.
+    pub(crate) pending: Pending,
     /// RFC 6675 RecoveryPoint.
     pub(crate) recovery_point: Seq,
     /// SND.UP: behind the urgent byte, if there is one not yet acknowledged.
@@ -184,7 +200,8 @@ impl Sender {
     pub(crate) fn purge(&mut self) {
         self.queue = SendQueue::default();
         self.flight.clear();
-        self.reduction = None;
+        self.recovery = None;
+        self.pending = Pending::Timeout;
         self.probe = Probe::None;
         self.urgent = None;
     }

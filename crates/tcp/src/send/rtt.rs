@@ -109,6 +109,11 @@ impl RoundTrip {
         self.update();
     }
 
+    /// A round trip too short for the average to have seen it.
+    pub(crate) fn note_least(&mut self, sample: Duration) {
+        self.min = self.min.min(micros(sample).max(1));
+    }
+
     fn update(&mut self) {
         self.rto = (self.srtt / 8).saturating_add(self.variance).min(self.most);
     }
@@ -125,7 +130,7 @@ impl RoundTrip {
         self.update();
     }
 
-    /// New data was acknowledged: no more backoff.
+    /// A window that was probed has opened: no more backoff.
     pub(crate) fn recover(&mut self) {
         if self.backoff > 0 {
             self.backoff = 0;

@@ -7,11 +7,15 @@ use core::time::Duration;
 use sockeye_wire::{Ecn, Payload, SackBlocks, TcpFlags, TcpOptions};
 
 use super::chrono::Busy;
+use super::flight::Sent;
 use super::queue::Access;
 use super::rate::Stamp;
+use super::recovery::Resend;
+use super::tail::Pending;
 use super::{Fin, Phase, Probe};
 use crate::block::Block;
 use crate::seq::span;
+use crate::tally::LossCount;
 use crate::timers::Timer;
 use crate::{Events, Instant, OutgoingSegment, Segment, Seq};
 
@@ -24,6 +28,8 @@ pub(crate) enum Plan {
         index: usize,
         bytes: u32,
     },
+    /// The last segment once more.
+    Tail,
     /// New data, with the FIN or not.
     New {
         bytes: u32,
@@ -44,6 +50,7 @@ impl Block {
         };
         data.unwrap_or(match (self.send.probe, self.recv.ack.now) {
             (Probe::Empty, _) => Plan::Probe,
+            (Probe::Tail, _) => Plan::Tail,
             (_, true) => Plan::Acknowledge,
             _ => Plan::None,
         })
@@ -51,7 +58,13 @@ impl Block {
 
     /// What would go if the pace allowed it.
     pub(super) fn plan_data(&self) -> Option<Plan> {
-        self.plan_retransmission().or_else(|| self.plan_new())
+        match self.send.resend() {
+            Resend::Lost => self.plan_retransmission().or_else(|| self.plan_new()),
+            Resend::Hold => self.plan_new(),
+            // RFC 5682 3.1 step 2.b; once there is new data out, nothing else.
+            Resend::NewFirst if self.send.nxt.after(self.send.recovery_point) => self.plan_new(),
+            Resend::NewFirst => self.plan_new().or_else(|| self.plan_retransmission()),
+        }
     }
 
     fn quota(&self) -> u32 {
@@ -68,24 +81,22 @@ impl Block {
 
     fn plan_retransmission(&self) -> Option<Plan> {
         let send = &self.send;
-        if send.flight.lost == 0 {
+        if send.flight.lost() == 0 {
+            return None;
+        }
+        let quota = self.quota();
+        if quota == 0 {
             return None;
         }
         let (index, sent) = send.flight.next_lost()?;
         let mss = self.segment_size();
-        // RFC 6675 5 step 4.3: the first retransmission goes out whatever the pipe says.
-        let first = send.phase == Phase::Recovery
-            && send.flight.retransmitted == 0
-            && sent.start == send.una;
-        let quota = self.quota().max(u32::from(first));
         // A window taken back: only the first segment, as a probe.
-        if quota == 0 || (sent.start != send.una && sent.start.at_or_after(send.window_end())) {
+        if sent.start != send.una && sent.start.at_or_after(send.window_end()) {
             return None;
         }
-        let data = sent.end.since(sent.start) - u32::from(sent.has_fin());
         Some(Plan::Again {
             index,
-            bytes: data.min(self.largest(quota, mss)),
+            bytes: sent.data().min(self.largest(quota, mss)),
         })
     }
 
@@ -138,7 +149,7 @@ impl Block {
     /// RFC 9293 3.7.4 (Nagle), with Minshall's change: only an unacknowledged *short* segment holds back a short one.
     fn may_send_short(&self) -> bool {
         let send = &self.send;
-        if send.urgent.is_some() {
+        if send.urgent.is_some() || send.resend() == Resend::NewFirst {
             return true;
         }
         if self.options.cork || send.more {
@@ -172,6 +183,7 @@ impl Block {
         match plan {
             Plan::None => None,
             Plan::Again { index, bytes } => self.retransmit(index, bytes, now),
+            Plan::Tail => self.send_tail(now),
             Plan::New { bytes, fin } => Some(self.send_new(bytes, fin, now)),
             Plan::Probe => {
                 self.send.probe = Probe::None;
@@ -202,19 +214,56 @@ impl Block {
     }
 
     fn retransmit(&mut self, index: usize, bytes: u32, now: Instant) -> Option<OutgoingSegment> {
-        let mss = self.segment_size();
         let packet = u32::from(self.send.mss);
-        let stamp = self.stamp_rate(bytes.div_ceil(mss).max(1), now);
+        let stamp = self.stamp_rate(bytes.div_ceil(packet).max(1), now);
         let flight = &mut self.send.flight;
         let sent = flight.retransmit(index, bytes, packet, stamp, now)?;
-        let data = sent.end.since(sent.start) - u32::from(sent.has_fin());
+        let packets = sent.count();
+        let timestamp = self.timestamp(now);
+        let send = &mut self.send;
+        send.count(
+            if send.phase == Phase::Loss {
+                LossCount::SlowStartRetrans
+            } else {
+                LossCount::FastRetrans
+            },
+            packets,
+        );
+        let recovery = send.recovery();
+        recovery.undo.sent_again(packets, timestamp);
+        if recovery.resend == Resend::NewFirst {
+            // There was no new data to send after all.
+            recovery.frto = false;
+            recovery.resend = Resend::Lost;
+        }
+        if send.phase == Phase::Recovery {
+            self.events |= Events::FAST_RETRANSMIT;
+        }
+        let is_first = sent.start == self.send.una;
+        if !self.timers.is_set(Timer::Retransmit)
+            || (is_first && self.send.pending != Pending::Order)
+        {
+            self.restart_retransmit(now);
+        }
+        Some(self.send_again(&sent, now))
+    }
+
+    /// RFC 8985 7.3: the last segment is no loss yet, and nothing but a later acknowledgment makes it one.
+    fn send_tail(&mut self, now: Instant) -> Option<OutgoingSegment> {
+        self.send.probe = Probe::None;
+        let mss = u32::from(self.send.mss);
+        let stamp = self.stamp_rate(1, now);
+        let sent = self.send.flight.retransmit_last(mss, stamp, now)?;
+        Some(self.send_again(&sent, now))
+    }
+
+    fn send_again(&mut self, sent: &Sent, now: Instant) -> OutgoingSegment {
+        let mss = self.segment_size();
+        let data = sent.data();
         let payload = self
             .send
             .queue
             .slice(sent.start.since(self.send.una), data, Access::Again);
-        if self.send.phase == Phase::Recovery {
-            self.events |= Events::FAST_RETRANSMIT;
-        }
         let packets = data.div_ceil(mss).max(1);
         self.counts.retransmitted = self.counts.retransmitted.wrapping_add(packets);
         self.counts.bytes_retransmitted += u64::from(data);
@@ -222,16 +271,13 @@ impl Block {
         let ends_a_write = end == self.send.pushed || end == self.send.data_end();
         let mut flags = self.push(data, ends_a_write);
         flags.set(TcpFlags::FIN, sent.has_fin());
-        if !self.timers.is_set(Timer::Retransmit) {
-            self.restart_retransmit(now);
-        }
-        Some(self.send_data(sent.start, flags, payload, mss, true, now))
+        self.send_data(sent.start, flags, payload, mss, true, now)
     }
 
     fn send_new(&mut self, bytes: u32, fin: bool, now: Instant) -> OutgoingSegment {
         let mss = self.segment_size();
         self.restart_after_idle(now);
-        self.send.probe = Probe::None;
+        let probe = core::mem::take(&mut self.send.probe);
         let send = &mut self.send;
         let start = send.nxt;
         let payload = send.queue.slice(start.since(send.una), bytes, Access::New);
@@ -256,8 +302,10 @@ impl Block {
         send.usage.sent();
         self.counts.bytes_sent += u64::from(bytes);
         self.recv.ack.data_sent(now);
-        if was_empty || !self.timers.is_set(Timer::Retransmit) {
-            self.restart_retransmit(now);
+        if probe == Probe::Data && !was_empty {
+            self.note_probe_sent();
+        } else {
+            self.note_new_data(was_empty, now);
         }
         self.send_data(start, flags, payload, mss, false, now)
     }
@@ -291,8 +339,11 @@ impl Block {
         self.counts.segments_out = self.counts.segments_out.wrapping_add(packets - 1);
         self.pace(payload.len(), now);
         let send = &mut self.send;
-        if let Some(reduction) = &mut send.reduction {
-            reduction.sent(packets);
+        if send.phase.is_reducing() {
+            let reduction = send.recovery.as_mut().and_then(|r| r.reduction.as_mut());
+            if let Some(reduction) = reduction {
+                reduction.sent(packets);
+            }
         }
         let segment_size = if length > mss {
             u16::try_from(mss).ok().and_then(NonZeroU16::new)
@@ -409,7 +460,7 @@ impl Block {
         let pipe = send.flight.pipe();
         if send.unsent() < u32::from(send.mss)
             && pipe < send.window.size
-            && send.flight.lost <= send.flight.retransmitted
+            && send.flight.lost() <= send.flight.retransmitted()
         {
             send.rate.app_limited(delivered, pipe);
         }
@@ -421,7 +472,7 @@ impl Block {
         self.validate_window(waiting, now);
         self.wait_for_pace(now);
         self.note_busy(waiting, now);
-        if self.send.probe == Probe::Data {
+        if matches!(self.send.probe, Probe::Data | Probe::Tail) {
             self.send.probe = Probe::None;
         }
         if waiting && self.send.flight.is_empty() && !self.timers.is_set(Timer::Retransmit) {
