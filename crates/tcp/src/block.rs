@@ -3,14 +3,13 @@ use sockeye_wire::{TcpFlags, Timestamps};
 
 use crate::congestion::{Congestion, Window};
 use crate::ecn::EcnState;
+use crate::lazy::Lazy;
 use crate::recv::Receiver;
 use crate::recv::ack::Acknowledger;
 use crate::recv::paws::RecentTimestamp;
-use crate::recv::queue::ReceiveQueue;
 use crate::recv::window::{Autotune, shift_for, space_of};
 use crate::send::chrono::Chronograph;
 use crate::send::flight::Flight;
-use crate::send::queue::SendQueue;
 use crate::send::rate::Rate;
 use crate::send::rtt::RoundTrip;
 use crate::send::tail::Pending;
@@ -140,7 +139,7 @@ impl Block {
                 probe: Probe::None,
                 retransmits: 0,
                 probes: 0,
-                queue: SendQueue::default(),
+                queue: Lazy::RESTING,
                 flight: Flight::default(),
                 rtt: RoundTrip::new(&settings.options),
                 window: Window::new(settings.initial_window),
@@ -169,7 +168,7 @@ impl Block {
                 shift,
                 fin: false,
                 position: 0,
-                queue: ReceiveQueue::default(),
+                queue: Lazy::RESTING,
                 assembler: None,
                 urgent: None,
                 dsack: None,
@@ -384,7 +383,7 @@ impl Block {
         self.timers = Timers::default();
         self.syn_due = false;
         if self.orphan {
-            self.recv.queue.clear();
+            self.recv.queue.rest();
         }
     }
 }

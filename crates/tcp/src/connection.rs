@@ -333,7 +333,7 @@ impl Connection {
         let unread = !self.block.recv.queue.is_empty();
         self.block.orphan = true;
         self.block.receive_shut = true;
-        self.block.recv.queue.clear();
+        self.block.recv.queue.rest();
         self.block.recv.urgent = None;
         let resettable = self.needs_reset();
         if unread && resettable {
@@ -355,7 +355,7 @@ impl Connection {
 
     /// RFC 9293 3.10.5: a reset, and the end.
     pub fn abort(&mut self, _now: Instant) {
-        self.block.recv.queue.clear();
+        self.block.recv.queue.rest();
         self.reset(Some(Error::Aborted));
     }
 

@@ -9,7 +9,7 @@
 //! 6298 (timeout), 5681, 6928, 9438, 9406 (congestion control), 3168 (ECN), 5961 (blind attacks), 6093 (urgent data), 6191 (TIME-WAIT
 //! reuse), 5482 (user timeout). Where Linux differs from an RFC, Linux is followed and the place says so.
 //!
-//! Invariants: no input panics; memory is bounded by the buffer sizes; an idle connection owns no heap memory.
+//! Invariants: no input panics; memory is bounded by the buffer sizes; what only a busy connection has is on the heap (`lazy.rs`).
 #![no_std]
 #![forbid(unsafe_code)]
 extern crate alloc;
@@ -22,6 +22,7 @@ mod connection;
 mod deque;
 mod ecn;
 mod info;
+mod lazy;
 mod recv;
 mod segment;
 mod send;

@@ -124,6 +124,7 @@ impl Connection {
             .as_ref()
             .map_or(0, |assembler| assembler.cost());
         block.options.heap()
+            + block.send.queue.boxed()
             + block.send.queue.heap()
             + block.send.flight.heap()
             + block
@@ -136,6 +137,7 @@ impl Connection {
                 .recovery
                 .as_ref()
                 .map_or(0, |recovery| size_of_val(&**recovery))
+            + block.recv.queue.boxed()
             + block.recv.queue.heap()
             + assembler
     }

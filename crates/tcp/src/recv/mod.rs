@@ -11,6 +11,7 @@ use alloc::boxed::Box;
 
 use sockeye_wire::{Payload, SackBlocks, TcpFlags};
 
+use crate::lazy::Lazy;
 use crate::seq::{length, span};
 use crate::{Instant, Segment, Seq};
 use ack::Acknowledger;
@@ -35,7 +36,7 @@ pub(crate) struct Receiver {
     pub(crate) fin: bool,
     /// Bytes received in order: the stream position of RCV.NXT.
     pub(crate) position: u64,
-    pub(crate) queue: ReceiveQueue,
+    pub(crate) queue: Lazy<ReceiveQueue>,
     pub(crate) assembler: Option<Box<Assembler>>,
     pub(crate) urgent: Option<Urgent>,
     /// A duplicate to report first in the next acknowledgment (RFC 2883).

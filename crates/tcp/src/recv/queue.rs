@@ -7,6 +7,8 @@ use alloc::boxed::Box;
 use bytes::{Bytes, BytesMut};
 use sockeye_wire::Payload;
 
+use crate::lazy::Resting;
+
 /// Slices shorter than this are gathered when something waits before them.
 const SMALL: usize = 512;
 /// Size of the chunks in which they are gathered.
@@ -45,6 +47,16 @@ impl Rest {
             self.tail = BytesMut::with_capacity(CHUNK);
         }
         self.tail.extend_from_slice(&chunk);
+    }
+}
+
+impl Resting for ReceiveQueue {
+    fn resting() -> &'static ReceiveQueue {
+        static EMPTY: ReceiveQueue = ReceiveQueue {
+            first: Bytes::new(),
+            rest: None,
+        };
+        &EMPTY
     }
 }
 
@@ -141,10 +153,6 @@ impl ReceiveQueue {
             self.refill();
         }
         taken
-    }
-
-    pub(crate) fn clear(&mut self) {
-        *self = ReceiveQueue::default();
     }
 
     /// The next slice becomes the first. An empty queue owns nothing.

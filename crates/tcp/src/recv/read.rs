@@ -51,6 +51,9 @@ impl Receiver {
     /// Copies data out. A read that has got something ends before the urgent mark.
     pub(crate) fn read(&mut self, buffer: &mut [u8], inline: bool) -> usize {
         let run = self.readable_run(inline).min(buffer.len());
+        if run == 0 {
+            return 0;
+        }
         let count = self.queue.read(buffer.get_mut(..run).unwrap_or_default());
         self.settle_urgent();
         count
@@ -59,6 +62,9 @@ impl Receiver {
     /// Takes data out without a copy.
     pub(crate) fn take(&mut self, count: usize, inline: bool) -> Payload {
         let run = self.readable_run(inline).min(count);
+        if run == 0 {
+            return Payload::new();
+        }
         let payload = self.queue.take(run);
         self.settle_urgent();
         payload
@@ -79,6 +85,9 @@ impl Receiver {
         }
         let from = offset + skip;
         let count = limit.saturating_sub(from).min(buffer.len());
+        if count == 0 {
+            return 0;
+        }
         self.queue
             .peek(from, buffer.get_mut(..count).unwrap_or_default())
     }

@@ -176,7 +176,9 @@ impl Block {
         }
         let data = advanced.min(send.queue.len());
         let fin = send.fin == Fin::Sent && send.una + advanced == send.nxt && advanced > data;
-        send.queue.advance(data);
+        if data > 0 {
+            send.queue.advance(data);
+        }
         send.una += advanced;
         // Numbers that lie behind must not fall out of the half of the space in which they mean anything.
         send.short_end = send.short_end.latest(send.una);

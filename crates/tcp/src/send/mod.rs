@@ -21,6 +21,7 @@ pub(crate) mod usage;
 use alloc::boxed::Box;
 
 use crate::congestion::{Congestion, Window};
+use crate::lazy::Lazy;
 use crate::{Instant, Seq};
 use chrono::Chronograph;
 use flight::Flight;
@@ -111,7 +112,7 @@ pub(crate) struct Sender {
     pub(crate) retransmits: u8,
     /// Probes in a row without an answer, of a zero window or of keepalive.
     pub(crate) probes: u8,
-    pub(crate) queue: SendQueue,
+    pub(crate) queue: Lazy<SendQueue>,
     pub(crate) flight: Flight,
     pub(crate) rtt: RoundTrip,
     pub(crate) window: Window,
@@ -198,7 +199,7 @@ impl Sender {
 
     /// Nothing will be sent any more.
     pub(crate) fn purge(&mut self) {
-        self.queue = SendQueue::default();
+        self.queue.rest();
         self.flight.clear();
         self.recovery = None;
         self.pending = Pending::Timeout;

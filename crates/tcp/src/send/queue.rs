@@ -9,6 +9,7 @@ use alloc::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
 use sockeye_wire::Payload;
 
+use crate::lazy::Resting;
 use crate::seq::{length, span};
 
 /// Longest chunk made for a write.
@@ -75,6 +76,17 @@ impl Rest {
             };
             self.chunks.push_back(chunk.freeze());
         }
+    }
+}
+
+impl Resting for SendQueue {
+    fn resting() -> &'static SendQueue {
+        static EMPTY: SendQueue = SendQueue {
+            first: Bytes::new(),
+            rest: None,
+            length: 0,
+        };
+        &EMPTY
     }
 }
 

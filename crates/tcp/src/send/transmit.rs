@@ -472,12 +472,26 @@ impl Block {
         self.validate_window(waiting, now);
         self.wait_for_pace(now);
         self.note_busy(waiting, now);
+        if !waiting && self.send.flight.is_empty() && !self.recv.ack.scheduled {
+            self.rest();
+        }
         if matches!(self.send.probe, Probe::Data | Probe::Tail) {
             self.send.probe = Probe::None;
         }
         if waiting && self.send.flight.is_empty() && !self.timers.is_set(Timer::Retransmit) {
             let when = self.probe_interval();
             self.timers.set(Timer::Retransmit, now + when);
+        }
+    }
+
+    /// Nothing is to be sent, acknowledged or waited for: queues that are empty give their memory back. Not before, since what
+    /// answers each message at once would make them anew each time.
+    fn rest(&mut self) {
+        if self.send.queue.len() == 0 {
+            self.send.queue.rest();
+        }
+        if self.recv.queue.is_empty() {
+            self.recv.queue.rest();
         }
     }
 

@@ -258,7 +258,7 @@ impl TimeWait {
         block.timers.clear(Timer::Acknowledge);
         block.timers.set(Timer::Keepalive, record.expires);
         if block.orphan {
-            block.recv.queue.clear();
+            block.recv.queue.rest();
         }
         TimeWait {
             record: Box::new(record),

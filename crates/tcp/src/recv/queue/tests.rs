@@ -61,7 +61,7 @@ proptest! {
             }
             prop_assert_eq!(queue.len(), model.len());
         }
-        queue.clear();
+        queue.advance(queue.len());
         prop_assert_eq!(queue.heap(), 0);
     }
 }
