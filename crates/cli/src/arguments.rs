@@ -114,6 +114,12 @@ pub(crate) struct Ss {
     /// The socket's memory
     #[arg(short, long)]
     pub(crate) memory: bool,
+    /// The timer that runs
+    #[arg(short, long)]
+    pub(crate) options: bool,
+    /// Who made the socket, and what names it
+    #[arg(short, long)]
+    pub(crate) extended: bool,
     /// Everything as one JSON document
     #[arg(long)]
     pub(crate) json: bool,

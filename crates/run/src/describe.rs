@@ -1,5 +1,9 @@
 //! Sockets in iproute2's words.
 
+mod tcp;
+
+pub(crate) use tcp::{info, timer};
+
 use sockeye_core::{Domain, SocketAddress, SocketSummary, SocketType};
 
 /// The `Netid` column.
@@ -82,78 +86,4 @@ pub(crate) fn memory(summary: &SocketSummary) -> String {
         summary.memory,
         summary.drops
     )
-}
-
-/// The words of `ss -i`. Of a connection whose data travels elsewhere only its path is known.
-pub(crate) fn info(info: &sockeye_tcp::Info, is_joined: bool) -> Vec<String> {
-    let millis = |time: core::time::Duration| format!("{:.3}", time.as_secs_f64() * 1000.0);
-    let mut words = Vec::new();
-    if is_joined {
-        for (name, value) in [
-            ("mss", info.snd_mss),
-            ("pmtu", info.pmtu),
-            ("rcvmss", info.rcv_mss),
-            ("advmss", info.advmss),
-        ] {
-            words.push(format!("{name}:{value}"));
-        }
-        words.insert(0, "joined".to_owned());
-        return words;
-    }
-    if info.timestamps {
-        words.push("ts".to_owned());
-    }
-    if info.sack {
-        words.push("sack".to_owned());
-    }
-    words.push(info.congestion.to_owned());
-    if let Some((ours, theirs)) = info.window_scale {
-        words.push(format!("wscale:{theirs},{ours}"));
-    }
-    words.push(format!("rto:{}", info.rto.as_millis()));
-    words.push(format!("rtt:{}/{}", millis(info.rtt), millis(info.rttvar)));
-    if !info.ato.is_zero() {
-        words.push(format!("ato:{}", info.ato.as_millis()));
-    }
-    words.push(format!("mss:{}", info.snd_mss));
-    words.push(format!("pmtu:{}", info.pmtu));
-    words.push(format!("rcvmss:{}", info.rcv_mss));
-    words.push(format!("advmss:{}", info.advmss));
-    words.push(format!("cwnd:{}", info.snd_cwnd));
-    if info.snd_ssthresh < 0x7fff_ffff {
-        words.push(format!("ssthresh:{}", info.snd_ssthresh));
-    }
-    for (name, value) in [
-        ("bytes_sent", info.bytes_sent),
-        ("bytes_retrans", info.bytes_retrans),
-        ("bytes_acked", info.bytes_acked),
-        ("bytes_received", info.bytes_received),
-        ("segs_out", info.segs_out.into()),
-        ("segs_in", info.segs_in.into()),
-        ("data_segs_out", info.data_segs_out.into()),
-        ("data_segs_in", info.data_segs_in.into()),
-    ] {
-        if value > 0 {
-            words.push(format!("{name}:{value}"));
-        }
-    }
-    words.push(format!("lastsnd:{}", info.last_data_sent.as_millis()));
-    words.push(format!("lastrcv:{}", info.last_data_recv.as_millis()));
-    words.push(format!("lastack:{}", info.last_ack_recv.as_millis()));
-    for (name, value) in [
-        ("unacked", info.unacked),
-        ("retrans", info.total_retrans),
-        ("lost", info.lost),
-        ("sacked", info.sacked),
-        ("notsent", info.notsent_bytes),
-    ] {
-        if value > 0 {
-            words.push(format!("{name}:{value}"));
-        }
-    }
-    words.push(format!("rcv_space:{}", info.rcv_space));
-    words.push(format!("rcv_ssthresh:{}", info.rcv_ssthresh));
-    words.push(format!("minrtt:{}", millis(info.min_rtt)));
-    words.push(format!("snd_wnd:{}", info.snd_wnd));
-    words
 }

@@ -98,7 +98,7 @@ impl Supervisor {
             file: conduit.map_or(0, |conduit| conduit.cookie),
             timer: summary
                 .timer
-                .map(|(name, left)| format!("timer:({name},{}ms)", left.as_millis())),
+                .map(|(name, left)| describe::timer(name, left, summary.tcp_info.as_ref())),
             info: summary
                 .tcp_info
                 .as_ref()

@@ -1,5 +1,6 @@
 //! `sockeye ss`: the sockets of runs, with iproute2's columns and keys.
 
+mod rates;
 mod services;
 pub(crate) mod table;
 #[cfg(test)]
@@ -89,7 +90,17 @@ fn last_column(options: &Ss, socket: &Socket, run: Option<&Run>) -> String {
     if options.processes && !users.is_empty() {
         words.push(format!("users:({})", users.join(",")));
     }
-    words.extend(socket.timer.clone());
+    if options.options {
+        words.extend(socket.timer.clone());
+    }
+    if options.extended {
+        // `ss` names no owner that is root.
+        words.extend((socket.uid != 0).then(|| format!("uid:{}", socket.uid)));
+        words.push(format!("sk:{:x}", socket.cookie));
+        if !socket.netid.starts_with("u_") {
+            words.push("<->".to_owned());
+        }
+    }
     words.extend(run.map(|run| format!("run:{}", run.name)));
     words.join(" ")
 }
@@ -101,7 +112,14 @@ fn details(options: &Ss, socket: &Socket) -> String {
         words.push(socket.memory.clone());
     }
     if options.info {
-        words.extend(socket.info.iter().cloned());
+        let rate = |word: &String| {
+            if options.numeric {
+                word.clone()
+            } else {
+                rates::shortened(word)
+            }
+        };
+        words.extend(socket.info.iter().map(rate));
     }
     if words.is_empty() {
         String::new()

@@ -37,8 +37,8 @@ fn listener() -> Socket {
         file: 2,
         uid: 0,
         cookie: 1,
-        timer: None,
-        info: vec!["cubic".into()],
+        timer: Some("timer:(keepalive,119min,0)".into()),
+        info: vec!["cubic".into(), "send 2000000bps".into()],
         memory: "skmem:(r0)".into(),
     }
 }
@@ -107,5 +107,12 @@ fn neither_all_nor_listening_shows_what_is_connected() {
 
 #[test]
 fn what_tcp_knows_and_memory_follow_on_a_line_of_their_own() {
-    assert!(printed("-tnmi").ends_with("\n\t skmem:(r0) cubic\n"));
+    assert!(printed("-tnmi").ends_with("\n\t skmem:(r0) cubic send 2000000bps\n"));
+    assert!(printed("-ti").ends_with("\n\t cubic send 2.0Mbps\n"));
+}
+
+#[test]
+fn the_timer_and_the_cookie_are_told_on_demand() {
+    assert!(printed("-tnoe").ends_with(" timer:(keepalive,119min,0) sk:1 <->\n"));
+    assert!(!printed("-tn").contains("timer"));
 }

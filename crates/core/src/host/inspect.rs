@@ -117,7 +117,9 @@ impl Host {
         };
         match &socket.endpoint {
             Endpoint::Tcp(endpoint) => tcp::summarize(self, socket, endpoint, &mut summary),
-            Endpoint::Listener(listener) => listener.summarize(socket, &mut summary),
+            Endpoint::Listener(listener) => {
+                listener.summarize(socket, &self.stack.config.sysctl, &mut summary)
+            }
             Endpoint::Unix(endpoint) => unix::summarize(self, endpoint, &mut summary),
             Endpoint::Netlink(endpoint) => netlink::summarize(endpoint, &mut summary),
             Endpoint::Datagram(endpoint) => {

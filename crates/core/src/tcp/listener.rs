@@ -22,7 +22,7 @@ use crate::inet::demux::{FourTuple, Receiver};
 use crate::ip::output::Path;
 use crate::options::{SharedOptions, Switches};
 use crate::socket::{Endpoint, Socket};
-use crate::{Accepted, Errno, Instant, Readiness};
+use crate::{Accepted, Errno, Instant, Readiness, Sysctl};
 
 /// A socket in LISTEN.
 #[derive(Debug)]
@@ -56,11 +56,17 @@ impl Listener {
     }
 
     /// What `ss -l` shows.
-    pub(crate) fn summarize(&self, socket: &Socket, summary: &mut SocketSummary) {
+    pub(crate) fn summarize(&self, socket: &Socket, sysctl: &Sysctl, summary: &mut SocketSummary) {
         summary.state = "LISTEN";
         summary.local = Some(self.names.local_as_seen_by(socket.domain));
         summary.recv_q = self.queue.len() + self.held;
         summary.send_q = self.backlog;
+        let chosen = socket.options.tcp_choices(sysctl).congestion;
+        let congestion = chosen.unwrap_or(sysctl.tcp_congestion_control);
+        summary.tcp_info = Some(sockeye_tcp::Info {
+            congestion: congestion.name(),
+            ..self.info()
+        });
         summary.memory += size_of::<Self>() + self.queue.capacity() * size_of::<SocketId>();
     }
 

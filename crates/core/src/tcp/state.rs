@@ -83,13 +83,9 @@ pub(crate) fn summarize(
             summary.receive_buffer = receive_buffer;
             summary.memory += connection.heap();
             summary.tcp_info = Some(connection.info(host.stack.now));
-            summary.timer = connection.deadline().map(|deadline| {
-                let (outstanding, _) = connection.unacknowledged();
-                (
-                    if outstanding > 0 { "on" } else { "keepalive" },
-                    deadline - host.stack.now,
-                )
-            });
+            summary.timer = connection
+                .shown_timer()
+                .map(|(name, due)| (name, due - host.stack.now));
         }
     }
 }

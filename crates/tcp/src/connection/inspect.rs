@@ -5,6 +5,7 @@ use crate::recv::urgent::UrgentByte;
 use crate::send::Fin;
 use crate::seq::length;
 use crate::state::{Machine, Next, TimeWaitRecord};
+use crate::timers::Timer;
 use crate::{Error, Info, Instant, Seq, State, Status};
 
 /// Inspection.
@@ -113,6 +114,26 @@ impl Connection {
     /// What a timestamps option would say now (`TCP_TIMESTAMP`).
     pub fn timestamp(&self, now: Instant) -> u32 {
         self.block.timestamp(now)
+    }
+
+    /// The timer that `ss -o` shows, by its name there, and when it is due (`inet_sk_diag_fill`): that of a delayed
+    /// acknowledgment is not among them.
+    pub fn shown_timer(&self) -> Option<(&'static str, Instant)> {
+        let block = &self.block;
+        if let Some(due) = block.timers.get(Timer::Retransmit) {
+            let name = if block.send.una == block.send.nxt {
+                "persist"
+            } else {
+                "on"
+            };
+            return Some((name, due));
+        }
+        let name = if matches!(self.machine, Machine::TimeWait(_)) {
+            "timewait"
+        } else {
+            "keepalive"
+        };
+        block.timers.get(Timer::Keepalive).map(|due| (name, due))
     }
 
     /// Heap memory that the connection owns beside queued data's own.

@@ -38,3 +38,18 @@ kill -TERM $pid
 ends_within 10 $pid
 equal 'ss without runs' 1 "$("$sockeye" ss -ta | wc -l)"
 equal 'ps after the end' '[]' "$("$sockeye" ps --json | tr -d ' \n')"
+# -i and -o: iproute2's words in iproute2's order for the same exchange. Only our own TCP has them all.
+$python "$fixtures/one_exchange.py" &
+native=$!
+until_true 20 test -e exchanged
+ss -tnio > native.words
+kill $native
+ends_within 10 $native
+rm exchanged
+"$sockeye" run --loopback stack --name exchanged -- $python "$fixtures/one_exchange.py" &
+pid=$!
+until_true 20 test -e exchanged
+"$sockeye" ss -tnio exchanged > sockeye.words
+$python "$fixtures/ss_words.py" native.words sockeye.words || fail "ss -tnio: $(cat native.words sockeye.words)"
+kill -TERM $pid
+ends_within 10 $pid
