@@ -24,6 +24,8 @@ const LOST: u8 = 2;
 const RETRANSMITTED: u8 = 4;
 /// Ever sent more than once: no round-trip sample (Karn).
 const AMBIGUOUS: u8 = 8;
+/// A write ends with it (RFC 9293 3.9.1.2).
+const PUSHED: u8 = 16;
 
 /// One segment in flight. What is known of one transmission belongs here.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +44,10 @@ pub(crate) struct Sent {
 impl Sent {
     pub(crate) fn has_fin(&self) -> bool {
         self.fin
+    }
+
+    pub(crate) fn ends_a_write(&self) -> bool {
+        self.is(PUSHED)
     }
 
     fn is(&self, flag: u8) -> bool {
@@ -210,7 +216,7 @@ impl Flight {
     pub(crate) fn push(
         &mut self,
         (start, end): (Seq, Seq),
-        fin: bool,
+        (ends_a_write, fin): (bool, bool),
         mss: u32,
         stamp: Stamp,
         now: Instant,
@@ -223,7 +229,7 @@ impl Flight {
             time: now,
             stamp,
             packets,
-            flags: 0,
+            flags: if ends_a_write { PUSHED } else { 0 },
             fin,
         });
     }
@@ -306,6 +312,7 @@ impl Flight {
         sent.packets = packets(keep, mss);
         sent.end = sent.start + keep;
         sent.fin = false;
+        sent.flags &= !PUSHED;
         let first = *sent;
         rest.start = first.end;
         rest.packets = packets(rest.data(), mss);

@@ -267,9 +267,7 @@ impl Block {
         let packets = data.div_ceil(mss).max(1);
         self.counts.retransmitted = self.counts.retransmitted.wrapping_add(packets);
         self.counts.bytes_retransmitted += u64::from(data);
-        let end = sent.start + data;
-        let ends_a_write = end == self.send.pushed || end == self.send.data_end();
-        let mut flags = self.push(data, ends_a_write);
+        let mut flags = self.push(data, sent.ends_a_write());
         flags.set(TcpFlags::FIN, sent.has_fin());
         self.send_data(sent.start, flags, payload, mss, true, now)
     }
@@ -298,7 +296,7 @@ impl Block {
         let was_empty = send.flight.is_empty();
         let range = (start, send.nxt);
         send.flight
-            .push(range, fin, u32::from(send.mss), stamp, now);
+            .push(range, (ends_a_write, fin), u32::from(send.mss), stamp, now);
         send.usage.sent();
         self.counts.bytes_sent += u64::from(bytes);
         self.recv.ack.data_sent(now);

@@ -15,7 +15,7 @@ fn flight(count: u32, each: u32) -> Flight {
         let end = (at + each).min(count);
         let time = Instant::from_millis(u64::from(at / each) + 1);
         let range = (Seq::new(at * MSS), Seq::new(end * MSS));
-        flight.push(range, false, MSS, Stamp::default(), time);
+        flight.push(range, (false, false), MSS, Stamp::default(), time);
         at = end;
     }
     flight
@@ -95,7 +95,7 @@ fn a_lost_retransmission_is_found_by_what_was_sent_after_it() {
     flight.retransmit(0, MSS, MSS, Stamp::default(), Instant::from_millis(50));
     flight.push(
         (Seq::new(10 * MSS), Seq::new(11 * MSS)),
-        false,
+        (false, false),
         MSS,
         Stamp::default(),
         Instant::from_millis(51),
