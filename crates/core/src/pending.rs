@@ -60,6 +60,8 @@ pub struct Pending {
     progress: usize,
     /// A connection attempt is under way.
     is_connecting: bool,
+    /// There was no room for more: it goes on when the socket is writable again.
+    waits_for_room: bool,
 }
 
 impl Pending {
@@ -96,6 +98,7 @@ impl Pending {
             patience,
             progress: 0,
             is_connecting: false,
+            waits_for_room: false,
         }
     }
 
@@ -172,6 +175,9 @@ impl Pending {
         let total = message.length();
         let is_stream = self.is_stream(host);
         let mut ancillary = message.ancillary;
+        if let Some(step) = self.waits(host, flags, now) {
+            return step;
+        }
         loop {
             let rest = behind(message.data, self.progress);
             let part = Outgoing {
@@ -192,10 +198,31 @@ impl Pending {
                         return Step::Done(Ok(self.progress));
                     }
                 }
-                Err(Errno::EAGAIN) if self.may_wait(flags, now) => return Step::Blocked,
+                Err(Errno::EAGAIN) if self.may_wait(flags, now) => {
+                    self.waits_for_room = true;
+                    return Step::Blocked;
+                }
                 Err(errno) => return Step::Done(self.partly(errno)),
             }
         }
+    }
+
+    /// A write that found no room is woken only when a third of the buffer is free, as `poll` is
+    /// (`sk_stream_write_space`): to go on with each acknowledgment would make small segments.
+    fn waits(&mut self, host: &Host, flags: MessageFlags, now: Instant) -> Option<Step<usize>> {
+        let is_over = || {
+            let ends = Readiness::OUT | Readiness::ERR | Readiness::HUP;
+            host.readiness(self.socket).intersects(ends)
+        };
+        if !self.waits_for_room || is_over() {
+            self.waits_for_room = false;
+            return None;
+        }
+        Some(if self.may_wait(flags, now) {
+            Step::Blocked
+        } else {
+            Step::Done(self.partly(Errno::EAGAIN))
+        })
     }
 
     /// Goes on receiving into `message`'s buffers, which are the same each time. On a stream it returns when there is as

@@ -7,7 +7,7 @@ use crate::lazy::Lazy;
 use crate::recv::Receiver;
 use crate::recv::ack::Acknowledger;
 use crate::recv::paws::RecentTimestamp;
-use crate::recv::window::{Autotune, shift_for, space_of};
+use crate::recv::window::{Autotune, HALF, shift_for, space_of};
 use crate::send::chrono::Chronograph;
 use crate::send::flight::Flight;
 use crate::send::rate::Rate;
@@ -24,6 +24,9 @@ use crate::{Error, Events, Instant, Segment, Seq, Settings, SocketOptions};
 pub(crate) const MIN_MSS: u16 = 48;
 /// What a timestamps option takes of a segment.
 pub(crate) const TIMESTAMPS_LEN: u16 = 12;
+
+/// `TCP_INIT_CWND`
+const INITIAL_SEGMENTS: u32 = 10;
 
 /// What of the settings is needed after the opening.
 #[derive(Debug, Clone)]
@@ -120,7 +123,7 @@ impl Block {
             space
         };
         let shift = if settings.window_scaling {
-            shift_for(buffer_max)
+            shift_for(span(settings.window_scale_for))
         } else {
             0
         };
@@ -176,10 +179,12 @@ impl Block {
                 recent: RecentTimestamp::default(),
                 mss: local_mss.min(536),
                 told_mss: local_mss,
+                ratio: HALF,
                 buffer,
                 buffer_max,
                 threshold,
-                autotune: Autotune::new(threshold),
+                // `tcp_init_buffer_space`
+                autotune: Autotune::new(threshold.min(INITIAL_SEGMENTS * mss)),
                 out_of_order_segments: 0,
             },
             timers: Timers::default(),
@@ -330,7 +335,7 @@ impl Block {
     pub(crate) fn schedule_ack(&mut self, now: Instant) {
         let recv = &mut self.recv;
         let unacknowledged = recv.nxt.since(recv.told);
-        let low_water = self.options.receive_low_water.min(space_of(recv.buffer));
+        let low_water = self.options.receive_low_water.min(recv.space());
         if recv.ack.now
             || recv.ack.is_quick()
             || recv.assembler.is_some()
@@ -366,7 +371,7 @@ impl Block {
         }
         let open = recv.open_window();
         // More than the header can tell is no news (`tcp_select_initial_window` clamps the window to it).
-        let all = space_of(recv.buffer).min(recv.tellable());
+        let all = recv.space().min(recv.tellable());
         if 2 * u64::from(open) <= u64::from(clamp.map_or(all, |clamp| clamp.min(all))) {
             let new = recv.desired_window(clamp).min(recv.tellable());
             recv.ack.now = new > 0 && new >= open.saturating_mul(2);

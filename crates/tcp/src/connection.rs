@@ -225,7 +225,7 @@ impl Connection {
     /// How many bytes a send would take now.
     pub fn send_room(&self) -> usize {
         if self.can_send() {
-            length(self.block.send.room())
+            length(self.block.room())
         } else {
             0
         }
@@ -273,9 +273,7 @@ impl Connection {
         if count > 0 {
             let send = &mut self.block.send;
             send.more = more;
-            if !more {
-                send.pushed = send.data_end();
-            }
+            send.mark_pushed(more);
         }
         count
     }
@@ -394,6 +392,7 @@ impl Connection {
     pub fn options_changed(&mut self, now: Instant) {
         let block = &mut self.block;
         block.send.rtt.set_bounds(&block.options);
+        block.recv.make_room_for(block.options.receive_low_water);
         block.fit_pacing();
         if !self.machine.transmits() || block.orphan {
             return;
@@ -450,7 +449,7 @@ impl Connection {
 
     /// What `TCP_WINDOW_CLAMP` tells: the bound that was set, else that of the buffer.
     pub fn window_clamp(&self) -> u32 {
-        let all = crate::recv::window::space_of(self.block.recv.buffer);
+        let all = self.block.recv.space();
         self.block.options.window_clamp.unwrap_or(all)
     }
 

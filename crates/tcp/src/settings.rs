@@ -29,9 +29,11 @@ pub struct Settings {
     pub max_super_segment: usize,
     /// `SO_RCVBUF` as `getsockopt` tells it (`tcp_rmem[1]`). As in Linux half of it is for data.
     pub receive_buffer: usize,
-    /// Autotuning may grow the receive buffer up to this (`tcp_rmem[2]`); the window scale is chosen for it.
-    /// No more than `receive_buffer` switches autotuning off (a set `SO_RCVBUF`).
+    /// Autotuning may grow the receive buffer up to this (`tcp_rmem[2]`). No more than `receive_buffer` switches
+    /// autotuning off (a set `SO_RCVBUF`, `tcp_moderate_rcvbuf` off).
     pub receive_buffer_max: usize,
+    /// The window scale is chosen for a buffer that a program may still set (`tcp_rmem[2]`, `rmem_max`).
+    pub window_scale_for: usize,
     /// `SO_SNDBUF` as `getsockopt` tells it (`tcp_wmem[1]`).
     pub send_buffer: usize,
     /// The send buffer grows with the congestion window up to this (`tcp_wmem[2]`).
@@ -101,6 +103,7 @@ impl Default for Settings {
             max_super_segment: 65_535,
             receive_buffer: 131_072,
             receive_buffer_max: 6 << 20,
+            window_scale_for: 6 << 20,
             send_buffer: 16_384,
             send_buffer_max: 4 << 20,
             initial_window: INITIAL_WINDOW,

@@ -347,10 +347,13 @@ impl SharedOptions {
 
     /// What a TCP connection of this socket is to be told.
     pub fn tcp_options(&self, sysctl: &Sysctl) -> sockeye_tcp::SocketOptions {
+        let chosen = self.tcp_choices(sysctl).tuning;
+        let of_host = Some(sysctl.tcp_notsent_lowat).filter(|limit| *limit != u32::MAX);
         let mut options = sockeye_tcp::SocketOptions::from(sockeye_tcp::Tuning {
             receive_low_water: self.receive_low_water,
             max_pacing_rate: self.pacing_rate(),
-            ..self.tcp_choices(sysctl).tuning
+            unsent_low_water: chosen.unsent_low_water.or(of_host),
+            ..chosen
         });
         options.nodelay = self.is_on(Switches::NO_DELAY);
         options.cork = self.is_on(Switches::CORK);

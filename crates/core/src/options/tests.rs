@@ -86,7 +86,7 @@ fn integers_are_taken_and_clamped_as_linux_does() {
             ),
             (udp, 1, 12, [Ok(1), Ok(0), Ok(-1), Ok(7), Ok(1000)]),
             (udp, 1, 18, [Ok(1), Ok(1), Ok(i32::MAX), Ok(7), Ok(1000)]),
-            (tcp, 1, 18, [Ok(1), Ok(1), Ok(3 << 20), Ok(7), Ok(1000)]),
+            (tcp, 1, 18, [Ok(1), Ok(1), Ok(16 << 20), Ok(7), Ok(1000)]),
             (udp, 1, 46, [Ok(1), Ok(0), EINVAL, Ok(7), Ok(1000)]),
             (udp, 1, 72, [Ok(1), Ok(0), EINVAL, EINVAL, EINVAL]),
             (tcp, 0, 1, [Ok(0), Ok(0), Ok(0xfc), Ok(4), Ok(0xe8)]),

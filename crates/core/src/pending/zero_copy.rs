@@ -9,6 +9,9 @@ impl Pending {
     /// Goes on sending `data`, which is the same each time: what was sent already is skipped. For streams, which send all
     /// of it before they return.
     pub fn send_bytes(&mut self, host: &mut Host, data: &Bytes, now: Instant) -> Step<usize> {
+        if let Some(step) = self.waits(host, MessageFlags::empty(), now) {
+            return step;
+        }
         loop {
             let rest = data.slice(self.progress.min(data.len())..);
             match host.send_bytes(self.socket, rest, now) {
@@ -19,6 +22,7 @@ impl Pending {
                     }
                 }
                 Err(Errno::EAGAIN) if self.may_wait(MessageFlags::empty(), now) => {
+                    self.waits_for_room = true;
                     return Step::Blocked;
                 }
                 Err(errno) => return Step::Done(self.partly(errno)),

@@ -216,10 +216,17 @@ pub(super) fn settings(
             DEVICE_SUPER_SEGMENT
         },
         receive_buffer,
-        receive_buffer_max: if is_locked(Switches::RECEIVE_BUFFER_LOCKED) {
+        receive_buffer_max: if is_locked(Switches::RECEIVE_BUFFER_LOCKED)
+            || !sysctl.tcp_moderate_rcvbuf
+        {
             receive_buffer
         } else {
             sysctl.tcp_rmem.max.max(receive_buffer)
+        },
+        window_scale_for: if is_locked(Switches::RECEIVE_BUFFER_LOCKED) {
+            receive_buffer / 2
+        } else {
+            sysctl.tcp_rmem.max.max(sysctl.rmem_max)
         },
         send_buffer,
         send_buffer_max: if is_locked(Switches::SEND_BUFFER_LOCKED) {

@@ -1,5 +1,6 @@
 //! Behaviour of TCP sockets within one host and between two, over IPv4 and IPv6.
 
+mod buffers;
 mod calls;
 mod deferring;
 mod ends;

@@ -26,7 +26,8 @@ impl Connection {
         let low = block
             .options
             .unsent_low_water
-            .is_none_or(|limit| send.unsent() < limit);
+            // `tcp_stream_memory_free`: woken only when half of it is gone.
+            .is_none_or(|limit| send.unsent().saturating_mul(2) < limit);
         let in_handshake = matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_));
         let send_shut =
             send.fin != Fin::None || closed || matches!(self.machine, Machine::TimeWait(_));

@@ -100,6 +100,11 @@ impl Assembler {
         (start < end).then_some((start, range_end.min(end)))
     }
 
+    /// The position behind the last byte.
+    pub(crate) fn end(&self) -> u64 {
+        self.ranges.last_key_value().map_or(0, |(_, &end)| end)
+    }
+
     /// The range that contains the byte at `position`.
     fn range_of(&self, position: u64) -> Option<(u64, u64)> {
         let (&start, &end) = self.ranges.range(..=position).next_back()?;

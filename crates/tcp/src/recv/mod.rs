@@ -47,7 +47,9 @@ pub(crate) struct Receiver {
     pub(crate) mss: u16,
     /// The MSS we told.
     pub(crate) told_mss: u16,
-    /// Receive buffer in Linux's units: half of it is for data.
+    /// How much of the buffer is data, of 256 (`scaling_ratio`).
+    pub(crate) ratio: u8,
+    /// Receive buffer in Linux's units: not all of it is for data.
     pub(crate) buffer: u32,
     pub(crate) buffer_max: u32,
     /// The window is not opened beyond this yet (`rcv_ssthresh`).
@@ -231,6 +233,9 @@ impl Receiver {
     pub(crate) fn measure(&mut self, size: usize) {
         let size = u16::try_from(size).unwrap_or(u16::MAX);
         if size >= self.mss {
+            if size > self.mss {
+                self.ratio = window::ratio_of(size.into());
+            }
             self.mss = size.min(self.told_mss).max(88);
         } else {
             self.ack.pushed_twice |= self.ack.pushed;

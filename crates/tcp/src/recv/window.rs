@@ -1,6 +1,7 @@
 //! The receive window: what to tell (RFC 9293 3.8.6, with Linux's receiver-side silly-window avoidance), and its growth.
 //!
-//! The buffer is counted in Linux's units: half of it is for data. The window never shrinks.
+//! The buffer is counted in Linux's units: of each byte of it half is for data at first, and more when the peer's
+//! segments turn out to be long enough to be kept as they came (`scaling_ratio`). The window never shrinks.
 use core::time::Duration;
 
 use super::Receiver;
@@ -34,9 +35,20 @@ impl Autotune {
     }
 }
 
-/// The space for data that a buffer of this size has (`tcp_win_from_space`).
+/// How much of a buffer is data before anything is known of the peer's segments, of 256 (`TCP_DEFAULT_SCALING_RATIO`).
+pub(crate) const HALF: u8 = 128;
+/// What a segment costs besides its bytes: its slice, its place in the queue and the rest of its packet.
+const OVERHEAD: u32 = 256;
+
+/// The space for data that a buffer of this size has to begin with (`tcp_win_from_space`).
 pub(crate) fn space_of(buffer: u32) -> u32 {
     buffer / 2
+}
+
+/// `scaling_ratio` for segments of this length. Short ones are gathered, so that it is never less than half.
+pub(crate) fn ratio_of(segment: u32) -> u8 {
+    let ratio = u64::from(segment) * 256 / u64::from(segment.saturating_add(OVERHEAD));
+    u8::try_from(ratio).unwrap_or(u8::MAX).max(HALF)
 }
 
 /// RFC 7323 2.2: the shift that lets a window for a buffer of this size be told.
@@ -47,6 +59,18 @@ pub(crate) fn shift_for(buffer: u32) -> u8 {
 }
 
 impl Receiver {
+    /// The space for data that the buffer has (`tcp_full_space`).
+    pub(crate) fn space(&self) -> u32 {
+        let space = u64::from(self.buffer) * u64::from(self.ratio) / 256;
+        u32::try_from(space).unwrap_or(u32::MAX)
+    }
+
+    /// `tcp_set_rcvlowat`: who waits for so many bytes gets a buffer that holds them, unless its size is fixed.
+    pub(crate) fn make_room_for(&mut self, low_water: u32) {
+        let wanted = low_water.saturating_mul(2).min(self.buffer_max);
+        self.buffer = self.buffer.max(wanted);
+    }
+
     /// Bytes of data there is room for.
     fn free_space(&self) -> u32 {
         let held = self.queue.len()
@@ -54,7 +78,7 @@ impl Receiver {
                 .assembler
                 .as_ref()
                 .map_or(0, |assembler| assembler.bytes());
-        space_of(self.buffer).saturating_sub(span(held))
+        self.space().saturating_sub(span(held))
     }
 
     /// The window to tell now, in bytes, not less than what is still open.
@@ -75,7 +99,7 @@ impl Receiver {
 
     /// RFC 9293 3.8.6.2.2 and RFC 1122 4.2.3.3, the way Linux does it.
     pub(crate) fn desired_window(&self, clamp: Option<u32>) -> u32 {
-        let all = space_of(self.buffer);
+        let all = self.space();
         let full = clamp.map_or(all, |clamp| clamp.min(all));
         let mss = u32::from(self.mss).min(full);
         if mss == 0 {
@@ -104,7 +128,7 @@ impl Receiver {
 
     /// `tcp_grow_window`: each segment that came opens the window by two more, up to the buffer.
     pub(crate) fn grow_threshold(&mut self) {
-        let space = space_of(self.buffer);
+        let space = self.space();
         if self.threshold < space {
             let step = 2 * u32::from(self.told_mss);
             self.threshold = self.threshold.saturating_add(step).min(space);
@@ -148,14 +172,21 @@ impl Receiver {
         if read <= tune.space {
             return;
         }
-        // Twice what a round trip brought, for slow start, and more in proportion to the growth.
-        let base = u64::from(read) * 2 + 16 * u64::from(self.told_mss);
+        // Twice what a round trip brought, for slow start, and more in proportion to the growth; and what has come behind a
+        // gap, for it is no proof that the application is slow (`tcp_rcvbuf_grow`).
+        let base = u64::from(read) * 2;
         let growth = base * u64::from(read - tune.space) / u64::from(tune.space.max(1));
+        let behind = self
+            .assembler
+            .as_ref()
+            .map_or(0, |assembler| assembler.end().saturating_sub(self.position));
         tune.space = read;
         if self.buffer >= self.buffer_max {
             return;
         }
-        let wanted = u32::try_from((base + 2 * growth) * 2)
+        let window = base + 2 * growth + behind;
+        let wanted = window.saturating_mul(256) / u64::from(self.ratio);
+        let wanted = u32::try_from(wanted)
             .unwrap_or(u32::MAX)
             .min(self.buffer_max);
         self.buffer = self.buffer.max(wanted);

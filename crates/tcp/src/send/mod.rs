@@ -188,6 +188,14 @@ impl Sender {
         self.buffer.saturating_sub(self.queue.len())
     }
 
+    /// `forced_push`: so much was written without an end that the peer should hear of it.
+    pub(crate) fn mark_pushed(&mut self, more: bool) {
+        let end = self.data_end();
+        if !more || end.after(self.pushed + (self.max_wnd >> 1)) {
+            self.pushed = end;
+        }
+    }
+
     /// `tcp_sndbuf_expand`: room for two congestion windows.
     pub(crate) fn expand_buffer(&mut self) {
         let wanted = 2 * u64::from(self.window.size.max(10)) * (u64::from(self.mss) + 256);
