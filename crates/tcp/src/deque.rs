@@ -17,14 +17,16 @@ pub(crate) struct InlineDeque<T> {
 
 impl<T> Default for InlineDeque<T> {
     fn default() -> Self {
-        InlineDeque {
-            first: None,
-            rest: None,
-        }
+        InlineDeque::EMPTY
     }
 }
 
 impl<T> InlineDeque<T> {
+    pub(crate) const EMPTY: InlineDeque<T> = InlineDeque {
+        first: None,
+        rest: None,
+    };
+
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
     }

@@ -13,6 +13,7 @@ pub(crate) trait Resting: Default + 'static {
 pub(crate) struct Lazy<T>(Option<Box<T>>);
 
 impl<T> Lazy<T> {
+    /// At rest.
     pub(crate) const RESTING: Lazy<T> = Lazy(None);
 
     /// Gives the memory back: the caller knows that the value is as at rest.
@@ -23,6 +24,12 @@ impl<T> Lazy<T> {
     /// Heap memory taken, beside what the value itself owns.
     pub(crate) fn boxed(&self) -> usize {
         self.0.as_ref().map_or(0, |_| size_of::<T>())
+    }
+}
+
+impl<T> Default for Lazy<T> {
+    fn default() -> Lazy<T> {
+        Lazy::RESTING
     }
 }
 

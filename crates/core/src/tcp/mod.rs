@@ -75,7 +75,7 @@ pub(crate) struct TcpEndpoint {
 }
 
 /// See the bound of [`Socket`].
-const _: () = assert!(size_of::<TcpEndpoint>() <= 832);
+const _: () = assert!(size_of::<TcpEndpoint>() <= 680);
 
 /// How far a socket has come.
 #[derive(Debug)]

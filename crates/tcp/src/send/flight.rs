@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 use super::rack::{self, Rack};
 use super::rate::{Newest, Stamp};
 use crate::deque::InlineDeque;
+use crate::lazy::{Lazy, Resting};
 use crate::{Instant, Seq};
 use board::Board;
 
@@ -144,7 +145,7 @@ fn lowest(place: &mut Option<Seq>, seq: Seq) {
 
 #[derive(Debug, Default)]
 pub(crate) struct Flight {
-    pub(super) records: InlineDeque<Sent>,
+    pub(super) records: Lazy<InlineDeque<Sent>>,
     /// Packets in all records.
     pub(crate) out: u32,
     /// Packets ever declared lost.
@@ -156,9 +157,23 @@ fn packets(bytes: u32, mss: u32) -> u16 {
     u16::try_from(bytes.div_ceil(mss.max(1)).max(1)).unwrap_or(u16::MAX)
 }
 
+impl Resting for InlineDeque<Sent> {
+    fn resting() -> &'static InlineDeque<Sent> {
+        static EMPTY: InlineDeque<Sent> = InlineDeque::EMPTY;
+        &EMPTY
+    }
+}
+
 impl Flight {
+    /// Nothing is in flight, and nothing will be soon.
+    pub(crate) fn rest(&mut self) {
+        self.records.rest();
+    }
+
     pub(crate) fn heap(&self) -> usize {
-        self.records.heap() + self.board.as_ref().map_or(0, |board| board.heap())
+        self.records.boxed()
+            + self.records.heap()
+            + self.board.as_ref().map_or(0, |board| board.heap())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -502,6 +502,7 @@ impl Block {
     /// answers each message at once would make them anew each time.
     fn rest(&mut self) {
         if self.send.queue.len() == 0 {
+            self.send.flight.rest();
             self.send.queue.rest();
         }
         if self.recv.queue.is_empty() {
