@@ -279,7 +279,7 @@ impl Block {
         self.send.short_end = self.send.una;
         self.send.pushed = self.send.una;
         self.timers.clear(Timer::Retransmit);
-        self.fit_pacing();
+        self.begin_control();
         self.start_keepalive(now);
     }
 

@@ -416,7 +416,7 @@ impl Connection {
         let send = &mut self.block.send;
         if send.congestion.algorithm() != algorithm {
             send.congestion = Congestion::new(algorithm);
-            self.block.fit_pacing();
+            self.block.begin_control();
         }
     }
 

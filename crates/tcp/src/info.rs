@@ -1,11 +1,11 @@
 //! What `TCP_INFO` tells.
 use core::time::Duration;
 
-use crate::State;
 use crate::congestion::INFINITE;
 use crate::send::flight::DUP_THRESH;
 use crate::send::rtt::RTO_INITIAL;
 use crate::settings::INITIAL_WINDOW;
+use crate::{BbrInfo, State};
 
 /// `TCP_MSS_DEFAULT`
 const MSS_DEFAULT: u32 = 536;
@@ -77,6 +77,8 @@ pub struct Info {
     pub sndbuf_limited: Duration,
     /// The connection waits between its segments.
     pub is_paced: bool,
+    /// What BBR knows (`TCP_CC_INFO`), if that is the algorithm.
+    pub bbr: Option<BbrInfo>,
     /// The application is what limits the rate now.
     pub is_app_limited: bool,
     /// Name of the congestion control (`cubic`, `reno`).
@@ -190,6 +192,7 @@ impl Info {
             rwnd_limited: zero,
             sndbuf_limited: zero,
             is_paced: false,
+            bbr: None,
             is_app_limited: false,
             congestion: "cubic",
             send_queue: 0,

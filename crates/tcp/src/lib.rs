@@ -34,7 +34,7 @@ mod tally;
 mod time;
 mod timers;
 
-pub use congestion::Algorithm;
+pub use congestion::{Algorithm, BbrInfo};
 pub use connection::Connection;
 pub use ecn::EcnPolicy;
 pub use info::Info;

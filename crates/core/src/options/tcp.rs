@@ -6,6 +6,7 @@ use sockeye_tcp::{Algorithm, Linger2};
 
 use super::table::{
     Access, Entry, IPPROTO_TCP, Scope, Target, Value, bytes, is_listening, read_only,
+    read_only_bytes,
 };
 use super::{OptionValue, Switches, TcpChoices, tcp_info, tcp_refused, tcp_syn};
 use crate::Errno;
@@ -145,7 +146,13 @@ pub(super) const TABLE: &[Entry] = &[
             },
         ),
     ),
-    refused(26, "TCP_CC_INFO", Errno::EOPNOTSUPP, "TCP_INFO tells it"),
+    int(
+        26,
+        "TCP_CC_INFO",
+        Access::Bytes(congestion_info, read_only_bytes),
+    )
+    .typed(Value::Bytes)
+    .own(),
     tcp_syn::TCP_SAVE_SYN,
     tcp_syn::TCP_SAVED_SYN,
     tcp_refused::TCP_REPAIR_WINDOW,
@@ -427,6 +434,30 @@ fn info(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
         _ => crate::tcp::last_info(t.host, t.id, t.now),
     };
     Ok(bytes(&tcp_info::encode(&info), length))
+}
+
+/// `struct tcp_bbr_info` for BBR; the others have nothing to tell.
+fn congestion_info(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
+    let default = t.host.stack.config.sysctl.tcp_congestion_control;
+    if current(t)?.congestion.unwrap_or(default) != Algorithm::Bbr {
+        return Ok(OptionValue::new());
+    }
+    let info = crate::tcp::info(t.host, t.id, t.now).and_then(|info| info.bbr);
+    let mut told = [0; 20];
+    if let Some(info) = info {
+        let [low, high] = [info.bw, info.bw >> 32].map(|half| half & u64::from(u32::MAX));
+        let words = [
+            u32::try_from(low).unwrap_or(0),
+            u32::try_from(high).unwrap_or(0),
+            info.min_rtt,
+            info.pacing_gain,
+            info.cwnd_gain,
+        ];
+        for (place, word) in told.chunks_exact_mut(4).zip(words) {
+            place.copy_from_slice(&word.to_ne_bytes());
+        }
+    }
+    Ok(bytes(&told, length))
 }
 
 /// `TCP_CA_NAME_MAX`

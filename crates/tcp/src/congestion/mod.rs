@@ -2,15 +2,19 @@
 //!
 //! Windows count packets, as in Linux. Loss detection, recovery and the timeout are the sender's; an algorithm says how
 //! the window grows on acknowledgments and what remains of it after a loss.
+pub(crate) mod bbr;
 mod cubic;
 mod hystart;
 mod reno;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::{Instant, Seq};
+use bbr::Bbr;
+pub use bbr::BbrInfo;
 use cubic::Cubic;
 use reno::Reno;
 
@@ -22,17 +26,20 @@ pub enum Algorithm {
     Cubic,
     /// RFC 5681.
     Reno,
+    /// Version 3 (draft-ietf-ccwg-bbr).
+    Bbr,
 }
 
 impl Algorithm {
     /// All of them, as `tcp_available_congestion_control` lists them.
-    pub const ALL: [Algorithm; 2] = [Algorithm::Cubic, Algorithm::Reno];
+    pub const ALL: [Algorithm; 3] = [Algorithm::Cubic, Algorithm::Reno, Algorithm::Bbr];
 
     /// The name as `TCP_CONGESTION` has it.
     pub const fn name(self) -> &'static str {
         match self {
             Algorithm::Cubic => "cubic",
             Algorithm::Reno => "reno",
+            Algorithm::Bbr => "bbr",
         }
     }
 
@@ -138,6 +145,7 @@ pub(crate) trait Control {
 pub(crate) enum Congestion {
     Cubic(Cubic),
     Reno(Reno),
+    Bbr(Box<Bbr>),
 }
 
 impl Congestion {
@@ -145,6 +153,7 @@ impl Congestion {
         match algorithm {
             Algorithm::Cubic => Congestion::Cubic(Cubic::default()),
             Algorithm::Reno => Congestion::Reno(Reno),
+            Algorithm::Bbr => Congestion::Bbr(Box::new(Bbr::new())),
         }
     }
 
@@ -152,23 +161,50 @@ impl Congestion {
         match self {
             Congestion::Cubic(_) => Algorithm::Cubic,
             Congestion::Reno(_) => Algorithm::Reno,
+            Congestion::Bbr(_) => Algorithm::Bbr,
         }
     }
 
     /// The algorithm sets window and pace itself on every acknowledgment, in recovery too (`cong_control`).
     pub(crate) fn steers(&self) -> bool {
-        false
+        matches!(self, Congestion::Bbr(_))
     }
 
-    /// Packets that a super-segment may always have (`tcp_min_tso_segs`).
-    pub(crate) fn least_burst(&self, _rate: u64) -> u32 {
-        2
+    /// What `TCP_CC_INFO` tells of one that has it.
+    pub(crate) fn bbr_info(&self, mss: u32) -> Option<BbrInfo> {
+        match self {
+            Congestion::Bbr(bbr) => Some(bbr.told(mss)),
+            Congestion::Cubic(_) | Congestion::Reno(_) => None,
+        }
+    }
+
+    /// Heap memory owned, in bytes.
+    pub(crate) fn heap(&self) -> usize {
+        match self {
+            Congestion::Bbr(bbr) => size_of_val(&**bbr),
+            Congestion::Cubic(_) | Congestion::Reno(_) => 0,
+        }
+    }
+
+    /// The one that does.
+    pub(crate) fn model(&mut self) -> Option<&mut Bbr> {
+        match self {
+            Congestion::Bbr(bbr) => Some(bbr),
+            Congestion::Cubic(_) | Congestion::Reno(_) => None,
+        }
+    }
+
+    /// Packets that a super-segment may always have (`tcp_min_tso_segs`, `bbr_min_tso_segs`), at a rate in bytes a second.
+    pub(crate) fn least_burst(&self, rate: u64) -> u32 {
+        const SLOW: u64 = 1_200_000 / 8;
+        if self.steers() && rate < SLOW { 1 } else { 2 }
     }
 
     pub(crate) fn control(&mut self) -> &mut dyn Control {
         match self {
             Congestion::Cubic(cubic) => cubic,
             Congestion::Reno(reno) => reno,
+            Congestion::Bbr(bbr) => &mut **bbr,
         }
     }
 }

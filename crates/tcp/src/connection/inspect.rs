@@ -154,6 +154,7 @@ impl Connection {
                 .pacing
                 .as_ref()
                 .map_or(0, |pacing| size_of_val(&**pacing))
+            + block.send.congestion.heap()
             + block
                 .send
                 .recovery
@@ -241,6 +242,7 @@ impl Connection {
             rwnd_limited,
             sndbuf_limited,
             is_paced: send.pacing.is_some(),
+            bbr: send.congestion.bbr_info(send.mss.into()),
             is_app_limited: send.rate.is_app_limited(),
             congestion: send.congestion.algorithm().name(),
             send_queue: self.unacknowledged().0,

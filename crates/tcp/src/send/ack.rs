@@ -233,9 +233,11 @@ impl Block {
         if news.is_echo {
             self.delivered_ce = self.delivered_ce.wrapping_add(news.got.delivered);
         }
-        let _rate = self.sample_rate(&news.got, now);
-        self.control_congestion(news, sample, now);
-        self.update_pacing();
+        let rate = self.sample_rate(&news.got, now);
+        if !self.steer(&rate, news.got.delivered, sample, now) {
+            self.control_congestion(news, sample, now);
+            self.update_pacing();
+        }
         if self.send.recovery.is_some() {
             self.send.forget_recovery();
         }
@@ -244,7 +246,7 @@ impl Block {
     /// The delivery rate that the acknowledgment tells of.
     fn sample_rate(&mut self, got: &Delivery, now: Instant) -> Sample {
         let send = &mut self.send;
-        let lost = send.flight.lost_ever;
+        let lost = send.flight.losses.ever();
         send.rate.sample(
             got.newest,
             (self.counts.delivered, got.delivered),

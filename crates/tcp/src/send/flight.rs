@@ -9,6 +9,7 @@ mod sack;
 
 use alloc::boxed::Box;
 
+use super::losses::Ledger;
 use super::rack::{self, Rack};
 use super::rate::{Newest, Stamp};
 use crate::deque::InlineDeque;
@@ -148,8 +149,7 @@ pub(crate) struct Flight {
     pub(super) records: Lazy<InlineDeque<Sent>>,
     /// Packets in all records.
     pub(crate) out: u32,
-    /// Packets ever declared lost.
-    pub(crate) lost_ever: u32,
+    pub(crate) losses: Ledger,
     board: Option<Box<Board>>,
 }
 
@@ -173,6 +173,7 @@ impl Flight {
     pub(crate) fn heap(&self) -> usize {
         self.records.boxed()
             + self.records.heap()
+            + self.losses.heap()
             + self.board.as_ref().map_or(0, |board| board.heap())
     }
 
@@ -299,6 +300,7 @@ impl Flight {
         }
         if self.records.is_empty() {
             self.board = None;
+            self.losses.settle();
         } else if let Some(board) = &mut self.board {
             board.advance(ack);
         }
@@ -365,7 +367,7 @@ impl Flight {
             losses.new = sent.count();
             self.set_flags(index, sent.flags | LOST);
         }
-        self.lost_ever = self.lost_ever.wrapping_add(losses.new + losses.again);
+        self.losses.note(&sent.stamp, losses.new + losses.again);
         let board = self.board();
         board.hint = board.hint.earliest(sent.start);
         losses
@@ -414,9 +416,9 @@ impl Flight {
                 if flags & (LOST | RETRANSMITTED) == LOST | RETRANSMITTED {
                     again += count;
                     flags &= !RETRANSMITTED;
-                    self.lost_ever = self.lost_ever.wrapping_add(count);
+                    self.losses.note(&sent.stamp, count);
                 } else if flags & LOST == 0 {
-                    self.lost_ever = self.lost_ever.wrapping_add(count);
+                    self.losses.note(&sent.stamp, count);
                 }
                 flags |= LOST;
             }
@@ -552,10 +554,7 @@ impl Flight {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Flight {
-            lost_ever: self.lost_ever,
-            ..Flight::default()
-        };
+        *self = Flight::default();
     }
 
     /// Recounts from the records; used by tests and debug checks.

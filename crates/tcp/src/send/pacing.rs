@@ -80,6 +80,15 @@ impl Block {
         pacing.is_some_and(|pacing| pacing.next > now)
     }
 
+    /// The algorithm begins to work.
+    pub(crate) fn begin_control(&mut self) {
+        let rate = self.begin_to_steer();
+        self.fit_pacing();
+        if let Some(rate) = rate {
+            self.set_pacing_rate(rate);
+        }
+    }
+
     /// Sees to it that the connection paces if it is to; once it does it goes on, as in Linux.
     pub(crate) fn fit_pacing(&mut self) {
         let most = self.options.max_pacing_rate;

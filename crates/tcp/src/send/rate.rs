@@ -23,7 +23,7 @@ impl Micros {
     }
 }
 
-/// `is_app_limited` of a [`Stamp`].
+/// The bit of a number that says that the application limited what it counts.
 const APP_LIMITED: u32 = 1 << 31;
 
 /// What a packet in flight remembers of the moment at which it was sent.
@@ -44,6 +44,10 @@ pub(crate) struct Stamp {
 impl Stamp {
     pub(crate) fn in_flight(&self) -> u32 {
         self.in_flight & !APP_LIMITED
+    }
+
+    pub(crate) fn lost(&self) -> u32 {
+        self.lost
     }
 
     pub(crate) fn is_app_limited(&self) -> bool {
@@ -109,9 +113,8 @@ pub(crate) struct Rate {
     first_sent: Micros,
     /// C.app_limited: until so many packets are delivered, samples tell of the application.
     app_limited: Option<NonZeroU32>,
-    /// The last sample that was not, or the highest one that was: packets, microseconds.
+    /// The last sample that was not, or the highest one that was: packets, and microseconds with [`APP_LIMITED`].
     best: (u32, u32),
-    best_is_app_limited: bool,
 }
 
 impl Rate {
@@ -196,21 +199,25 @@ impl Rate {
             return sample;
         }
         sample.interval = interval;
-        let (packets, micros) = self.best;
+        let (packets, micros) = (self.best.0, self.best.1 & !APP_LIMITED);
         let is_more = u64::from(sample.delivered) * u64::from(micros)
             >= u64::from(packets) * u64::from(interval);
         if !sample.is_app_limited || is_more {
-            self.best = (sample.delivered, interval);
-            self.best_is_app_limited = sample.is_app_limited;
+            let flag = if sample.is_app_limited {
+                APP_LIMITED
+            } else {
+                0
+            };
+            self.best = (sample.delivered, interval.min(!APP_LIMITED) | flag);
         }
         sample
     }
 
     /// `tcpi_delivery_rate` in bytes a second, and `tcpi_delivery_rate_app_limited`.
     pub(crate) fn best(&self, mss: u32) -> (u64, bool) {
-        let (packets, micros) = self.best;
+        let (packets, micros) = (self.best.0, self.best.1 & !APP_LIMITED);
         let rate = (u64::from(packets) * u64::from(mss) * 1_000_000).checked_div(micros.into());
-        (rate.unwrap_or(0), self.best_is_app_limited)
+        (rate.unwrap_or(0), self.best.1 & APP_LIMITED != 0)
     }
 }
 

@@ -438,9 +438,13 @@ impl Block {
         if !send.flight.is_empty() {
             return;
         }
+        if send.congestion.steers() {
+            self.resume(now);
+            return;
+        }
         let idle = now - send.last;
         let rto = send.rtt.rto();
-        if !self.limits.slow_start_after_idle || idle <= rto || send.congestion.steers() {
+        if !self.limits.slow_start_after_idle || idle <= rto {
             return;
         }
         let floor = u32::from(self.limits.initial_window).min(send.window.size);
@@ -461,7 +465,7 @@ impl Block {
         send.rate.sent(
             send.flight.is_empty(),
             self.counts.delivered,
-            send.flight.lost_ever,
+            send.flight.losses.ever(),
             send.flight.pipe() + packets,
             now,
         )

@@ -230,7 +230,15 @@ fn congestion_live(w: &mut World<'_>) {
     for s in [server, client] {
         w.get(s, TCP_CONGESTION, 16);
     }
-    for name in [&b"cubic"[..], b"nonsense", b"reno", b"reno"] {
+    for name in [
+        &b"cubic"[..],
+        b"nonsense",
+        b"bbr",
+        b"reno",
+        b"reno",
+        b"bbr",
+        b"cubic",
+    ] {
         let _ = w.set(server, TCP_CONGESTION, name);
         w.get(server, TCP_CONGESTION, 16);
         let _ = w.send(server, b"data", 0);
