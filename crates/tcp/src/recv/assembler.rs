@@ -19,7 +19,7 @@ const RECENT: usize = 4;
 pub(crate) struct Assembler {
     /// Disjoint slices by position.
     slices: BTreeMap<u64, Bytes>,
-    /// The same, contiguous slices merged: start to end.
+    /// The same with the FIN, contiguous slices merged: start to end.
     ranges: BTreeMap<u64, u64>,
     bytes: usize,
     /// A position in each of the ranges touched last, the latest first.
@@ -55,6 +55,16 @@ impl Assembler {
             self.touch(position);
         }
         complete
+    }
+
+    /// Keeps a FIN, which takes a number of its own and is reported with it. There is one.
+    pub(crate) fn insert_fin(&mut self, position: u64) {
+        if self.fin.is_none() {
+            self.fin = Some(position);
+            if self.range_of(position).is_none() {
+                self.add_range(position, position + 1);
+            }
+        }
     }
 
     fn insert_slice(&mut self, position: u64, slice: &Bytes, limit: usize) -> bool {

@@ -189,11 +189,12 @@ impl Receiver {
         let end = start + segment.payload.len() as u64;
         let limit = length(self.buffer);
         let assembler = self.assembler.get_or_insert_default();
-        if segment.has(TcpFlags::FIN) {
-            assembler.fin = Some(end);
+        let fin = segment.has(TcpFlags::FIN);
+        if sack && assembler.covers(start, end + u64::from(fin)) {
+            self.dsack = Some((segment.sequence, segment.end()));
         }
-        if sack && !segment.payload.is_empty() && assembler.covers(start, end) {
-            self.dsack = Some((segment.sequence, segment.sequence + segment.payload.len()));
+        if fin {
+            assembler.insert_fin(end);
         }
         result.dropped |= !assembler.insert(start, &segment.payload, limit);
         if assembler.is_empty() {
