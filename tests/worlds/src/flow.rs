@@ -1,92 +1,11 @@
 //! A client and a server that send each other bytes.
 
 use sockeye_core::{
-    Accepted, Credentials, Domain, Errno, Incoming, MessageFlags, Outgoing, Readiness, Shutdown,
-    SocketAddress, SocketId, SocketType,
+    Accepted, Credentials, Domain, Errno, Instant, SocketAddress, SocketId, SocketType,
 };
 
-use crate::random::mix;
-use crate::{Random, Side, Stall, World};
-
-/// Over which addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
-}
-
-/// What a flow does.
-#[derive(Clone, Copy, Debug)]
-pub struct Plan {
-    /// Over which addresses.
-    pub family: Family,
-    /// The server's port.
-    pub port: u16,
-    /// Bytes from the client to the server.
-    pub request: usize,
-    /// Bytes from the server to the client.
-    pub response: usize,
-    /// Whether the server answers only after the request's end.
-    pub in_turns: bool,
-    /// The longest single send and receive.
-    pub piece: usize,
-}
-
-impl Plan {
-    /// A plan that depends on the seed.
-    #[must_use]
-    pub fn random(random: &mut Random, port: u16, most: usize) -> Self {
-        let amount = |random: &mut Random| match random.below(5) {
-            0 => random.below(2),
-            1 => random.below(2000),
-            _ => random.below(most),
-        };
-        Self {
-            family: if random.below(2) == 0 {
-                Family::V4
-            } else {
-                Family::V6
-            },
-            port,
-            request: amount(random),
-            response: amount(random),
-            in_turns: random.below(2) == 0,
-            piece: 1 + random.below(20_000),
-        }
-    }
-}
-
-/// One end of a flow.
-#[derive(Debug)]
-struct Endpoint {
-    side: Side,
-    socket: Option<SocketId>,
-    to_send: usize,
-    sent: usize,
-    to_receive: usize,
-    received: usize,
-    is_shut: bool,
-    saw_end: bool,
-    is_closed: bool,
-}
-
-impl Endpoint {
-    fn new(side: Side, to_send: usize, to_receive: usize) -> Self {
-        Self {
-            side,
-            socket: None,
-            to_send,
-            sent: 0,
-            to_receive,
-            received: 0,
-            is_shut: false,
-            saw_end: false,
-            is_closed: false,
-        }
-    }
-}
+use crate::end::{Allowance, Endpoint, failed, set_options};
+use crate::{Family, Plan, Side, Stall, World};
 
 /// A connection with its two programs.
 #[derive(Debug)]
@@ -95,17 +14,6 @@ pub struct Flow {
     listener: Option<SocketId>,
     client: Endpoint,
     server: Endpoint,
-}
-
-/// The byte at an offset of what one side sends.
-fn byte(port: u16, side: Side, offset: usize) -> u8 {
-    let place = u64::try_from(offset).unwrap_or(0);
-    let salt = if side == Side::Client { 1 } else { 2 };
-    mix(place ^ (u64::from(port) << 40) ^ (salt << 60)).to_le_bytes()[0]
-}
-
-fn failed(what: &str, errno: Errno) -> Stall {
-    Stall(format!("{what}: {errno:?}"))
 }
 
 const USER: Credentials = Credentials {
@@ -119,10 +27,10 @@ impl Flow {
     #[must_use]
     pub fn new(plan: Plan) -> Self {
         Self {
+            client: Endpoint::new(Side::Client, &plan),
+            server: Endpoint::new(Side::Server, &plan),
             plan,
             listener: None,
-            client: Endpoint::new(Side::Client, plan.request, plan.response),
-            server: Endpoint::new(Side::Server, plan.response, plan.request),
         }
     }
 
@@ -140,19 +48,21 @@ impl Flow {
     /// Listens and begins to connect.
     pub(crate) fn open(&mut self, world: &mut World) -> Result<(), Stall> {
         let (domain, address, now) = (self.domain(), self.address(), world.now);
-        let host = world.host(Side::Server);
         let call = |errno| failed("listening", errno);
-        let listener = host
-            .socket(domain, SocketType::Stream, 0, USER)
-            .map_err(call)?;
+        let socket = |world: &mut World, side: Side| {
+            let host = world.host(side);
+            host.socket(domain, SocketType::Stream, 0, USER)
+                .map_err(|errno| failed("socket", errno))
+        };
+        let listener = socket(world, Side::Server)?;
+        set_options(world, Side::Server, listener, &self.plan.server)?;
+        let host = world.host(Side::Server);
         host.bind(listener, &address, now).map_err(call)?;
         host.listen(listener, 4, now).map_err(call)?;
         self.listener = Some(listener);
-        let host = world.host(Side::Client);
-        let client = host
-            .socket(domain, SocketType::Stream, 0, USER)
-            .map_err(|errno| failed("socket", errno))?;
-        match host.connect(client, &address, now) {
+        let client = socket(world, Side::Client)?;
+        set_options(world, Side::Client, client, &self.plan.client)?;
+        match world.host(Side::Client).connect(client, &address, now) {
             Ok(()) | Err(Errno::EINPROGRESS) => {}
             Err(errno) => return Err(failed("connect", errno)),
         }
@@ -164,6 +74,12 @@ impl Flow {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.client.is_closed && self.server.is_closed
+    }
+
+    /// When a program wants to go on by itself.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let ends = [&self.client, &self.server];
+        ends.into_iter().filter_map(Endpoint::next_deadline).min()
     }
 
     pub(crate) fn close_listener(&mut self, world: &mut World) -> Result<(), Stall> {
@@ -187,134 +103,60 @@ impl Flow {
 
     /// Does what can be done now. Says whether it was something.
     pub(crate) fn turn(&mut self, world: &mut World) -> Result<bool, Stall> {
-        let mut moved = false;
-        if let (None, false, Some(listener)) =
-            (self.server.socket, self.server.is_closed, self.listener)
-        {
-            let now = world.now;
-            match world.host(Side::Server).accept(listener, now) {
-                Ok(Accepted { socket, .. }) => {
-                    self.server.socket = Some(socket);
-                    moved = true;
-                }
-                Err(Errno::EAGAIN) => {}
-                Err(errno) => return Err(failed("accept", errno)),
-            }
-        }
-        moved |= Self::serve(&self.plan, &mut self.client, world)?;
-        moved |= Self::serve(&self.plan, &mut self.server, world)?;
+        let mut moved = self.accept(world)?;
+        let allowed = self.allowance(&self.server);
+        moved |= self.client.serve(&self.plan, allowed, world)?;
+        let allowed = self.allowance(&self.client);
+        moved |= self.server.serve(&self.plan, allowed, world)?;
         Ok(moved)
     }
 
-    fn serve(plan: &Plan, end: &mut Endpoint, world: &mut World) -> Result<bool, Stall> {
-        let Some(socket) = end.socket else {
+    /// What the peer of an end may see.
+    fn allowance(&self, peer: &Endpoint) -> Allowance {
+        Allowance {
+            errors: peer.has_left || self.plan.is_doomed,
+            early_end: peer.may_end_early(),
+            waits_for_peer: peer.has_rests(),
+        }
+    }
+
+    fn accept(&mut self, world: &mut World) -> Result<bool, Stall> {
+        let (None, false, Some(listener)) =
+            (self.server.socket, self.server.is_closed, self.listener)
+        else {
             return Ok(false);
         };
-        let readiness = world.host(end.side).readiness(socket);
-        let mut moved = false;
-        if readiness.intersects(Readiness::IN | Readiness::ERR | Readiness::HUP) {
-            moved |= Self::receive(plan, end, socket, world)?;
+        let now = world.now;
+        match world.host(Side::Server).accept(listener, now) {
+            Ok(Accepted { socket, .. }) => {
+                self.server.socket = Some(socket);
+                Ok(true)
+            }
+            // The client has left, and nothing of it is left here: nobody will ever come.
+            Err(Errno::EAGAIN) if self.client.has_left && self.is_forgotten(world) => {
+                self.server.is_closed = true;
+                Ok(true)
+            }
+            Err(Errno::EAGAIN) => Ok(false),
+            Err(errno) => Err(failed("accept", errno)),
         }
-        let may_send = end.side == Side::Client || !plan.in_turns || end.saw_end;
-        if readiness.contains(Readiness::OUT) && may_send {
-            moved |= Self::send(plan, end, socket, world)?;
-        }
-        if end.saw_end && end.is_shut {
-            let now = world.now;
-            world
-                .host(end.side)
-                .close(socket, now)
-                .map_err(|errno| failed("close", errno))?;
-            end.socket = None;
-            end.is_closed = true;
-            moved = true;
-        }
-        Ok(moved)
     }
 
-    fn send(
-        plan: &Plan,
-        end: &mut Endpoint,
-        socket: SocketId,
-        world: &mut World,
-    ) -> Result<bool, Stall> {
-        let mut moved = false;
-        let now = world.now;
-        while end.sent < end.to_send {
-            let length = plan.piece.min(end.to_send - end.sent);
-            let data: Vec<u8> = (end.sent..end.sent + length)
-                .map(|at| byte(plan.port, end.side, at))
-                .collect();
-            let outgoing = Outgoing {
-                data: &[&data],
-                flags: MessageFlags::NOSIGNAL,
-                ..Outgoing::default()
+    /// Whether the client's host has no connection to the server any more, and the server's none from it.
+    fn is_forgotten(&self, world: &mut World) -> bool {
+        [Side::Client, Side::Server].into_iter().all(|side| {
+            let snapshot = world.host(side).snapshot();
+            let port = |address: &Option<SocketAddress>| {
+                let named = address.as_ref().and_then(SocketAddress::ip);
+                named.map_or(0, |(_, port)| port)
             };
-            match world.host(end.side).send_message(socket, outgoing, now) {
-                Ok(sent) if sent > 0 && sent <= length => end.sent += sent,
-                Ok(sent) => return Err(Stall(format!("send of {length} bytes answered {sent}"))),
-                Err(Errno::EAGAIN) => return Ok(moved),
-                Err(errno) => return Err(failed("send", errno)),
-            }
-            moved = true;
-        }
-        if !end.is_shut {
-            let host = world.host(end.side);
-            host.shutdown(socket, Shutdown::Write, now)
-                .map_err(|errno| failed("shutdown", errno))?;
-            end.is_shut = true;
-            moved = true;
-        }
-        Ok(moved)
-    }
-
-    fn receive(
-        plan: &Plan,
-        end: &mut Endpoint,
-        socket: SocketId,
-        world: &mut World,
-    ) -> Result<bool, Stall> {
-        let other = if end.side == Side::Client {
-            Side::Server
-        } else {
-            Side::Client
-        };
-        let now = world.now;
-        let mut moved = false;
-        let mut buffer = vec![0; plan.piece];
-        while !end.saw_end {
-            let incoming = Incoming {
-                buffers: &mut [&mut buffer],
-                ..Incoming::default()
-            };
-            match world.host(end.side).receive_message(socket, incoming, now) {
-                Ok(received) if received.length == 0 => {
-                    end.saw_end = true;
-                    if end.received != end.to_receive {
-                        let (got, all) = (end.received, end.to_receive);
-                        return Err(Stall(format!(
-                            "{:?} saw the end after {got} bytes of {all}",
-                            end.side
-                        )));
-                    }
-                }
-                Ok(received) => {
-                    for (at, got) in buffer[..received.length].iter().enumerate() {
-                        if *got != byte(plan.port, other, end.received + at) {
-                            let at = end.received + at;
-                            return Err(Stall(format!(
-                                "{:?} received a wrong byte at {at}",
-                                end.side
-                            )));
-                        }
-                    }
-                    end.received += received.length;
-                }
-                Err(Errno::EAGAIN) => return Ok(moved),
-                Err(errno) => return Err(failed("receive", errno)),
-            }
-            moved = true;
-        }
-        Ok(moved)
+            !snapshot.sockets.iter().any(|socket| {
+                let at = match side {
+                    Side::Client => port(&socket.peer),
+                    Side::Server => port(&socket.local),
+                };
+                at == self.plan.port && socket.state != "LISTEN"
+            })
+        })
     }
 }

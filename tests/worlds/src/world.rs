@@ -10,9 +10,10 @@ use sockeye_core::{
     Config, Frame, Host, Instant, InterfaceConfig, InterfaceId, IpCidr, Medium, OffloadCapabilities,
 };
 use sockeye_link::impair::Netem;
-use sockeye_link::{End, Link, Pipe, Wire};
+use sockeye_link::{End, Link, Pipe, Split, Wire};
 
-use crate::{Flow, story};
+use crate::patience::Patience;
+use crate::{Carriage, Flow, Outage, Setup, story};
 
 /// One of the two hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,15 @@ impl Side {
         match self {
             Self::Client => 0,
             Self::Server => 1,
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
         }
     }
 
@@ -55,13 +65,17 @@ impl Side {
     }
 }
 
-/// A frame as it was sent.
+/// What came of a world.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
     /// Every frame that was sent: when, by whom, its bytes.
     pub frames: Vec<(Instant, usize, Vec<u8>)>,
     /// When the last flow ended.
     pub ended: Instant,
+    /// The longest time in which no program could do anything and none rested.
+    pub stillness: Duration,
+    /// How many segments were sent again.
+    pub retransmissions: u64,
 }
 
 /// What stood still.
@@ -86,8 +100,10 @@ pub struct World {
     recent: VecDeque<(Instant, usize, Bytes)>,
     /// Whether frames are kept for [`Run`].
     pub keeps_frames: bool,
-    /// Whether a host takes what arrives at one time together, or one by one: one seed in two.
+    carriage: Carriage,
     in_bursts: bool,
+    outage: Option<Outage>,
+    patience: Patience,
 }
 
 impl fmt::Debug for World {
@@ -98,12 +114,15 @@ impl fmt::Debug for World {
     }
 }
 
-/// How long nothing may happen to any flow. The longest retransmission timeout of RFC 6298 is 120 s, and several in a row
-/// may be lost.
-const PATIENCE: Duration = Duration::from_secs(600);
+/// How long nothing may happen to any flow: longer than [`Patience`] allows one connection, and than a program rests. A window
+/// that is never opened is probed 15 times in up to half an hour (`tcp_retries2`).
+const PATIENCE: Duration = Duration::from_secs(2400);
 
-/// How long a closed connection may linger: TIME-WAIT is 60 s, after a FIN that is retransmitted.
-const LINGER: Duration = Duration::from_secs(300);
+/// How often something may happen at one moment.
+const HURRY: u32 = 20_000;
+
+/// How long a closed connection may linger: TIME-WAIT is 60 s, after a FIN that is retransmitted for up to two minutes.
+const LINGER: Duration = Duration::from_secs(600);
 
 impl World {
     /// A world from a seed, with the impairments in `tc netem`'s words for both directions.
@@ -115,43 +134,74 @@ impl World {
         let netem: Netem = impairments
             .parse()
             .unwrap_or_else(|error| panic!("{impairments}: {error}"));
-        let mut hosts = [seed, !seed].map(|seed| {
+        Self::of(&Setup::new(seed, netem, mtu))
+    }
+
+    /// A world as it is set up.
+    ///
+    /// # Panics
+    /// If an interface can't have the MTU.
+    #[must_use]
+    pub fn of(setup: &Setup) -> Self {
+        let seed = setup.seed;
+        let mut hosts = Side::BOTH.map(|side| {
             Host::new(Config {
-                seed,
+                seed: if side == Side::Client { seed } else { !seed },
+                sysctl: setup.sysctl[side.index()].clone(),
                 ..Config::default()
             })
         });
+        let offload = match setup.carriage {
+            Carriage::Packets => OffloadCapabilities::default(),
+            Carriage::Split | Carriage::Whole => OffloadCapabilities {
+                checksum: true,
+                segmentation: 65_535,
+            },
+        };
         let mut add = |side: Side| {
             let own = [
                 IpCidr::new(side.address(false), 24),
                 IpCidr::new(side.address(true), 64),
             ];
-            let addresses = own.into_iter().flatten().collect();
             let interface = InterfaceConfig {
                 name: "eth0".to_owned(),
-                mtu,
-                addresses,
+                mtu: setup.mtu[side.index()],
+                addresses: own.into_iter().flatten().collect(),
                 medium: Medium::Ip,
-                offload: OffloadCapabilities::default(),
+                offload,
             };
             hosts[side.index()]
                 .add_interface(interface)
                 .expect("a new host has `lo` alone")
         };
         let interfaces = [add(Side::Client), add(Side::Server)];
-        let wire = Wire::new(
-            netem.build(Pipe::new(), seed ^ 0xa),
-            netem.build(Pipe::new(), seed ^ 0xb),
-        );
+        let link = |side: Side, salt: u64| -> Box<dyn Link + Send> {
+            let link = setup.wires[side.index()].build(Pipe::new(), seed ^ salt);
+            match setup.carriage {
+                Carriage::Split => Box::new(Split::new(link)),
+                Carriage::Packets | Carriage::Whole => link,
+            }
+        };
         Self {
             hosts,
             interfaces,
-            wire,
+            wire: Wire::new(link(Side::Client, 0xa), link(Side::Server, 0xb)),
             now: Instant::ZERO,
             frames: Vec::new(),
             recent: VecDeque::new(),
             keeps_frames: false,
-            in_bursts: seed % 2 == 1,
+            carriage: setup.carriage,
+            in_bursts: setup.in_bursts,
+            outage: setup.outage,
+            patience: Patience::default(),
+        }
+    }
+
+    /// A frame as it crosses: as bytes, unless devices do a part of the work.
+    fn crossing(carriage: Carriage, frame: Frame) -> Frame {
+        match carriage {
+            Carriage::Packets => Frame::from_bytes(Bytes::from(frame.to_vec())),
+            Carriage::Split | Carriage::Whole => frame,
         }
     }
 
@@ -173,8 +223,11 @@ impl World {
             let (host, interface) = (&mut self.hosts[side.index()], self.interfaces[side.index()]);
             while let Some(frame) = host.transmit(interface) {
                 let bytes = Bytes::from(frame.to_vec());
-                self.wire
-                    .send(side.end(), Frame::from_bytes(bytes.clone()), self.now);
+                let time = self.now - Instant::ZERO;
+                if !self.outage.is_some_and(|outage| outage.covers(time)) {
+                    let frame = Self::crossing(self.carriage, frame);
+                    self.wire.send(side.end(), frame, self.now);
+                }
                 if self.recent.len() == story::LENGTH {
                     self.recent.pop_front();
                 }
@@ -189,7 +242,7 @@ impl World {
         for side in Side::BOTH {
             let (host, interface) = (&mut self.hosts[side.index()], self.interfaces[side.index()]);
             let mut frames = std::iter::from_fn(|| self.wire.receive(side.end(), self.now))
-                .map(|frame| Frame::from_bytes(Bytes::from(frame.to_vec())))
+                .map(|frame| Self::crossing(self.carriage, frame))
                 .inspect(|_| happened = true);
             if self.in_bursts {
                 host.receive_burst(interface, frames, self.now);
@@ -213,6 +266,7 @@ impl World {
     fn step(&mut self, limit: Instant) -> bool {
         match self.next_deadline().filter(|deadline| *deadline <= limit) {
             Some(deadline) => {
+                self.patience.watch(&self.hosts, self.now, deadline);
                 self.now = self.now.max(deadline);
                 for host in &mut self.hosts {
                     if host
@@ -248,23 +302,35 @@ impl World {
             flow.open(&mut self)?;
         }
         let mut progress = self.now;
-        let mut rounds = 0_u64;
+        let mut stillness = Duration::ZERO;
+        let (mut rounds, mut moment) = (0_u32, self.now);
         while flows.iter().any(|flow| !flow.is_over()) {
             let mut moved = false;
             for flow in &mut flows {
                 moved |= flow.turn(&mut self)?;
             }
-            if moved {
+            let rest = flows.iter().filter_map(Flow::next_deadline).min();
+            if moved || rest.is_some() {
+                stillness = stillness.max(self.now - progress);
                 progress = self.now;
             }
             moved |= self.exchange();
-            rounds += 1;
-            let stuck = self.now - progress > PATIENCE || rounds > 10_000_000;
-            if stuck || (!moved && !self.step(progress + PATIENCE)) {
-                return Err(self.stall(&flows));
+            rounds = if self.now > moment { 0 } else { rounds + 1 };
+            moment = self.now;
+            if rounds > HURRY {
+                return Err(self.stall(&flows, "time does not pass any more"));
+            }
+            let stuck = self.now - progress > PATIENCE;
+            let limit = rest.map_or(progress + PATIENCE, |rest| rest.max(self.now));
+            if stuck || (!moved && !self.step(limit) && rest.is_none()) {
+                return Err(self.stall(&flows, "nothing happens any more"));
+            }
+            if let Some(what) = self.patience.complaint() {
+                return Err(self.stall(&flows, &what));
             }
         }
         let ended = self.now;
+        let retransmissions = self.retransmissions();
         for flow in &mut flows {
             flow.close_listener(&mut self)?;
         }
@@ -272,10 +338,12 @@ impl World {
         Ok(Run {
             frames: self.frames,
             ended,
+            stillness,
+            retransmissions,
         })
     }
 
-    fn stall(&self, flows: &[Flow]) -> Stall {
+    fn stall(&self, flows: &[Flow], what: &str) -> Stall {
         let open = flows.iter().filter(|flow| !flow.is_over());
         let states: Vec<String> = open.map(|flow| flow.describe(self)).collect();
         let recent = self.recent.iter();
@@ -283,7 +351,7 @@ impl World {
             .map(|(time, side, packet)| story::line(*time, *side, packet))
             .collect();
         Stall(format!(
-            "nothing happens any more at {:?}; the last frames were\n{}\n{}",
+            "{what} at {:?}; the last frames were\n{}\n{}",
             self.now,
             story.join("\n"),
             states.join("\n")
@@ -294,7 +362,11 @@ impl World {
     fn empty(&mut self, ended: Instant) -> Result<(), Stall> {
         let limit = ended + LINGER;
         self.exchange();
-        while self.step(limit) {}
+        while self.step(limit) {
+            if let Some(what) = self.patience.complaint() {
+                return Err(self.stall(&[], &what));
+            }
+        }
         for (host, side) in self.hosts.iter().zip(Side::BOTH) {
             let left = host.snapshot().sockets;
             if !left.is_empty() {
@@ -307,6 +379,12 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// How many segments both hosts have sent again.
+    fn retransmissions(&self) -> u64 {
+        let hosts = self.hosts.iter();
+        hosts.map(|host| host.counters().tcp_retrans_segs).sum()
     }
 
     /// What a host says about its sockets, for a report.

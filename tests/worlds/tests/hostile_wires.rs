@@ -79,6 +79,7 @@ fn a_large_transfer_each_way_at_once() {
             response: 700_000,
             in_turns: false,
             piece: 30_000,
+            ..Plan::default()
         };
         let run = World::new(7, "delay 5ms loss 1%", 1500).run(vec![Flow::new(plan)]);
         assert!(

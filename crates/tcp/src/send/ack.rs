@@ -132,8 +132,9 @@ impl Block {
             self.answer_without_flight(segment, &mut news, now);
         } else {
             self.take_news(segment, &mut news, now);
-            if self.send.flight.is_empty() && self.send.has_unsent() && self.blocked_by_window() {
-                // RFC 6298 5.2; a zero window is probed at the same pace.
+            if self.send.flight.is_empty() && self.send.has_unsent() {
+                // RFC 6298 5.2; a zero window is probed at the same pace. What does not go out at once for another reason,
+                // as a cork, is looked at again, too (`tcp_check_probe_timer`).
                 self.probe_window(now);
             }
         }
@@ -154,12 +155,12 @@ impl Block {
         }
         if !self.send.has_unsent() {
             self.timers.clear(Timer::Retransmit);
-        } else if self.blocked_by_window() {
-            self.probe_window(now);
-        } else {
-            self.send.rtt.recover();
-            self.timers.clear(Timer::Retransmit);
+            return;
         }
+        if !self.blocked_by_window() {
+            self.send.rtt.recover();
+        }
+        self.probe_window(now);
     }
 
     fn probe_window(&mut self, now: Instant) {

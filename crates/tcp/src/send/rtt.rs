@@ -128,6 +128,8 @@ impl RoundTrip {
     pub(crate) fn repeat(&mut self) {
         self.backoff = 0;
         self.update();
+        // Without a sample that is nothing: as `tcp_retransmit_timer`, never less than the minimum.
+        self.rto = self.rto.max(self.least());
     }
 
     /// A window that was probed has opened: no more backoff.
