@@ -11,6 +11,7 @@ fn duration(wire: &str, bytes: usize) -> f64 {
         response: 0,
         in_turns: true,
         piece: 256 << 10,
+        ..Plan::default()
     };
     let run = World::new(2, wire, 9000).run(vec![Flow::new(plan)]);
     run.unwrap_or_else(|stall| panic!("{stall}"))
