@@ -207,16 +207,17 @@ impl Block {
         }
         let una = self.send.una;
         news.got.overtaken = None;
+        let duplicates = self.send.flight.sacked();
         self.send.flight.acknowledge(una, &at, &mut news.got);
         news.is_reneging = self.send.flight.front_is_sacked();
         news.rearm = news.got.acked > 0;
         let sample = self.measure(news, now);
         if news.got.acked > 0 {
             if !self.sack {
-                self.uncount_duplicates(news);
-            } else if let Some(low) = news.got.overtaken {
+                self.uncount_duplicates(duplicates, news);
+            } else if let Some(low) = news.got.overtaken.filter(|low| low.before(highest)) {
                 // A hole was filled by what was sent once.
-                self.note_reordering(low, highest, LossCount::SackReorder);
+                self.check_reordering(low, LossCount::SackReorder);
             }
         }
         if self.send.recovery.is_some() {
@@ -271,13 +272,12 @@ impl Block {
     }
 
     /// Without SACK: what the duplicates stood for has come (`tcp_remove_reno_sacks`).
-    fn uncount_duplicates(&mut self, news: &mut News) {
+    fn uncount_duplicates(&mut self, duplicates: u32, news: &mut News) {
         let acked = news.got.acked;
-        let (delivered, too_many) = self.send.flight.uncount_duplicates(acked);
-        if too_many {
+        if self.send.flight.uncount_duplicates(acked) {
             self.note_reordering_without_sack(acked);
         }
-        news.got.delivered += delivered;
+        news.got.delivered += acked.saturating_sub(duplicates).max(1);
         // Nobody says which of them was the original.
         news.got.original &= !news.got.ambiguous;
     }

@@ -536,15 +536,14 @@ impl Flight {
         too_many
     }
 
-    /// An acknowledgment without SACK that covered `acked` packets: all but one of them had been counted as duplicates.
-    /// How many are newly delivered, and whether there were too many duplicates.
-    pub(crate) fn uncount_duplicates(&mut self, acked: u32) -> (u32, bool) {
+    /// An acknowledgment without SACK that covered `acked` packets: all but one of them had been counted as duplicates. True
+    /// if there were too many of those.
+    pub(crate) fn uncount_duplicates(&mut self, acked: u32) -> bool {
         let Some(board) = &mut self.board else {
-            return (acked, false);
+            return false;
         };
-        let delivered = acked.saturating_sub(board.sacked).max(1);
         board.sacked = board.sacked.saturating_sub(acked.saturating_sub(1));
-        (delivered, self.limit_duplicates())
+        self.limit_duplicates()
     }
 
     pub(crate) fn forget_duplicates(&mut self) {

@@ -124,7 +124,7 @@ pub(super) fn detect(flight: &mut Flight, window: Duration, now: Instant) -> Det
                 end: sent.end,
                 time: sent.time,
             };
-            if judge(flight, watch, age, now, &mut found) {
+            if judge(flight, watch, newest, age, now, &mut found) {
                 waiting.push_back(watch);
             }
         }
@@ -150,11 +150,12 @@ fn look(
 ) {
     let (mut seen, mut kept) = (0, 0);
     while let Some(&watch) = list.get(seen) {
-        if !is_after(newest, (watch.time, watch.end)) {
+        // Of what was sent at once some may be before the newest, and some after it.
+        if watch.time > newest.0 {
             break;
         }
         seen += 1;
-        if judge(flight, watch, age, now, found) {
+        if judge(flight, watch, newest, age, now, found) {
             if let Some(place) = list.get_mut(kept) {
                 *place = watch;
             }
@@ -168,6 +169,7 @@ fn look(
 fn judge(
     flight: &mut Flight,
     watch: Watch,
+    newest: (Instant, Seq),
     age: Duration,
     now: Instant,
     found: &mut Detection,
@@ -180,7 +182,9 @@ fn judge(
         }
         if sent.is_watched(watch.time) {
             let left = (sent.time + age) - now;
-            if left.is_zero() {
+            if !is_after(newest, (sent.time, sent.end)) {
+                waits = true;
+            } else if left.is_zero() {
                 let losses = flight.lose(index);
                 found.losses.new += losses.new;
                 found.losses.again += losses.again;

@@ -95,10 +95,6 @@ impl Block {
     /// What was sent once has arrived at `low`, after something sent later (`tcp_check_sack_reordering`).
     pub(super) fn check_reordering(&mut self, low: Seq, what: LossCount) {
         let highest = self.send.flight.highest_sacked(self.send.una);
-        self.note_reordering(low, highest, what);
-    }
-
-    pub(super) fn note_reordering(&mut self, low: Seq, highest: Seq, what: LossCount) {
         if !low.before(highest) {
             return;
         }

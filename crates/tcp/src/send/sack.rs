@@ -68,11 +68,13 @@ impl Block {
             let copies = self
                 .send
                 .flight
-                .tag_duplicate(start, end, behind, &mut news.got);
+                .tag_duplicate(start, end, behind, at.mss, &mut news.got);
             if copies > 0 {
                 self.send.recovery().undo.came_twice(copies);
             }
         }
+        // From below, so that blocks of one acknowledgment don't seem to overtake each other.
+        all.sort_unstable_by_key(|block| block.map_or(u32::MAX, |(start, _)| start.since(una)));
         if all.iter().any(Option::is_some) {
             self.send.flight.tag(&all, &at, &mut news.got);
         }

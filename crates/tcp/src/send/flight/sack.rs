@@ -111,14 +111,29 @@ impl Flight {
         start: Seq,
         end: Seq,
         marker: Seq,
+        mss: u32,
         news: &mut Delivery,
     ) -> u32 {
+        let mss = mss.max(1);
         let mut index = self.position(start);
         let mut count = 0;
         while let Some(&sent) = self.records.get(index) {
-            if sent.start.before(start) || sent.end.after(end) {
+            if !sent.start.before(end) {
                 break;
             }
+            if sent.start.before(start) {
+                let keep = start.since(sent.start).div_ceil(mss) * mss;
+                self.split(index, keep, mss);
+                index += 1;
+                continue;
+            }
+            if sent.end.after(end) {
+                let keep = end.since(sent.start) / mss * mss;
+                self.split(index, keep, mss);
+            }
+            let Some(&sent) = self.records.get(index).filter(|sent| !sent.end.after(end)) else {
+                break;
+            };
             if sent.is(AMBIGUOUS) {
                 if sent.end.after(marker) {
                     count += sent.count();
