@@ -322,7 +322,11 @@ impl Block {
         let may_grow = news.got.acked > 0
             || (news.got.newly_sacked > 0
                 && self.reordering() > u32::from(self.limits.loss.reordering));
-        if may_grow && delivered > 0 && self.is_window_limited() {
+        if !may_grow || delivered == 0 {
+            return;
+        }
+        self.send.usage.judged(now);
+        if self.is_window_limited() {
             let send = &mut self.send;
             let acked = Acked {
                 packets: delivered,

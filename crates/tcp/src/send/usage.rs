@@ -17,8 +17,8 @@ pub(crate) struct Usage {
     most: u32,
     /// Where it ends (`cwnd_usage_seq`).
     end: Seq,
-    /// The most packets out since the window was last used in full (`snd_cwnd_used`), and when that was, in ms that wrap
-    /// (`snd_cwnd_stamp`).
+    /// The most packets out since the window was last used in full (`snd_cwnd_used`), and when that was or an
+    /// acknowledgment came last, in ms that wrap (`snd_cwnd_stamp`).
     used: u32,
     full_at: u32,
 }
@@ -41,6 +41,11 @@ impl Usage {
 
     pub(crate) fn sent(&mut self) {
         self.has_sent = true;
+    }
+
+    /// The window was judged, whether it grew or not (`tcp_cong_avoid`).
+    pub(crate) fn judged(&mut self, now: Instant) {
+        self.full_at = millis(now);
     }
 
     /// The window was set anew.

@@ -1,0 +1,228 @@
+//! Bulk flows through one narrow wire: how much of it they use, how long the queue is that they make, and how they share it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use sockeye_core::{
+    Accepted, Credentials, Domain, Incoming, MessageFlags, Outgoing, SocketAddress, SocketId,
+    SocketType,
+};
+use sockeye_worlds::{Side, World};
+
+const TCP: i32 = 6;
+const TCP_INFO: i32 = 11;
+const TCP_CONGESTION: i32 = 13;
+
+/// One flow from the client's host to the server's.
+struct Bulk {
+    client: SocketId,
+    server: SocketId,
+    received: usize,
+    /// Smoothed round trips and windows as they were sampled, in microseconds and packets.
+    round_trips: Vec<u32>,
+    windows: Vec<u32>,
+}
+
+impl Bulk {
+    fn open(world: &mut World, port: u16, congestion: &str) -> Bulk {
+        let user = Credentials {
+            pid: 1,
+            uid: 1000,
+            gid: 1000,
+        };
+        let address: SocketAddress = World::endpoint(Side::Server, false, port).into();
+        let now = world.now;
+        let host = world.host(Side::Server);
+        let listener = host
+            .socket(Domain::Inet, SocketType::Stream, 0, user)
+            .unwrap();
+        host.bind(listener, &address, now).unwrap();
+        host.listen(listener, 1, now).unwrap();
+        let host = world.host(Side::Client);
+        let client = host
+            .socket(Domain::Inet, SocketType::Stream, 0, user)
+            .unwrap();
+        host.set_option(client, TCP, TCP_CONGESTION, congestion.as_bytes(), now)
+            .unwrap();
+        let _in_progress = host.connect(client, &address, now);
+        let server = loop {
+            world.pass(Duration::from_millis(1));
+            let now = world.now;
+            if let Ok(Accepted { socket, .. }) = world.host(Side::Server).accept(listener, now) {
+                break socket;
+            }
+        };
+        Bulk {
+            client,
+            server,
+            received: 0,
+            round_trips: Vec::new(),
+            windows: Vec::new(),
+        }
+    }
+
+    /// Writes as much as there is room for, and reads all there is.
+    fn turn(&mut self, world: &mut World) {
+        let now = world.now;
+        let data = [7; 65_536];
+        let host = world.host(Side::Client);
+        let data: [&[u8]; 1] = [&data];
+        let outgoing = || Outgoing {
+            data: &data,
+            flags: MessageFlags::NOSIGNAL,
+            ..Outgoing::default()
+        };
+        while host.send_message(self.client, outgoing(), now).is_ok() {}
+        let info = host
+            .get_option(self.client, TCP, TCP_INFO, 248, now)
+            .unwrap();
+        let word = |at: usize| u32::from_ne_bytes(info[at..at + 4].try_into().unwrap());
+        self.round_trips.push(word(68));
+        self.windows.push(word(80));
+        let mut buffer = [0; 65_536];
+        while let Ok(received) = world.host(Side::Server).receive_message(
+            self.server,
+            Incoming {
+                buffers: &mut [&mut buffer],
+                ..Incoming::default()
+            },
+            now,
+        ) {
+            self.received += received.length;
+        }
+    }
+}
+
+/// What came of a time on the wire.
+struct Outcome {
+    /// Mbit/s of each flow's data.
+    rates: Vec<f64>,
+    /// The mean of each flow's round trips, in ms.
+    round_trips: Vec<f64>,
+    /// The smallest and the largest window of each flow.
+    windows: Vec<(u32, u32)>,
+}
+
+fn count(amount: usize) -> f64 {
+    f64::from(u32::try_from(amount).unwrap())
+}
+
+/// Flows with these algorithms over the wire, which begin half a second apart, and what they do in `seconds` after
+/// `warm_up`.
+fn run(seed: u64, wire: &str, flows: &[&str], warm_up: u32, seconds: u32) -> Outcome {
+    let mut world = World::new(seed, wire, 1500);
+    let mut open: Vec<Bulk> = Vec::new();
+    let advance = |world: &mut World, open: &mut Vec<Bulk>, millis: u32| {
+        for _ in 0..millis {
+            world.pass(Duration::from_millis(1));
+            for flow in &mut *open {
+                flow.turn(world);
+            }
+        }
+    };
+    for (congestion, port) in flows.iter().zip(7000..) {
+        open.push(Bulk::open(&mut world, port, congestion));
+        advance(&mut world, &mut open, 500);
+    }
+    advance(&mut world, &mut open, warm_up * 1000);
+    for flow in &mut open {
+        flow.received = 0;
+        flow.round_trips.clear();
+        flow.windows.clear();
+    }
+    advance(&mut world, &mut open, seconds * 1000);
+    let rate = |flow: &Bulk| count(flow.received) * 8.0 / f64::from(seconds) / 1e6;
+    let mean = |flow: &Bulk| {
+        let sum: f64 = flow.round_trips.iter().map(|rtt| f64::from(*rtt)).sum();
+        sum / count(flow.round_trips.len()) / 1000.0
+    };
+    Outcome {
+        rates: open.iter().map(rate).collect(),
+        round_trips: open.iter().map(mean).collect(),
+        windows: open
+            .iter()
+            .map(|flow| {
+                let windows = flow.windows.iter().copied();
+                (windows.clone().min().unwrap(), windows.max().unwrap())
+            })
+            .collect(),
+    }
+}
+
+/// Jain's index: 1 if all have the same, 1/n if one has all.
+fn jain(rates: &[f64]) -> f64 {
+    let sum: f64 = rates.iter().sum();
+    let squares: f64 = rates.iter().map(|rate| rate * rate).sum();
+    sum * sum / (count(rates.len()) * squares)
+}
+
+/// 10 Mbit/s and 20 ms: 17 packets fill it, of which 9.65 Mbit/s are data.
+const NARROW: &str = "delay 10ms rate 10mbit";
+
+fn narrow(queue: u32) -> String {
+    format!("{NARROW} limit {queue}")
+}
+
+#[test]
+fn bbr_fills_a_wire_and_keeps_its_queue_short() {
+    // A queue of a thousand packets would take 1.2 s.
+    let outcome = run(1, &narrow(1000), &["bbr"], 5, 20);
+    assert!(outcome.rates[0] > 9.2, "{:?}", outcome.rates);
+    assert!(outcome.round_trips[0] < 45.0, "{:?}", outcome.round_trips);
+    // CUBIC fills the queue.
+    let cubic = run(1, &narrow(1000), &["cubic"], 5, 20);
+    assert!(cubic.round_trips[0] > 150.0, "{:?}", cubic.round_trips);
+}
+
+#[test]
+fn bbr_fills_a_wire_with_a_short_queue() {
+    let outcome = run(2, &narrow(20), &["bbr"], 5, 20);
+    assert!(outcome.rates[0] > 9.2, "{:?}", outcome.rates);
+}
+
+#[test]
+fn bbr_looks_for_the_shortest_round_trip_every_five_seconds() {
+    // ProbeRTT: half of what the path holds, instead of about twice as much.
+    let outcome = run(3, &narrow(1000), &["bbr"], 5, 12);
+    let (least, most) = outcome.windows[0];
+    assert!(least <= 12 && most >= 25, "{:?}", outcome.windows);
+}
+
+#[test]
+fn bbr_bears_one_lost_packet_in_a_hundred() {
+    let wire = "delay 20ms loss 1% rate 10mbit limit 100";
+    let outcome = run(4, wire, &["bbr"], 5, 20);
+    let cubic = run(4, wire, &["cubic"], 5, 20);
+    assert!(outcome.rates[0] > 7.5, "{:?}", outcome.rates);
+    assert!(
+        outcome.rates[0] > 1.5 * cubic.rates[0],
+        "{:?} {:?}",
+        outcome.rates,
+        cubic.rates
+    );
+}
+
+#[test]
+fn flows_of_the_same_kind_share_a_wire_fairly() {
+    for congestion in ["bbr", "cubic", "reno"] {
+        for seed in 5..7 {
+            let outcome = run(seed, &narrow(50), &[congestion; 3], 10, 20);
+            let index = jain(&outcome.rates);
+            assert!(index > 0.9, "{congestion} {seed}: {:?}", outcome.rates);
+            let all: f64 = outcome.rates.iter().sum();
+            assert!(all > 8.8, "{congestion} {seed}: {:?}", outcome.rates);
+        }
+    }
+}
+
+#[test]
+fn bbr_and_cubic_leave_each_other_room() {
+    for (seed, queue) in [(8, 20), (9, 50), (10, 200)] {
+        let outcome = run(seed, &narrow(queue), &["bbr", "cubic"], 10, 20);
+        assert!(
+            outcome.rates.iter().all(|rate| *rate > 1.0),
+            "{queue}: {:?}",
+            outcome.rates
+        );
+    }
+}
