@@ -56,6 +56,10 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
         deliver(host, id, &tuple, segment, now);
         return;
     }
+    // RFC 9293 3.9.2.3: nobody opens a connection from or to an address of many (MUST-57, MUST-63).
+    if host.stack.is_broadcast(tuple.remote) || host.stack.is_broadcast(tuple.local) {
+        return;
+    }
     let mut least_isn = None;
     if let Some(waiting) = host.stack.time_wait.get_mut(&tuple) {
         let action = waiting.record.receive(&segment, now);

@@ -9,6 +9,7 @@ mod icmp;
 mod joined;
 mod listening;
 mod peer;
+mod standards;
 mod stream;
 mod wire;
 

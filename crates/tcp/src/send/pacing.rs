@@ -127,6 +127,10 @@ impl Block {
 
     /// `tcp_tso_autosize`: the longest super-segment, at least two packets and no more than leaves in a millisecond.
     pub(crate) fn quantum(&self, mss: u32) -> u32 {
+        if self.send.urgent.is_some() {
+            // The pointer counts from each segment of its own (`tcp_write_xmit`).
+            return mss;
+        }
         let most = self.limits.max_super_segment;
         let Some(pacing) = &self.send.pacing else {
             return most;

@@ -80,6 +80,42 @@ fn options_that_do_not_fit_lose_their_last_sack_blocks() {
     assert_eq!(TcpOptions::NONE.sack_room(), 4);
 }
 
+/// RFC 9293 3.2: no-operations before an option, zeros behind the last.
+#[test]
+fn what_fills_the_last_word_means_nothing() {
+    let ours = [
+        TcpOptions {
+            window_scale: Some(7),
+            ..TcpOptions::NONE
+        },
+        TcpOptions {
+            sack_permitted: true,
+            ..TcpOptions::NONE
+        },
+        TcpOptions {
+            timestamps: Some(Timestamps { value: 1, echo: 2 }),
+            ..TcpOptions::NONE
+        },
+    ];
+    for options in ours {
+        let mut room = [0xff; 40];
+        let length = options.emit(&mut room);
+        assert!(length.is_multiple_of(4), "{options:?}");
+        let mut at = 0;
+        while at < length {
+            at += match room[at] {
+                0 => {
+                    assert!(room[at..length].iter().all(|byte| *byte == 0));
+                    break;
+                }
+                1 => 1,
+                _ => usize::from(room[at + 1]),
+            };
+        }
+        assert_eq!(TcpOptions::parse(&room[..length]), options);
+    }
+}
+
 #[test]
 fn headers_with_impossible_lengths_are_refused() {
     let mut bytes = [0u8; 60];

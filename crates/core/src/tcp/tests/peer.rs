@@ -68,6 +68,19 @@ impl Peer {
         data: &[u8],
         now: Instant,
     ) {
+        self.sends_from_to(host, HERE, port, header, data, now);
+    }
+
+    /// The same to any address.
+    pub(super) fn sends_from_to(
+        &self,
+        host: &mut Host,
+        to: Ipv4Addr,
+        port: u16,
+        header: TcpHeader,
+        data: &[u8],
+        now: Instant,
+    ) {
         let header = TcpHeader {
             source_port: self.port,
             destination_port: port,
@@ -76,7 +89,7 @@ impl Peer {
         };
         let mut headers = Headers::new();
         let length = header.header_len() + data.len();
-        Ipv4Header::new(self.address, HERE, IpProtocol::TCP, length).emit(&mut headers);
+        Ipv4Header::new(self.address, to, IpProtocol::TCP, length).emit(&mut headers);
         header.emit(&mut headers);
         let frame = Frame {
             headers,

@@ -1,0 +1,81 @@
+//! Rules of RFC 9293 that need a stranger or a look inside.
+
+use core::time::Duration;
+
+use sockeye_wire::{TcpHeader, TcpOptions};
+
+use super::peer::{ACK, Peer, SYN, exposed, exposed_listener, modern};
+use super::*;
+
+/// The number of the SYN-ACK that `peer` is answered with.
+fn initial_number(host: &mut Host, peer: Peer, now: Instant) -> u32 {
+    peer.asks(host, TcpOptions::NONE, now);
+    peer.hears(host)[0].sequence
+}
+
+/// RFC 9293 3.4.1, RFC 6528 3
+#[test]
+fn initial_numbers_follow_a_clock_and_a_keyed_hash() {
+    let mut host = exposed(|_| {});
+    exposed_listener(&mut host, 100);
+    let second = Duration::from_secs(1);
+    let peer = Peer::number(1);
+    let other = Peer { port: 4001, ..peer };
+    let first = initial_number(&mut host, peer, NOW);
+    let neighbour = initial_number(&mut host, other, NOW);
+    // Ports that follow each other have numbers that have nothing to do with each other.
+    assert!(first.wrapping_sub(neighbour).cast_signed().unsigned_abs() > 1 << 16);
+
+    // Another host with other keys, at the same time, gives others; the same keys a second later are further by the clock.
+    let config = Config {
+        seed: 6,
+        addresses: vec![IpCidr::new("10.0.0.1".parse().unwrap(), 8).unwrap()],
+        ..Config::default()
+    };
+    let mut stranger = Host::new(config);
+    exposed_listener(&mut stranger, 100);
+    assert_ne!(initial_number(&mut stranger, peer, NOW), first);
+
+    let mut again = exposed(|_| {});
+    exposed_listener(&mut again, 100);
+    let later = initial_number(&mut again, peer, NOW + second);
+    // RFC 6528 3 asks for 4 microseconds a step or less; Linux's clock steps each 64 ns.
+    assert_eq!(later.wrapping_sub(first), 1_000_000_000 / 64);
+}
+
+/// RFC 9293 3.9.2.3
+#[test]
+fn nothing_answers_a_segment_to_or_from_many() {
+    let mut host = exposed(|_| {});
+    exposed_listener(&mut host, 5);
+    let eth0 = host.interface_by_name("eth0").unwrap();
+    let many = ["224.0.0.5", "255.255.255.255", "10.255.255.255", "0.0.0.0"];
+    for from in many {
+        let peer = Peer {
+            address: from.parse().unwrap(),
+            ..Peer::number(1)
+        };
+        for flags in [SYN, ACK] {
+            let header = TcpHeader {
+                sequence: 7,
+                acknowledgment: 9,
+                flags,
+                options: modern(),
+                ..TcpHeader::default()
+            };
+            peer.sends(&mut host, header, b"", NOW);
+            assert!(host.transmit(eth0).is_none(), "from {from}");
+        }
+    }
+    for to in ["224.0.0.1", "255.255.255.255", "10.255.255.255"] {
+        let peer = Peer::number(2);
+        for flags in [SYN, ACK] {
+            let header = TcpHeader {
+                flags,
+                ..TcpHeader::default()
+            };
+            peer.sends_from_to(&mut host, to.parse().unwrap(), 80, header, b"", NOW);
+            assert!(host.transmit(eth0).is_none(), "to {to}");
+        }
+    }
+}
