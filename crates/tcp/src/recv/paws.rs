@@ -31,3 +31,20 @@ impl RecentTimestamp {
 fn seconds(now: Instant) -> u32 {
     u32::try_from(now.as_millis() / 1000).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_timestamp_of_24_days_ago_is_no_measure() {
+        let mut recent = RecentTimestamp::default();
+        recent.update(1000, Instant::ZERO);
+        let days = |days: u64| Instant::ZERO + Duration::from_secs(days * 24 * 3600);
+        assert!(recent.rejects(900, days(23)));
+        assert!(!recent.rejects(900, days(24)));
+        assert!(!recent.rejects(1001, days(23)));
+    }
+}

@@ -79,3 +79,20 @@ fn nothing_answers_a_segment_to_or_from_many() {
         }
     }
 }
+
+/// RFC 7323 5.4, 7.1: strangers learn nothing of the clock, and one peer sees it go on.
+#[test]
+fn timestamps_are_set_off_for_each_destination() {
+    let mut host = exposed(|_| {});
+    exposed_listener(&mut host, 100);
+    let mut stamp = |peer: Peer| {
+        peer.asks(&mut host, modern(), NOW);
+        let answer = &peer.hears(&mut host)[0];
+        answer.options.timestamps.unwrap().value
+    };
+    let peer = Peer::number(1);
+    let first = stamp(peer);
+    assert_ne!(stamp(Peer::number(2)), first);
+    // RFC 6191: the next connection of the same peer is not older.
+    assert_eq!(stamp(Peer { port: 4001, ..peer }), first);
+}
