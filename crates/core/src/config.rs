@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 pub use crate::ip::routes::IpCidr;
+pub use sockeye_tcp::PathRules;
 
 /// How packets to own addresses travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -133,6 +134,13 @@ pub struct Sysctl {
     pub tcp_rmem: MinDefaultMax,
     /// `net.ipv4.tcp_wmem`.
     pub tcp_wmem: MinDefaultMax,
+    /// `net.ipv4.tcp_mtu_probing`, `tcp_base_mss`, `tcp_mtu_probe_floor`, `tcp_min_snd_mss`, `tcp_probe_threshold` and
+    /// `tcp_probe_interval`.
+    pub tcp_path: PathRules,
+    /// `net.ipv4.route.min_pmtu`: smaller MTUs that ICMP tells are not believed, and packets may be cut on their way then.
+    pub min_pmtu: usize,
+    /// `net.ipv4.route.mtu_expires`: how long ICMP is believed.
+    pub mtu_expires: Duration,
     /// `net.ipv4.tcp_moderate_rcvbuf`: receive buffers grow with what comes in a round trip.
     pub tcp_moderate_rcvbuf: bool,
     /// `net.ipv4.tcp_notsent_lowat`: `TCP_NOTSENT_LOWAT` of sockets that have none; `u32::MAX` is none.
@@ -240,6 +248,9 @@ impl Default for Sysctl {
                 // Linux's is 4 MiB, which a path of 200 ms empties at 160 Mbit/s.
                 max: 64 << 20,
             },
+            tcp_path: PathRules::default(),
+            min_pmtu: 552,
+            mtu_expires: Duration::from_secs(600),
             tcp_moderate_rcvbuf: true,
             tcp_notsent_lowat: u32::MAX,
             tcp_syn_retries: 6,

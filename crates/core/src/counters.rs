@@ -114,6 +114,8 @@ counters! {
     tcp_ext_beyond_window: "TcpExtBeyondWindow",
     tcp_ext_out_of_window_icmps: "TcpExtOutOfWindowIcmps",
     tcp_ext_embryonic_rsts: "TcpExtEmbryonicRsts",
+    tcp_ext_tcp_mtup_fail: "TcpExtTCPMTUPFail",
+    tcp_ext_tcp_mtup_success: "TcpExtTCPMTUPSuccess",
     tcp_ext_tcp_challenge_ack: "TcpExtTCPChallengeACK",
     tcp_ext_tcp_syn_challenge: "TcpExtTCPSYNChallenge",
     tcp_ext_tcp_ack_skipped_syn_recv: "TcpExtTCPACKSkippedSynRecv",

@@ -10,6 +10,7 @@ use crate::recv::paws::RecentTimestamp;
 use crate::recv::window::{Autotune, HALF, shift_for, space_of};
 use crate::send::chrono::Chronograph;
 use crate::send::flight::Flight;
+use crate::send::path::PathSearch;
 use crate::send::rate::Rate;
 use crate::send::rtt::RoundTrip;
 use crate::send::tail::Pending;
@@ -159,6 +160,7 @@ impl Block {
                 rate: Rate::default(),
                 chronograph: Chronograph::default(),
                 pacing: None,
+                path: PathSearch::of(settings.path, local_mss, now),
                 stalled_since: now,
                 last: now,
                 buffer: span(settings.send_buffer).clamp(4608, 1 << 30),
@@ -281,6 +283,7 @@ impl Block {
         self.timers.clear(Timer::Retransmit);
         self.begin_control();
         self.start_keepalive(now);
+        self.start_path_search(now);
     }
 
     /// The millisecond clock of RFC 7323 5.4, with this connection's offset.

@@ -187,28 +187,24 @@ impl Connection {
             IcmpError::PacketTooBig(mss) if !self.machine.transmits() => {
                 block.recv.told_mss = block.recv.told_mss.min(mss.max(crate::block::MIN_MSS));
             }
-            IcmpError::PacketTooBig(mss) => {
-                let options = if block.timestamps {
-                    crate::block::TIMESTAMPS_LEN
-                } else {
-                    0
-                };
-                let mss = mss.saturating_sub(options).max(36);
-                if mss < block.send.mss {
-                    // RFC 1191 6.4: what was too long is sent again in shorter segments.
-                    block.send.mss = mss;
-                    if !block.send.flight.is_empty() {
-                        block.send.flight.mark_all_lost(false, Instant::FAR_FUTURE);
-                        block.restart_retransmit(now);
-                    }
-                }
-            }
+            IcmpError::PacketTooBig(mss) => block.learn_path(mss, now),
             IcmpError::Hard(error) if matches!(self.machine, Machine::SynSent(_)) => {
                 block.events |= Events::ATTEMPT_FAILED;
                 self.machine = Next::closed(block, Some(error)).state;
             }
             // RFC 1122 4.2.3.9, RFC 5461
             IcmpError::Hard(error) | IcmpError::Soft(error) => block.soft_error = Some(error),
+        }
+    }
+}
+
+/// What the owner knows of the path.
+impl Connection {
+    /// How long segments may be on this path: its MTU less IP header less 20. More than before, when what ICMP said has
+    /// become too old.
+    pub fn set_path(&mut self, mss: u16, now: Instant) {
+        if self.machine.transmits() {
+            self.block.learn_path(mss, now);
         }
     }
 }

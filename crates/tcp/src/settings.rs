@@ -85,6 +85,8 @@ pub struct Settings {
     pub max_reordering: u16,
     /// The first timeouts of thin streams do not back off (`tcp_thin_linear_timeouts`).
     pub thin_linear_timeouts: bool,
+    /// The path's MTU.
+    pub path: PathRules,
     /// Congestion control.
     pub congestion: Algorithm,
     /// `TCP_QUICKACK` is off from the beginning: acknowledge as in a ping-pong.
@@ -123,6 +125,7 @@ impl Default for Settings {
             pacing_ratios: (200, 120),
             invalid_interval: 500,
             rfc1337: false,
+            path: PathRules::default(),
             early_retransmit: 3,
             recovery: 1,
             frto: true,
@@ -174,6 +177,36 @@ impl LossRules {
 
     pub(crate) fn is(self, flag: u8) -> bool {
         self.flags & flag != 0
+    }
+}
+
+/// How the path's MTU is looked for (RFC 4821), and what is believed of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathRules {
+    /// `tcp_mtu_probing`: 0 not at all, 1 when nothing gets through, 2 always.
+    pub probing: u8,
+    /// `tcp_base_mss`: where the search begins.
+    pub base: u16,
+    /// `tcp_mtu_probe_floor`: no shorter, however little gets through.
+    pub floor: u16,
+    /// `tcp_min_snd_mss`: no shorter whatever is told, options included.
+    pub least: u16,
+    /// `tcp_probe_threshold`: the search ends when what is left of it is less.
+    pub threshold: u16,
+    /// `tcp_probe_interval`: after so many seconds it begins anew.
+    pub interval: u32,
+}
+
+impl Default for PathRules {
+    fn default() -> Self {
+        PathRules {
+            probing: 0,
+            base: 1024,
+            floor: 48,
+            least: 48,
+            threshold: 8,
+            interval: 600,
+        }
     }
 }
 

@@ -208,6 +208,10 @@ bitflags! {
         const SKIPPED_TIME_WAIT = 1 << 55;
         /// `TCPACKSkippedFinWait2`
         const SKIPPED_FIN_WAIT_2 = 1 << 56;
+        /// `TCPMTUPSuccess`: a probe of the path's MTU arrived.
+        const PATH_PROBE_ARRIVED = 1 << 57;
+        /// `TCPMTUPFail`: it did not.
+        const PATH_PROBE_LOST = 1 << 58;
         /// `TCPZeroWindowDrop`: data that came while the window was shut.
         const ZERO_WINDOW_DROP = 1 << 53;
     }

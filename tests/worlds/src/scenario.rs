@@ -60,6 +60,7 @@ impl Scenario {
             in_bursts: random.below(2) == 0,
             sysctl,
             outage,
+            carries: usize::MAX,
         };
         let flows = [1, 1, 1, 2, 4][random.below(5)];
         let most = 200_000 / usize::from(flows);

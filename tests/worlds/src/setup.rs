@@ -49,6 +49,8 @@ pub struct Setup {
     pub sysctl: [Sysctl; 2],
     /// When the wire is cut.
     pub outage: Option<Outage>,
+    /// Packets that are longer than this get lost, and nobody is told.
+    pub carries: usize,
 }
 
 impl Setup {
@@ -63,6 +65,7 @@ impl Setup {
             in_bursts: seed % 2 == 1,
             sysctl: [Sysctl::default(), Sysctl::default()],
             outage: None,
+            carries: usize::MAX,
         }
     }
 
@@ -72,6 +75,7 @@ impl Setup {
     pub fn is_calm(&self) -> bool {
         let never = |(chance, _): (Probability, Probability)| chance == Probability::NEVER;
         self.outage.is_none()
+            && self.carries >= self.mtu[0].max(self.mtu[1])
             && self.wires.iter().all(|wire| {
                 wire.loss == LossModel::NONE
                     && never(wire.duplicate)

@@ -103,6 +103,7 @@ pub struct World {
     carriage: Carriage,
     in_bursts: bool,
     outage: Option<Outage>,
+    carries: usize,
     patience: Patience,
 }
 
@@ -193,6 +194,7 @@ impl World {
             carriage: setup.carriage,
             in_bursts: setup.in_bursts,
             outage: setup.outage,
+            carries: setup.carries,
             patience: Patience::default(),
         }
     }
@@ -224,7 +226,8 @@ impl World {
             while let Some(frame) = host.transmit(interface) {
                 let bytes = Bytes::from(frame.to_vec());
                 let time = self.now - Instant::ZERO;
-                if !self.outage.is_some_and(|outage| outage.covers(time)) {
+                let is_cut = self.outage.is_some_and(|outage| outage.covers(time));
+                if !is_cut && frame.len() <= self.carries {
                     let frame = Self::crossing(self.carriage, frame);
                     self.wire.send(side.end(), frame, self.now);
                 }

@@ -76,11 +76,7 @@ fn note_path_mtu(
     // ip_sk_accept_pmtu, ip6_sk_accept_pmtu: not IP_PMTUDISC_INTERFACE and _OMIT.
     let is_believed = discover <= Discovery::PROBE;
     if is_believed && let Ok(path) = stack.route(destination, None, options.device) {
-        let known = stack.path_mtus.get(destination, stack.now);
-        let current = known.map_or(path.mtu, |known| known.mtu.min(path.mtu));
-        stack
-            .path_mtus
-            .learn(destination, report.mtu, current, stack.now);
+        stack.learn_path_mtu(destination, report.mtu, &path);
     }
     let is_raw = matches!(endpoint.protocol, Protocol::Raw(_));
     let is_told = discover != Discovery::DONT;

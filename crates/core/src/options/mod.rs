@@ -279,7 +279,10 @@ pub(crate) struct Discovery;
 
 impl Discovery {
     pub(crate) const DONT: u8 = 0;
+    pub(crate) const WANT: u8 = 1;
     pub(crate) const PROBE: u8 = 3;
+    pub(crate) const INTERFACE: u8 = 4;
+    pub(crate) const OMIT: u8 = 5;
 }
 
 impl SharedOptions {

@@ -49,6 +49,10 @@ const TABLE: &[(Events, Place)] = &[
     (Events::SKIPPED_FIN_WAIT_2, |c| {
         &mut c.tcp_ext_tcp_ack_skipped_fin_wait_2
     }),
+    (Events::PATH_PROBE_ARRIVED, |c| {
+        &mut c.tcp_ext_tcp_mtup_success
+    }),
+    (Events::PATH_PROBE_LOST, |c| &mut c.tcp_ext_tcp_mtup_fail),
     (Events::OUT_OF_ORDER, |c| &mut c.tcp_ext_tcp_ofo_queue),
     (Events::OUT_OF_ORDER_DROP, |c| &mut c.tcp_ext_tcp_ofo_drop),
     (Events::DUPLICATE, |c| &mut c.tcp_ext_delayed_ack_lost),

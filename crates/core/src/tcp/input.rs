@@ -262,13 +262,10 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
         return;
     }
     let kind = if is_about_size {
-        // RFC 1191 3: less than 68 is nonsense; RFC 8201 4: never below the minimum MTU.
-        let (headers, least) = match tuple.remote {
-            IpAddr::V4(_) => (40, 552),
-            IpAddr::V6(_) => (60, 1280),
+        let Some(mss) = super::path::told(stack, &tuple, parts.options, report.mtu) else {
+            return;
         };
-        let mtu = report.mtu.max(least);
-        IcmpError::PacketTooBig(u16::try_from(mtu - headers).unwrap_or(u16::MAX))
+        IcmpError::PacketTooBig(mss)
     } else if report.is_fatal || connection.state() == State::SynSent {
         // Any "unreachable" ends an attempt (`tcp_v4_err`).
         IcmpError::Hard(error)

@@ -16,6 +16,7 @@ mod join;
 mod listener;
 mod losses;
 mod output;
+mod path;
 mod saved_syn;
 mod secrets;
 mod state;

@@ -10,7 +10,7 @@ use crate::config::Timestamps;
 use crate::host::{Host, Stack};
 use crate::ids::{InterfaceId, SocketId};
 use crate::inet::demux::FourTuple;
-use crate::ip::output::{Fragmentation, IpMeta, Path, Reach};
+use crate::ip::output::{IpMeta, Path, Reach};
 use crate::options::{SharedOptions, Switches};
 use crate::{Errno, Instant};
 
@@ -82,6 +82,13 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
     };
     let names = &endpoint.names;
     let tuple = names.tuple(crate::inet::bind_table::PortSpace::Tcp);
+    stack.expire_path_mtus(now);
+    if endpoint.path.current(stack, tuple.local).is_none()
+        && let Ok(path) = stack.route(tuple.remote, Some(tuple.local), parts.options.via())
+    {
+        endpoint.path = CachedPath::new(&path);
+        super::path::follow(stack, &tuple, &path, parts.options, connection, now);
+    }
     let mut sent = 0;
     while sent < BATCH {
         let Some(segment) = connection.poll_transmit(now) else {
@@ -153,7 +160,7 @@ pub(super) fn send(
                     options.traffic_class
                 },
         flow_label: 0,
-        fragmentation: Fragmentation::LocalOnly,
+        fragmentation: super::path::fragmentation(stack, tuple.remote, options),
         options: options.ip_options().filter(|_| is_v4).cloned(),
     };
     let length = header.header_len() + segment.payload.len();
@@ -189,14 +196,8 @@ pub(super) fn settings(
     now: Instant,
 ) -> Settings {
     let sysctl = &stack.config.sysctl;
-    let (headers, default_mss) = if tuple.remote.is_ipv4() {
-        (40, 536)
-    } else {
-        (60, 1220)
-    };
-    let mss = path
-        .mtu
-        .saturating_sub(headers + ip_options_length(shared, tuple.remote));
+    let default_mss = if tuple.remote.is_ipv4() { 536 } else { 1220 };
+    let mss = super::path::longest(stack, tuple.remote, path, shared, now);
     let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
     let choices = shared.tcp_choices(sysctl);
     let is_locked = |switch| shared.is_on(switch);
@@ -208,7 +209,8 @@ pub(super) fn settings(
     Settings {
         isn: stack.secrets.isn(tuple, now),
         timestamp_offset: stack.secrets.timestamp_offset(tuple, sysctl.tcp_timestamps),
-        local_mss: u16::try_from(mss).unwrap_or(u16::MAX),
+        local_mss: mss,
+        path: sysctl.tcp_path,
         default_mss,
         max_super_segment: if is_internal {
             LOOPBACK_SUPER_SEGMENT

@@ -200,7 +200,7 @@ impl Connection {
             last_data_sent: now - send.last,
             last_data_recv: now - recv.ack.last,
             last_ack_recv: now - block.last_received,
-            pmtu: u32::from(recv.told_mss) + 40,
+            pmtu: u32::from(send.path_size().unwrap_or(recv.told_mss)) + 40,
             rcv_ssthresh: recv.threshold,
             rtt: sampled.unwrap_or_default(),
             rttvar: sampled.map_or(Info::RTTVAR_UNKNOWN, |_| send.rtt.rttvar()),

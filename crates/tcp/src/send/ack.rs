@@ -105,8 +105,7 @@ impl Block {
         let mut news = News::new(segment, send.una, self.timestamps);
         if ack.before(send.una) {
             // RFC 5961 5.2: too old to be true; or of bytes that were never sent.
-            let acked = self.counts.bytes_acked + u64::from(send.fin == Fin::Sent);
-            let acked = u32::try_from(acked).unwrap_or(u32::MAX);
+            let acked = u32::try_from(self.counts.bytes_acked).unwrap_or(u32::MAX);
             if ack.before(send.una - send.max_wnd.min(acked)) {
                 self.challenge(now);
                 return Verdict::Dropped;
@@ -195,6 +194,7 @@ impl Block {
         // RFC 4898 tcpEStatsAppHCThruOctetsAcked counts what SND.UNA moves by, the FIN too.
         self.counts.bytes_acked += u64::from(advanced);
         self.events |= Events::ACKNOWLEDGED;
+        self.answer_path_probe();
         fin
     }
 

@@ -58,6 +58,12 @@ impl Block {
         if self.send.retransmits == self.limits.retries1 {
             self.events |= Events::SUSPECT_PATH;
         }
+        self.forget_path_probe();
+        let stalled = now - self.send.stalled_since;
+        let patience = duration_of(self.limits.retries1, self.send.rtt.rto_max());
+        if self.send.retransmits > 0 && stalled >= patience {
+            self.suspect_path(now);
+        }
         self.count_failure();
         self.enter_loss(now);
         self.send.retransmits = self.send.retransmits.saturating_add(1);

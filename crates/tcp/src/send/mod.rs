@@ -6,6 +6,7 @@ pub(crate) mod give_up;
 pub(crate) mod loss;
 pub(crate) mod losses;
 pub(crate) mod pacing;
+pub(crate) mod path;
 pub(crate) mod prr;
 pub(crate) mod queue;
 pub(crate) mod rack;
@@ -28,6 +29,7 @@ use crate::{Instant, Seq};
 use chrono::Chronograph;
 use flight::Flight;
 use pacing::Pacing;
+use path::PathSearch;
 use queue::SendQueue;
 use rate::Rate;
 use recovery::Recovery;
@@ -139,6 +141,8 @@ pub(crate) struct Sender {
     pub(crate) rate: Rate,
     pub(crate) chronograph: Chronograph,
     pub(crate) pacing: Option<Box<Pacing>>,
+    /// What is known of a path that carries less than both ends do.
+    pub(crate) path: Option<Box<PathSearch>>,
     /// Since when nothing gets through: when what timed out was sent, or the first of the probes in a row.
     pub(crate) stalled_since: Instant,
     /// When data was sent last.

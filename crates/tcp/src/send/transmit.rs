@@ -8,6 +8,7 @@ use sockeye_wire::{Ecn, Payload, SackBlocks, TcpFlags, TcpOptions};
 
 use super::chrono::Busy;
 use super::flight::Sent;
+use super::path::Search;
 use super::queue::Access;
 use super::rate::Stamp;
 use super::recovery::Resend;
@@ -34,6 +35,10 @@ pub(crate) enum Plan {
     New {
         bytes: u32,
         fin: bool,
+    },
+    /// New data in one segment, longer than usual, to see whether the path carries it.
+    PathProbe {
+        bytes: u32,
     },
     /// An empty segment with an old sequence number.
     Probe,
@@ -125,6 +130,11 @@ impl Block {
         if quota == 0 {
             return None;
         }
+        match self.plan_path_probe() {
+            Search::No => {}
+            Search::Wait => return None,
+            Search::Probe(bytes) => return Some(Plan::PathProbe { bytes }),
+        }
         let most = unsent.min(self.largest(quota, mss));
         let mut bytes = most.min(window);
         if bytes < unsent {
@@ -201,6 +211,16 @@ impl Block {
             Plan::Again { index, bytes } => self.retransmit(index, bytes, now),
             Plan::Tail => self.send_tail(now),
             Plan::New { bytes, fin } => Some(self.send_new(bytes, fin, now)),
+            Plan::PathProbe { bytes } => {
+                let (start, short_end) = (self.send.nxt, self.send.short_end);
+                let mut segment = self.send_new(bytes, false, now);
+                self.send.short_end = short_end;
+                segment.segment_size = None;
+                // It is one segment, and more follows.
+                segment.segment.flags.remove(TcpFlags::PSH);
+                self.note_path_probe(start, start + bytes);
+                Some(segment)
+            }
             Plan::Probe => {
                 self.send.probe = Probe::None;
                 let sequence = self.send.una - 1;
@@ -490,6 +510,7 @@ impl Block {
         self.validate_window(waiting, now);
         self.wait_for_pace(now);
         self.note_busy(waiting, now);
+        self.search_path_again(now);
         if !waiting && self.send.flight.is_empty() && !self.recv.ack.scheduled {
             self.rest();
         }

@@ -1,0 +1,273 @@
+//! What the path carries: told by ICMP (RFC 1191, 8201), or found out where ICMP is lost (RFC 4821, RFC 8899).
+//!
+//! Sizes are those of the MSS option: a segment's data and options. A connection whose path has shown nothing of itself
+//! keeps nothing of it.
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use super::{Phase, Sender};
+use crate::block::{Block, MIN_MSS, TIMESTAMPS_LEN};
+use crate::{Events, Instant, PathRules, Seq};
+
+/// A probe has to find so many packets' room in the congestion window.
+const LEAST_WINDOW: u32 = 11;
+
+/// What is known of the path, and the search for more.
+#[derive(Debug)]
+pub(crate) struct PathSearch {
+    rules: PathRules,
+    /// What both ends allow (`mss_clamp`).
+    clamp: u16,
+    /// What the host knows of the path.
+    known: u16,
+    /// A search is on: no segment is longer than `low`.
+    is_on: bool,
+    low: u16,
+    high: u16,
+    probe: Option<Flying>,
+    /// When the search began.
+    since: Instant,
+}
+
+/// A probe in flight.
+#[derive(Clone, Copy, Debug)]
+struct Flying {
+    start: Seq,
+    end: Seq,
+    size: u16,
+}
+
+/// Whether the next new data goes as a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Search {
+    No,
+    /// Not before more is acknowledged.
+    Wait,
+    /// So many bytes.
+    Probe(u32),
+}
+
+impl PathSearch {
+    /// Of a connection that is opened under these rules, if there is anything to remember of them.
+    pub(crate) fn of(rules: PathRules, clamp: u16, now: Instant) -> Option<Box<PathSearch>> {
+        (rules != PathRules::default()).then(|| Box::new(PathSearch::new(rules, clamp, now)))
+    }
+
+    fn new(rules: PathRules, clamp: u16, now: Instant) -> PathSearch {
+        PathSearch {
+            rules,
+            clamp,
+            known: clamp,
+            is_on: false,
+            low: clamp,
+            high: clamp,
+            probe: None,
+            since: now,
+        }
+    }
+
+    /// `tcp_sync_mss`: the longest segment now.
+    fn longest(&self) -> u16 {
+        let all = self.clamp.min(self.known);
+        let found = if self.is_on { self.low } else { u16::MAX };
+        all.min(found).max(self.rules.least).max(MIN_MSS)
+    }
+
+    /// RFC 4821 7.4, `tcp_mtu_probing`: nothing gets through, so that the path may swallow what is too long.
+    fn suspect(&mut self, options: u16, now: Instant) {
+        if self.is_on {
+            let half = self.low.saturating_sub(options) / 2;
+            let least = self.rules.floor.max(self.rules.least);
+            self.low = half.min(self.rules.base).max(least) + options;
+        } else {
+            self.begin(options, now);
+        }
+    }
+
+    fn begin(&mut self, options: u16, now: Instant) {
+        self.is_on = true;
+        self.low = self.rules.base.saturating_add(options).min(self.clamp);
+        self.high = self.clamp;
+        self.since = now;
+    }
+}
+
+impl Sender {
+    pub(crate) fn path_size(&self) -> Option<u16> {
+        self.path.as_ref().map(|path| path.known.min(path.clamp))
+    }
+}
+
+impl Block {
+    fn options_len(&self) -> u16 {
+        if self.timestamps { TIMESTAMPS_LEN } else { 0 }
+    }
+
+    fn path_search(&mut self, now: Instant) -> &mut PathSearch {
+        let clamp = self.send.mss + self.options_len();
+        let make = || Box::new(PathSearch::new(PathRules::default(), clamp, now));
+        self.send.path.get_or_insert_with(make)
+    }
+
+    /// The handshake is complete: `tcp_mtu_probing` 2 searches from the beginning.
+    pub(crate) fn start_path_search(&mut self, now: Instant) {
+        let options = self.options_len();
+        let clamp = self.send.mss + options;
+        let Some(path) = &mut self.send.path else {
+            return;
+        };
+        (path.clamp, path.known, path.high) = (clamp, clamp, clamp);
+        if path.rules.probing >= 2 {
+            path.begin(options, now);
+        }
+        self.follow_path();
+    }
+
+    /// Segments are as long as the path is known to carry. True if they are shorter than before.
+    fn follow_path(&mut self) -> bool {
+        let Some(path) = &self.send.path else {
+            return false;
+        };
+        let mss = path.longest() - self.options_len();
+        let is_shorter = mss < self.send.mss;
+        self.send.mss = mss;
+        is_shorter
+    }
+
+    /// The host knows how long segments may be, by ICMP or because what ICMP said is too old.
+    pub(crate) fn learn_path(&mut self, size: u16, now: Instant) {
+        if self.send.path.is_none() && size >= self.send.mss + self.options_len() {
+            return;
+        }
+        let path = self.path_search(now);
+        path.known = size;
+        path.high = path.high.min(size);
+        if self.follow_path() && !self.send.flight.is_empty() {
+            // RFC 1191 6.4: what was too long is sent again in shorter segments.
+            self.send.flight.mark_all_lost(false, Instant::FAR_FUTURE);
+            self.restart_retransmit(now);
+        }
+    }
+
+    /// After `tcp_retries1` timeouts.
+    pub(super) fn suspect_path(&mut self, now: Instant) {
+        let options = self.options_len();
+        if let Some(path) = self
+            .send
+            .path
+            .as_mut()
+            .filter(|path| path.rules.probing > 0)
+        {
+            path.suspect(options, now);
+            self.follow_path();
+        }
+    }
+
+    /// A timeout says nothing of the probe.
+    pub(super) fn forget_path_probe(&mut self) {
+        if let Some(path) = &mut self.send.path {
+            path.probe = None;
+        }
+    }
+
+    /// `tcp_mtu_probe`: RFC 4821 7.3 asks for enough data and window that a lost probe is found out without a timeout.
+    pub(super) fn plan_path_probe(&self) -> Search {
+        let send = &self.send;
+        let Some(path) = send.path.as_ref().filter(|path| path.is_on) else {
+            return Search::No;
+        };
+        if path.probe.is_some()
+            || send.phase != Phase::Open
+            || send.window.size < LEAST_WINDOW
+            || self.recv.has_blocks()
+        {
+            return Search::No;
+        }
+        let high = path.high.min(path.clamp).min(path.known);
+        let middle = path.low.midpoint(high);
+        if middle > high || high.saturating_sub(path.low) < path.rules.threshold {
+            return Search::No;
+        }
+        let size = u32::from(middle - self.options_len());
+        let reordering = u32::from(self.limits.loss.reordering);
+        let needed = size + (reordering + 1) * u32::from(send.mss);
+        if send.unsent() < needed || send.wnd < needed {
+            return Search::No;
+        }
+        if (send.nxt + needed).after(send.window_end()) {
+            return Search::Wait;
+        }
+        if send.flight.pipe() + 2 > send.window.size {
+            return if send.flight.is_empty() {
+                Search::No
+            } else {
+                Search::Wait
+            };
+        }
+        Search::Probe(size)
+    }
+
+    /// The probe left.
+    pub(super) fn note_path_probe(&mut self, start: Seq, end: Seq) {
+        let options = self.options_len();
+        if let Some(path) = &mut self.send.path {
+            let size = u16::try_from(end.since(start)).unwrap_or(u16::MAX);
+            let size = size.saturating_add(options);
+            path.probe = Some(Flying { start, end, size });
+        }
+    }
+
+    /// Something was acknowledged: the probe, too? (`tcp_mtup_probe_success`)
+    pub(super) fn answer_path_probe(&mut self) {
+        let Some(path) = &mut self.send.path else {
+            return;
+        };
+        let Some(probe) = path
+            .probe
+            .filter(|probe| probe.end.at_or_before(self.send.una))
+        else {
+            return;
+        };
+        path.low = probe.size;
+        path.probe = None;
+        let before = u64::from(self.send.mss);
+        self.follow_path();
+        // The window is as many bytes as it was.
+        let window = &mut self.send.window;
+        let bytes = u64::from(window.size) * before;
+        let packets = bytes / u64::from(self.send.mss).max(1);
+        window.size = u32::try_from(packets).unwrap_or(u32::MAX).max(1);
+        window.credit = 0;
+        self.events |= Events::PATH_PROBE_ARRIVED;
+    }
+
+    /// Segments are about to be called lost: if it is the probe alone, it was too long, which is no congestion (RFC 4821
+    /// 7.6.2). True if that is what it was.
+    pub(super) fn is_path_probe_lost(&mut self) -> bool {
+        let una = self.send.una;
+        let Some(path) = &mut self.send.path else {
+            return false;
+        };
+        let Some(probe) = path.probe.take_if(|probe| probe.start == una) else {
+            return false;
+        };
+        path.high = probe.size - 1;
+        self.events |= Events::PATH_PROBE_LOST;
+        true
+    }
+
+    /// `tcp_mtu_check_reprobe`: after a while the path may have become another.
+    pub(super) fn search_path_again(&mut self, now: Instant) {
+        let mss = self.send.mss + self.options_len();
+        let Some(path) = self.send.path.as_mut().filter(|path| path.is_on) else {
+            return;
+        };
+        let is_found = path.high.saturating_sub(path.low) < path.rules.threshold;
+        let interval = Duration::from_secs(path.rules.interval.into());
+        if is_found && path.probe.is_none() && now - path.since >= interval {
+            path.low = mss;
+            path.high = path.clamp;
+            path.since = now;
+        }
+    }
+}
