@@ -415,11 +415,12 @@ impl Flight {
                 let count = sent.count();
                 if flags & (LOST | RETRANSMITTED) == LOST | RETRANSMITTED {
                     again += count;
-                    flags &= !RETRANSMITTED;
                     self.losses.note(&sent.stamp, count);
                 } else if flags & LOST == 0 {
                     self.losses.note(&sent.stamp, count);
                 }
+                // A copy of what was not taken for lost (F-RTO) is, too.
+                flags &= !RETRANSMITTED;
                 flags |= LOST;
             }
             self.set_flags(index, flags);

@@ -44,7 +44,8 @@ impl Block {
     fn timeout_due(&mut self, is_open: bool, now: Instant) -> Result<(), Error> {
         self.events |= Events::TIMEOUT;
         if self.send.retransmits == 0 {
-            self.send.stalled_since = self.send.flight.front().map_or(now, |front| front.time);
+            // As `retrans_stamp`: the first retransmission starts the clock.
+            self.send.stalled_since = now;
         }
         if self.send.wnd == 0 {
             // RFC 9293 3.8.6: the window was taken back. What is retransmitted are probes, and no reason to give up as

@@ -87,6 +87,12 @@ impl Rack {
         }
     }
 
+    /// A timeout took for lost what wasn't: from `una` on all that was sent once is looked at anew.
+    pub(super) fn look_again(&mut self, una: Seq) {
+        self.judged = una;
+        self.waiting.clear();
+    }
+
     pub(super) fn sent_again(&mut self, sent: &Sent) {
         self.again.push_back(Watch {
             start: sent.start,

@@ -47,7 +47,15 @@ impl Tail {
 impl Block {
     /// Sets the retransmission timer anew.
     pub(crate) fn restart_retransmit(&mut self, now: Instant) {
-        self.set_pending(Pending::Timeout, self.send.rtt.rto(), now);
+        let mut delay = self.send.rtt.rto();
+        if let (true, Some(limit)) = (self.send.retransmits > 0, self.options.user_timeout)
+            && !self.send.flight.is_empty()
+        {
+            // RFC 5482: it does not wait beyond the user timeout (`tcp_clamp_rto_to_user_timeout`).
+            let left = (self.send.stalled_since + limit) - now;
+            delay = delay.min(left.max(Duration::from_millis(1)));
+        }
+        self.set_pending(Pending::Timeout, delay, now);
     }
 
     fn set_pending(&mut self, pending: Pending, delay: Duration, now: Instant) {

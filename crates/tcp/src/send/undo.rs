@@ -166,6 +166,10 @@ impl Block {
             return false;
         }
         self.restore_window(true);
+        let una = self.send.una;
+        if let Some(rack) = self.send.flight.rack() {
+            rack.look_again(una);
+        }
         self.send.count(LossCount::LossUndo, 1);
         self.send.count(LossCount::SpuriousRtos, u32::from(by_frto));
         self.send.retransmits = 0;

@@ -145,6 +145,18 @@ fn a_timeout_loses_all_that_is_not_sacked() {
 }
 
 #[test]
+fn a_timeout_after_a_needless_one_sends_the_copy_once_more() {
+    let mut flight = flight(4, 1);
+    flight.mark_all_lost(false, Instant::FAR_FUTURE);
+    flight.retransmit(0, MSS, MSS, Stamp::default(), Instant::from_millis(60));
+    flight.unmark_lost();
+    assert_eq!(flight.counts(), (4, 0, 0, 1));
+    flight.mark_all_lost(false, Instant::FAR_FUTURE);
+    assert_eq!(flight.counts(), (4, 0, 4, 0));
+    assert_eq!(flight.next_lost().map(|(index, _)| index), Some(0));
+}
+
+#[test]
 fn a_timeout_spares_what_was_just_sent() {
     let mut flight = flight(10, 1);
     flight.mark_all_lost(false, Instant::from_millis(7));
