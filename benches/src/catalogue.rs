@@ -5,8 +5,12 @@ use crate::programs::{Loopback, iperf3, nginx, redis, startup};
 use crate::row::{Goal, Row, Rule};
 use crate::tun;
 
+/// Paths for goodput: what delays, each way, and what is lost.
+const HIGH_DELAY: (&str, &str) = ("delay 100ms limit 100000", "loss 0.5%");
+const LOW_DELAY: (&str, &str) = ("delay 10ms limit 100000", "loss 1%");
+
 /// Every row, in the order in which they are measured.
-static ROWS: [Row; 21] = [
+static ROWS: [Row; 24] = [
     Row {
         name: "redis-direct",
         about: "redis, 50 clients, SET and GET, joined directly, to native",
@@ -157,7 +161,7 @@ static ROWS: [Row; 21] = [
         unit: "Mbit/s",
         rule: Rule::Ratio,
         goal: Goal::AtLeast(1.0),
-        measure: |plan| tun::goodput(plan, "delay 100ms limit 100000", "loss 0.5%", 500_000),
+        measure: |plan| tun::goodput(plan, HIGH_DELAY, 500_000, "cubic"),
     },
     Row {
         name: "goodput-20ms",
@@ -165,7 +169,31 @@ static ROWS: [Row; 21] = [
         unit: "Mbit/s",
         rule: Rule::Ratio,
         goal: Goal::AtLeast(1.0),
-        measure: |plan| tun::goodput(plan, "delay 10ms limit 100000", "loss 1%", 4_000_000),
+        measure: |plan| tun::goodput(plan, LOW_DELAY, 4_000_000, "cubic"),
+    },
+    Row {
+        name: "goodput-bbr-200ms",
+        about: "the same over 200 ms and 0.5 % loss with BBR",
+        unit: "Mbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.0),
+        measure: |plan| tun::goodput(plan, HIGH_DELAY, 20_000_000, "bbr"),
+    },
+    Row {
+        name: "goodput-bbr-20ms",
+        about: "the same over 20 ms and 1 % loss with BBR",
+        unit: "Mbit/s",
+        rule: Rule::Ratio,
+        goal: Goal::AtLeast(1.0),
+        measure: |plan| tun::goodput(plan, LOW_DELAY, 40_000_000, "bbr"),
+    },
+    Row {
+        name: "fairness-cubic",
+        about: "Jain's index of a cubic flow of ours beside one of the kernel's at one bottleneck",
+        unit: "",
+        rule: Rule::Ours,
+        goal: Goal::AtLeast(0.9),
+        measure: |plan| tun::fairness(plan, "delay 10ms rate 20mbit limit 60", "cubic"),
     },
     Row {
         name: "run-start",

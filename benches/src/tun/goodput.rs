@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
-use sockeye_interop::{Exchange, Family, Path, Who};
+use sockeye_interop::{Exchange, Family, Path, Shared, Who};
 
 use crate::row::{Outcome, Plan, Samples};
 
 /// Mbit/s of `bytes` sent to the kernel, connecting included. Each pair of bursts has losses of its own, the same for both.
-pub(crate) fn measure(plan: &Plan, delay: &str, loss: &str, bytes: usize) -> Result<Outcome> {
+pub(crate) fn measure(
+    plan: &Plan,
+    (delay, loss): (&str, &str),
+    bytes: usize,
+    congestion: &'static str,
+) -> Result<Outcome> {
     if let Some(reason) = super::missing() {
         return Ok(Outcome::Skipped(reason));
     }
@@ -18,7 +23,7 @@ pub(crate) fn measure(plan: &Plan, delay: &str, loss: &str, bytes: usize) -> Res
         request: bytes / usize::try_from(plan.divisor)?,
         response: 0,
         deadline: Duration::from_secs(120),
-        congestion: Some("cubic"),
+        congestion: Some(congestion),
     };
     let once = |client: Who, seed: &mut u64| -> Result<f64> {
         *seed += 1;
@@ -36,6 +41,33 @@ pub(crate) fn measure(plan: &Plan, delay: &str, loss: &str, bytes: usize) -> Res
         || once(Who::Kernel, &mut theirs),
     )?;
     Ok(Outcome::Measured(samples.with_note(format!(
-        "{netem} each way, packets of 1500 bytes, a fresh connection each time, cubic"
+        "{netem} each way, packets of 1500 bytes, a fresh connection each time, {congestion}"
+    ))))
+}
+
+/// Jain's index of one flow of ours beside one of the kernel's through one wire, both with this algorithm: 1 if each gets
+/// half, a half if one gets all.
+pub(crate) fn fairness(plan: &Plan, netem: &str, congestion: &'static str) -> Result<Outcome> {
+    if let Some(reason) = super::missing() {
+        return Ok(Outcome::Skipped(reason));
+    }
+    let time = Duration::from_secs(20) / plan.divisor;
+    let mut samples = Samples::default();
+    let mut shares = Vec::new();
+    for seed in 0..u64::try_from(plan.bursts.min(5))? {
+        let mut path = Shared::new(netem, seed).map_err(|error| anyhow!(error))?;
+        let through = path
+            .run(congestion, time / 4, time)
+            .map_err(|error| anyhow!(error))?;
+        #[allow(clippy::cast_precision_loss)] // a figure, not an amount
+        let [ours, theirs] = through.map(|bytes| bytes as f64);
+        samples
+            .ours
+            .push((ours + theirs).powi(2) / (2.0 * (ours * ours + theirs * theirs)));
+        shares.push(format!("{:.2}", ours / (ours + theirs)));
+    }
+    Ok(Outcome::Measured(samples.with_note(format!(
+        "{netem} each way, packets of 1500 bytes, {congestion}; our share of the wire: {}",
+        shares.join(", ")
     ))))
 }

@@ -2,7 +2,8 @@
 //!
 //! A [`Path`] joins two [`End`]s by a wire with impairments. An end is one of our hosts, or the kernel: in a network namespace
 //! of its own, whose only way out is a TUN that the path serves. Both have the same addresses, so that each combination of
-//! client and server runs the same [`Exchange`]: bulk both ways, of which every byte is checked.
+//! client and server runs the same [`Exchange`]: bulk both ways, of which every byte is checked. [`Shared`] is two
+//! connections, ours and the kernel's, that compete for one wire.
 
 // The kernel's time is the machine's, and some of what it does gives no event to wait for.
 #![allow(clippy::disallowed_methods)]
@@ -11,9 +12,11 @@ mod exchange;
 mod kernel;
 mod ours;
 mod path;
+mod shared;
 
 pub use exchange::{Exchange, Family, Report};
 pub use kernel::{Kernel, isolate};
 pub use ours::Ours;
 pub use path::{End, Path, Place, Traffic, Who};
+pub use shared::Shared;
 pub use sockeye_programs::need;
