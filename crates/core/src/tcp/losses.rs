@@ -46,3 +46,19 @@ fn counter(counters: &mut Counters, what: LossCount) -> &mut u64 {
         LossCount::SpuriousRtos => &mut counters.tcp_ext_tcp_spurious_rtos,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn each_is_counted_under_its_name() {
+        for &what in LossCount::ALL {
+            let mut counters = Counters::default();
+            *counter(&mut counters, what) += 1;
+            let name = format!("TcpExt{}", what.name());
+            assert_eq!(counters.get(&name), Some(1), "{name}");
+        }
+    }
+}
