@@ -131,6 +131,7 @@ impl Connection {
     /// Time has passed: does what is due.
     pub fn advance(&mut self, now: Instant) {
         let block = &mut self.block;
+        block.send.take_pacing_due(now);
         if block.timers.take_due(Timer::Acknowledge, now) && block.recv.ack.scheduled {
             block.events |= Events::DELAYED_ACK;
             let rto = block.send.rtt.rto();

@@ -59,6 +59,16 @@ impl Sender {
         pacing.is_waiting.then_some(pacing.next)
     }
 
+    /// The pacing timer has done its work once it is due: what may leave then is asked for next. As long as it stays set its
+    /// owner is called again and again at the same moment.
+    pub(crate) fn take_pacing_due(&mut self, now: Instant) {
+        if let Some(pacing) = &mut self.pacing
+            && pacing.next <= now
+        {
+            pacing.is_waiting = false;
+        }
+    }
+
     /// `tcp_update_pacing_rate`: so much of the window a round trip, in percent, that the window can still grow.
     pub(crate) fn pace_of_window(&self, (slow_start, avoidance): (u16, u16)) -> u64 {
         let ratio = if self.window.size < self.window.threshold / 2 {
