@@ -9,6 +9,7 @@
 
 mod end;
 mod flow;
+mod goodput;
 mod patience;
 mod plan;
 mod random;
@@ -18,9 +19,10 @@ mod story;
 mod world;
 
 pub use flow::Flow;
+pub use goodput::table as goodput_table;
 pub use plan::{Family, Habits, Leave, Plan, Rest, Setting};
 pub use random::Random;
-pub use scenario::{ALGORITHMS, Scenario};
+pub use scenario::Scenario;
 pub use setup::{Carriage, Outage, Setup};
 pub use world::{Run, Side, Stall, World};
 

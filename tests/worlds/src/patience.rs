@@ -92,12 +92,12 @@ impl Patience {
         let left = socket.timer.map_or(timeout, |(_, left)| left.max(timeout));
         let what = match socket.timer {
             None => Some("no timer".to_owned()),
-            // A sample of the round trip makes the timeout shorter and leaves the timer as it was set: twice as long, or in
+            // A sample of the round trip makes the timeout shorter and leaves the timer as it was set: longer after a backoff, or in
             // a recovery, where only acknowledged data sets it anew, as long as any.
             Some((_, left))
                 if left
                     > if info.ca_state == 0 {
-                        timeout * 2
+                        timeout * 4
                     } else {
                         LONGEST
                     } + GRACE =>
@@ -131,12 +131,13 @@ impl Patience {
             .map(|times| doubled(still.timeout.max(SHORTEST), times))
             .sum::<Duration>();
         // The answer to a probe, or whatever else the peer says, starts the probe's timer anew.
+        // A connection is seen only before leaps, so that what it had sent and waited for by then is known to half.
         let quiet = match info.unacked {
             0 => (until - still.since).min(until - now + info.last_ack_recv),
             _ => until - still.since,
         };
         let what = what.or_else(|| {
-            (quiet > bound + GRACE)
+            (quiet > bound * 2 + GRACE)
                 .then(|| format!("nothing gets through for {quiet:?}, and {bound:?} is the most"))
         });
         if let (Some(what), None) = (what, &self.complaint) {

@@ -3,17 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use sockeye_core::Sysctl;
 use sockeye_core::config::Timestamps;
+use sockeye_core::{CongestionControl, Sysctl};
 use sockeye_link::impair::Netem;
 
 use crate::plan::Leave;
 use crate::{
     Carriage, Flow, Habits, Outage, Plan, Random, Rest, Run, Setting, Setup, Stall, World,
 };
-
-/// The congestion controls that sockets choose from.
-pub const ALGORITHMS: [&str; 2] = ["cubic", "reno"];
 
 /// A world and what happens in it.
 #[derive(Clone, Debug)]
@@ -297,8 +294,9 @@ mod option {
 }
 
 fn options(random: &mut Random) -> Vec<Setting> {
-    let name = ALGORITHMS[random.below(ALGORITHMS.len())];
-    let mut options = vec![Setting::congestion(name)];
+    let algorithms = CongestionControl::ALL;
+    let algorithm = algorithms[random.below(algorithms.len())];
+    let mut options = vec![Setting::congestion(algorithm.name())];
     let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
     if random.below(5) == 0 {
         let size = number(spread(random, 1000, 200_000));
