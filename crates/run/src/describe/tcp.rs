@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use sockeye_tcp::{Info, State};
+use sockeye_tcp::{BbrInfo, Info, State};
 
 /// `TCP_INFINITE_SSTHRESH` and other large ones mean that there is none.
 const LEAST_UNSAID_THRESHOLD: u32 = 0xffff;
@@ -138,8 +138,29 @@ fn counts(words: &mut Words, info: &Info) {
     words.number("data_segs_in", info.data_segs_in);
 }
 
+/// What BBR knows of the path; its gains are in 1/256.
+fn bbr(words: &mut Words, info: &BbrInfo) {
+    let gain = |gain: u32| {
+        let digits = format!("{:.5}", f64::from(gain) / 256.0);
+        digits
+            .trim_end_matches('0')
+            .trim_end_matches('.')
+            .to_owned()
+    };
+    words.word(format!(
+        "bbr:(bw:{:.0}bps,mrtt:{},pacing_gain:{},cwnd_gain:{})",
+        bits(info.bw),
+        millis(Duration::from_micros(info.min_rtt.into())),
+        gain(info.pacing_gain),
+        gain(info.cwnd_gain)
+    ));
+}
+
 /// How fast it may be, is, and how long ago there was anything.
 fn rates(words: &mut Words, info: &Info) {
+    if let Some(info) = &info.bbr {
+        bbr(words, info);
+    }
     let seconds = info.rtt.as_secs_f64();
     if seconds > 0.0 {
         let window = u64::from(info.snd_cwnd) * u64::from(info.snd_mss);

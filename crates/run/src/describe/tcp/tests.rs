@@ -103,3 +103,19 @@ fn a_timer_is_told_the_coarser_the_longer_it_runs() {
     assert_eq!(shown(113_000), "timer:(keepalive,1min53sec,0)");
     assert_eq!(shown(7_140_000), "timer:(keepalive,119min,0)");
 }
+
+#[test]
+fn bbr_tells_of_the_path() {
+    let mut words = Words::default();
+    let info = BbrInfo {
+        bw: 1_186_250,
+        min_rtt: 20_250,
+        pacing_gain: 710,
+        cwnd_gain: 512,
+    };
+    bbr(&mut words, &info);
+    assert_eq!(
+        words.0,
+        ["bbr:(bw:9490000bps,mrtt:20.25,pacing_gain:2.77344,cwnd_gain:2)"]
+    );
+}
