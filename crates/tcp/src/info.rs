@@ -67,6 +67,8 @@ pub struct Info {
     pub snd_wnd: u32,
     pub rcv_wnd: u32,
     pub total_rto: u16,
+    pub total_rto_recoveries: u16,
+    pub total_rto_time: Duration,
     /// In bytes a second, as the next three; `u64::MAX` is no bound.
     pub pacing_rate: u64,
     pub max_pacing_rate: u64,
@@ -184,6 +186,8 @@ impl Info {
             snd_wnd: 0,
             rcv_wnd: 0,
             total_rto: 0,
+            total_rto_recoveries: 0,
+            total_rto_time: zero,
             pacing_rate: u64::MAX,
             max_pacing_rate: u64::MAX,
             delivery_rate: 0,

@@ -144,5 +144,7 @@ pub(super) fn encode(info: &Info) -> [u8; LENGTH] {
         0,
     ]);
     out.put(&info.total_rto.to_ne_bytes());
+    out.put(&info.total_rto_recoveries.to_ne_bytes());
+    out.u32s(&[millis(info.total_rto_time)]);
     out.bytes
 }

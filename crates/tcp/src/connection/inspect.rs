@@ -175,6 +175,7 @@ impl Connection {
         let timestamps = block.timestamps && synchronized;
         let sampled = send.rtt.srtt();
         let (delivery_rate, delivery_rate_app_limited) = send.rate.best(send.mss.into());
+        let (total_rto_recoveries, total_rto_time) = send.timeouts(now);
         let (busy_time, rwnd_limited, sndbuf_limited) = send.chronograph.told(now);
         Info {
             state,
@@ -234,6 +235,8 @@ impl Connection {
             snd_wnd: send.wnd,
             rcv_wnd: recv.window,
             total_rto: block.counts.timeouts,
+            total_rto_recoveries,
+            total_rto_time,
             pacing_rate: block.pacing_rate(),
             max_pacing_rate: block.options.max_pacing_rate,
             delivery_rate,

@@ -1,6 +1,7 @@
 //! Acknowledgments (RFC 9293 3.10.7.4, fifth; RFC 5961 5; window updates; round-trip samples).
 use core::time::Duration;
 
+use super::chrono::Busy;
 use super::flight::{Arrival, Delivery};
 use super::rate::Sample;
 use super::tail::Pending;
@@ -241,7 +242,12 @@ impl Block {
             self.update_pacing();
         }
         if self.send.recovery.is_some() {
+            self.send.settle_timeouts(now);
             self.send.forget_recovery();
+        }
+        if self.send.flight.is_empty() && !self.send.has_unsent() {
+            // Nothing may go out for long that would notice.
+            self.send.chronograph.turn(Busy::Idle, now);
         }
     }
 

@@ -66,6 +66,7 @@ impl Block {
             self.suspect_path(now);
         }
         self.count_failure();
+        self.send.note_timeout(now);
         self.enter_loss(now);
         self.send.retransmits = self.send.retransmits.saturating_add(1);
         self.counts.timeouts = self.counts.timeouts.saturating_add(1);

@@ -17,6 +17,7 @@ pub(crate) mod rtt;
 pub(crate) mod sack;
 mod steer;
 pub(crate) mod tail;
+mod timeouts;
 pub(crate) mod transmit;
 pub(crate) mod undo;
 pub(crate) mod usage;

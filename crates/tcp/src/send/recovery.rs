@@ -1,5 +1,6 @@
 //! The way from an acknowledgment to a state of congestion avoidance (RFC 6675 5, RFC 6582, RFC 8985; Linux's
 //! `tcp_fastretrans_alert`), and what is remembered on it.
+use super::timeouts::Timeouts;
 use alloc::boxed::Box;
 use core::time::Duration;
 
@@ -39,6 +40,7 @@ pub(crate) struct Recovery {
     /// RFC 5682: whether the timeout was right is not yet known.
     pub(crate) frto: bool,
     pub(crate) tally: Tally,
+    pub(crate) timeouts: Timeouts,
 }
 
 impl Recovery {
@@ -128,6 +130,7 @@ impl Sender {
                 recovery.tail.is_none()
                     && recovery.undo.marker.is_none()
                     && recovery.tally.is_empty()
+                    && recovery.timeouts.is_empty()
                     && recovery.reordering.is_default()
             })
         {
