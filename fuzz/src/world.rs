@@ -243,7 +243,7 @@ impl World {
 
 /// What the host sends can be read by others: lengths are true and checksums right. With `IP_HDRINCL` a program may send
 /// anything but a length that is not true.
-fn check(frame: &Frame, raw: bool) {
+pub(crate) fn check(frame: &Frame, raw: bool) {
     let bytes = frame.to_vec();
     let length = bytes.len();
     let mut read = Frame::from_bytes(Bytes::from(bytes));
@@ -259,7 +259,7 @@ fn check(frame: &Frame, raw: bool) {
 }
 
 /// The packet with lengths and checksums put right, so that it gets past the first checks.
-fn fixed(mut bytes: Vec<u8>) -> Frame {
+pub(crate) fn fixed(mut bytes: Vec<u8>) -> Frame {
     let length = bytes.len();
     match IpView::parse(&bytes) {
         Ok(IpView::V4(view)) => {

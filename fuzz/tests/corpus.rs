@@ -5,14 +5,24 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use sockeye_fuzz::action::{decode, encode};
-use sockeye_fuzz::{host_receive, seeds};
+use sockeye_fuzz::{host_receive, seeds, two_endpoints};
 
 fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/host_receive")
+    corpus_of("host_receive")
+}
+
+fn corpus_of(target: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target)
 }
 
 fn inputs() -> Vec<(String, Vec<u8>)> {
-    let mut inputs: Vec<_> = std::fs::read_dir(corpus())
+    inputs_of("host_receive")
+}
+
+fn inputs_of(target: &str) -> Vec<(String, Vec<u8>)> {
+    let mut inputs: Vec<_> = std::fs::read_dir(corpus_of(target))
         .unwrap()
         .map(|entry| {
             let path = entry.unwrap().path();
@@ -31,6 +41,18 @@ fn every_input_is_survived_and_has_one_outcome() {
         let first = host_receive(&input);
         assert_eq!(first, host_receive(&input), "{name}");
     }
+}
+
+#[test]
+fn two_endpoints_survive_every_input_with_one_outcome() {
+    let mut received = 0;
+    for (name, input) in inputs_of("two_endpoints") {
+        let first = two_endpoints(&input);
+        assert_eq!(first, two_endpoints(&input), "{name}");
+        received += first.received;
+    }
+    // The corpus is about connections through which data comes.
+    assert!(received > 100_000, "{received} bytes");
 }
 
 #[test]
@@ -68,6 +90,11 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
         host_receive(&bytes);
+    }
+
+    #[test]
+    fn two_endpoints_survive_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
+        two_endpoints(&bytes);
     }
 
     #[test]
