@@ -180,18 +180,25 @@ fn halves(word: u32) -> [u16; 2] {
 
 /// The sum of native-endian words, folded to 16 bits. A last odd byte counts as the first half of a word.
 fn sum_bytes(bytes: &[u8]) -> u16 {
-    // Four independent carries-kept-apart sums: 32-bit words into 64-bit lanes never overflow below 16 GiB.
-    let mut lanes = [0u64; 8];
-    let (blocks, rest) = bytes.as_chunks::<32>();
+    // Words of 64 bits are two of 32. Of both halves together a wrapping sum is kept, of the upper ones an exact one (below
+    // 16 GiB); that of the lower ones is what remains. The compiler makes vector code of it without unpacking anything.
+    let mut both = [0u64; 8];
+    let mut upper = [0u64; 8];
+    let (blocks, rest) = bytes.as_chunks::<64>();
     for block in blocks {
-        let (words, _) = block.as_chunks::<4>();
-        for (lane, word) in lanes.iter_mut().zip(words) {
-            *lane = lane.wrapping_add(u64::from(u32::from_ne_bytes(*word)));
+        let (words, _) = block.as_chunks::<8>();
+        for ((both, upper), word) in both.iter_mut().zip(&mut upper).zip(words) {
+            let word = u64::from_ne_bytes(*word);
+            *both = both.wrapping_add(word);
+            *upper = upper.wrapping_add(word >> 32);
         }
     }
     let mut sum: u64 = 0;
-    for lane in lanes {
-        sum += (lane & 0xffff_ffff) + (lane >> 32);
+    for (both, upper) in both.into_iter().zip(upper) {
+        let lower = both.wrapping_sub(upper << 32);
+        for half in [lower, upper] {
+            sum += (half & 0xffff_ffff) + (half >> 32);
+        }
     }
     let (words, rest) = rest.as_chunks::<4>();
     for word in words {
