@@ -163,10 +163,14 @@ impl Receiver {
                 .unwrap_or(u32::MAX)
                 .max(tune.rtt)
         });
-        if rtt == 0 || wrapping_micros(now).wrapping_sub(tune.since) < rtt {
+        let elapsed = wrapping_micros(now).wrapping_sub(tune.since);
+        if rtt == 0 || elapsed < rtt {
             return;
         }
-        let read = tune.read;
+        // Who reads seldom reads much at a time, but no more of it came in a round trip. (Linux takes all of it; within a
+        // host, where a round trip takes next to nothing, that makes the largest window of any.)
+        let read = u64::from(tune.read) * u64::from(rtt) / u64::from(elapsed.max(1));
+        let read = u32::try_from(read).unwrap_or(u32::MAX);
         tune.read = 0;
         tune.since = wrapping_micros(now);
         if read <= tune.space {

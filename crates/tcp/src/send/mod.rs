@@ -93,6 +93,10 @@ pub(crate) enum Probe {
     Tail,
 }
 
+/// The send buffer may grow to this on any path, which is Linux's bound. Beyond it a window alone is no reason: on a path
+/// that holds next to nothing, the host's own above all, it grows without need.
+const ANY_PATH: u32 = 4 << 20;
+
 /// SND.
 #[derive(Debug)]
 pub(crate) struct Sender {
@@ -206,10 +210,19 @@ impl Sender {
     /// `tcp_sndbuf_expand`: room for two congestion windows.
     pub(crate) fn expand_buffer(&mut self) {
         let wanted = 2 * u64::from(self.window.size.max(10)) * (u64::from(self.mss) + 256);
+        let wanted = wanted.min(u64::from(ANY_PATH).max(self.path_holds()));
         let wanted = u32::try_from(wanted)
             .unwrap_or(u32::MAX)
             .min(self.buffer_max);
         self.buffer = self.buffer.max(wanted);
+    }
+
+    /// Four times what the path was seen to hold, in bytes: twice for a window that doubles, and as much to be ready.
+    fn path_holds(&self) -> u64 {
+        let (rate, _) = self.rate.best(self.mss.into());
+        let srtt = self.rtt.srtt().unwrap_or_default();
+        let held = u128::from(rate) * srtt.as_micros() / 1_000_000;
+        u64::try_from(4 * held).unwrap_or(u64::MAX)
     }
 
     /// Nothing will be sent any more.
