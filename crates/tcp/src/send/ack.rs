@@ -211,7 +211,8 @@ impl Block {
         let duplicates = self.send.flight.sacked();
         self.send.flight.acknowledge(una, &at, &mut news.got);
         news.is_reneging = self.send.flight.front_is_sacked();
-        news.rearm = news.got.acked > 0;
+        // RFC 6298 5.3: new data, if only a part of a packet.
+        news.rearm = news.advanced;
         let sample = self.measure(news, now);
         if news.got.acked > 0 {
             if !self.sack {
