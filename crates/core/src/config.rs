@@ -187,6 +187,13 @@ pub struct Sysctl {
     pub tcp_congestion_control: sockeye_tcp::Algorithm,
     /// `net.ipv4.tcp_slow_start_after_idle`.
     pub tcp_slow_start_after_idle: bool,
+    /// `net.ipv4.tcp_fastopen`: 1 for clients, 2 for servers, and Linux's other bits.
+    pub tcp_fastopen: u32,
+    /// `net.ipv4.tcp_fastopen_key`; without, the host makes one of its seed.
+    pub tcp_fastopen_key: Option<crate::FastOpenKeys>,
+    /// `net.ipv4.tcp_fastopen_blackhole_timeout_sec`: how long clients do without when connections die of it, 0 for not
+    /// at all.
+    pub tcp_fastopen_blackhole_timeout: Duration,
     /// `net.ipv4.tcp_ecn`: 0 never, 1 offered and taken, 2 taken if the peer offers it.
     pub tcp_ecn: u8,
     /// `net.ipv4.tcp_ecn_fallback`: a SYN that is sent again does not offer it.
@@ -274,6 +281,9 @@ impl Default for Sysctl {
             tcp_sack: true,
             tcp_congestion_control: sockeye_tcp::Algorithm::Cubic,
             tcp_slow_start_after_idle: true,
+            tcp_fastopen: 1,
+            tcp_fastopen_key: None,
+            tcp_fastopen_blackhole_timeout: Duration::ZERO,
             tcp_ecn: 2,
             tcp_ecn_fallback: true,
             tcp_pacing_ss_ratio: 200,

@@ -52,4 +52,5 @@ pub use options::OptionValue;
 pub use readiness::Readiness;
 pub use sockeye_tcp::{Algorithm as CongestionControl, Instant};
 pub use sockeye_wire::{Frame, Payload};
+pub use tcp::fast_open::{FastOpenChoices, FastOpenKeys};
 pub use unix::{PathNode, PathResolver, PathTable};

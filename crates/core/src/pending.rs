@@ -171,14 +171,31 @@ impl Pending {
     /// Goes on sending `message`, which is the same whole message each time: what was sent already is skipped. A stream
     /// sends all of it before it returns.
     pub fn send(&mut self, host: &mut Host, message: Outgoing<'_>, now: Instant) -> Step<usize> {
-        let flags = message.flags;
+        let mut flags = message.flags;
         let total = message.length();
-        let is_stream = self.is_stream(host);
+        let (is_stream, waits_to_connect) = match host.get(self.socket) {
+            Ok(socket) => (socket.kind == SocketType::Stream, socket.waits_to_connect()),
+            Err(_) => (false, false),
+        };
         let mut ancillary = message.ancillary;
         if let Some(step) = self.waits(host, flags, now) {
             return step;
         }
+        // Data that goes with the SYN: the call waits until the connection stands, as `connect` does.
+        let opens = is_stream && (flags.contains(MessageFlags::FASTOPEN) || waits_to_connect);
         loop {
+            if self.is_connecting {
+                flags.remove(MessageFlags::FASTOPEN);
+                match self.attempt(host, now) {
+                    None if self.may_wait(flags, now) => return Step::Blocked,
+                    None => return Step::Done(self.partly(Errno::EINPROGRESS)),
+                    Some(Err(errno)) => return Step::Done(Err(errno)),
+                    Some(Ok(())) if self.progress >= total => {
+                        return Step::Done(Ok(self.progress));
+                    }
+                    Some(Ok(())) => self.is_connecting = false,
+                }
+            }
             let rest = behind(message.data, self.progress);
             let part = Outgoing {
                 data: &rest,
@@ -194,9 +211,20 @@ impl Pending {
             match host.send_message(self.socket, part, now) {
                 Ok(sent) => {
                     self.progress += sent;
+                    if opens && host.is_opening(self.socket) {
+                        self.is_connecting = true;
+                        if self.progress < total && self.may_wait(flags, now) {
+                            // The rest follows the SYN-ACK, and carries its acknowledgment (`sk_write_pending`).
+                            crate::tcp::set_quickack(host, self.socket, false, false, now);
+                        }
+                        continue;
+                    }
                     if !is_stream || self.progress >= total || sent == 0 {
                         return Step::Done(Ok(self.progress));
                     }
+                }
+                Err(Errno::EINPROGRESS | Errno::EALREADY) if opens && self.may_wait(flags, now) => {
+                    self.is_connecting = true;
                 }
                 Err(Errno::EAGAIN) if self.may_wait(flags, now) => {
                     self.waits_for_room = true;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sockeye_core::config::Timestamps;
-use sockeye_core::{CongestionControl, MinDefaultMax, Sysctl};
+use sockeye_core::{CongestionControl, FastOpenKeys, MinDefaultMax, Sysctl};
 
 use crate::shell;
 
@@ -72,6 +72,22 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.tcp_tw_reuse" => number(value, &mut sysctl.tcp_tw_reuse),
         "ipv4.tcp_tw_reuse_delay" => millis(value, &mut sysctl.tcp_tw_reuse_delay),
         "ipv4.tcp_window_scaling" => flag(value, &mut sysctl.tcp_window_scaling),
+        "ipv4.tcp_fastopen" => {
+            let digits = value.strip_prefix("0x");
+            sysctl.tcp_fastopen = match digits {
+                Some(digits) => u32::from_str_radix(digits, 16).map_err(|_| Refusal::Value)?,
+                None => value.parse().map_err(|_| Refusal::Value)?,
+            };
+            Ok(())
+        }
+        "ipv4.tcp_fastopen_key" => {
+            let keys = FastOpenKeys::from_text(value);
+            sysctl.tcp_fastopen_key = Some(keys.ok_or(Refusal::Value)?);
+            Ok(())
+        }
+        "ipv4.tcp_fastopen_blackhole_timeout_sec" => {
+            seconds(value, &mut sysctl.tcp_fastopen_blackhole_timeout)
+        }
         // What is above 2 is accurate ECN (RFC 9768).
         "ipv4.tcp_ecn" if matches!(value, "0" | "1" | "2") => number(value, &mut sysctl.tcp_ecn),
         "ipv4.tcp_ecn_fallback" => flag(value, &mut sysctl.tcp_ecn_fallback),

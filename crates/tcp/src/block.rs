@@ -2,6 +2,7 @@
 use sockeye_wire::{TcpFlags, Timestamps};
 
 use crate::congestion::{Congestion, Window};
+use crate::connection::fast_open::FastOpenState;
 use crate::ecn::EcnState;
 use crate::lazy::Lazy;
 use crate::recv::Receiver;
@@ -91,6 +92,7 @@ pub(crate) struct Block {
     pub(crate) timestamps: bool,
     pub(crate) sack: bool,
     pub(crate) ecn: EcnState,
+    pub(crate) fast_open: FastOpenState,
     pub(crate) timestamp_offset: u32,
     /// A SYN, SYN-ACK is to be sent.
     pub(crate) syn_due: bool,
@@ -219,6 +221,7 @@ impl Block {
             timestamps: settings.timestamps,
             sack: settings.sack,
             ecn: EcnState::of_attempt(settings.ecn),
+            fast_open: FastOpenState::empty(),
             timestamp_offset: settings.timestamp_offset,
             syn_due: false,
             reset_due: false,

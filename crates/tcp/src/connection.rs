@@ -1,4 +1,5 @@
 //! The connection: inputs, the application's calls, outputs, inspection.
+pub(crate) mod fast_open;
 mod inspect;
 
 use alloc::boxed::Box;
@@ -44,10 +45,7 @@ impl Connection {
         let mut block = Block::new(settings, 0, now);
         block.syn_due = true;
         Connection {
-            machine: SynSent {
-                sent: FirstSent::NOT_YET,
-            }
-            .into(),
+            machine: SynSent::new().into(),
             block,
         }
     }
@@ -91,6 +89,11 @@ impl Connection {
     /// A segment of this connection has come.
     pub fn receive(&mut self, mut segment: Segment, now: Instant) -> Response {
         self.block.send.more = false;
+        if self.is_unconfirmed()
+            && let Some(response) = self.screen_unconfirmed(&segment, now)
+        {
+            return response;
+        }
         if let Machine::Established(_) = self.machine
             && self.block.predict(&mut segment, now)
         {
@@ -146,6 +149,10 @@ impl Connection {
     }
 
     fn retransmit_due(&mut self, now: Instant) {
+        if self.is_unconfirmed() && self.machine.transmits() {
+            self.repeat_syn_ack();
+            return;
+        }
         let block = &mut self.block;
         let machine = core::mem::replace(&mut self.machine, Closed.into());
         self.machine = match machine {
@@ -508,6 +515,7 @@ impl Connection {
                 }
                 block.execute(Plan::Acknowledge, now)
             }
+            _ if block.syn_due => Some(self.transmit_syn_ack(now)),
             _ => {
                 let plan = block.plan(now);
                 let segment = block.execute(plan, now);
@@ -530,7 +538,7 @@ impl Connection {
             Machine::SynSent(_) => block.syn_due,
             Machine::SynReceived(_) => block.syn_due || block.recv.ack.now,
             Machine::TimeWait(_) => block.recv.ack.now,
-            _ => block.plan(now) != Plan::None,
+            _ => block.syn_due || block.plan(now) != Plan::None,
         }
     }
 

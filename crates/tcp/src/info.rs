@@ -25,6 +25,9 @@ pub struct Info {
     /// Explicit congestion notification was agreed on, and a segment came that was marked as capable of it.
     pub ecn: bool,
     pub ecn_seen: bool,
+    /// Data of the SYN was taken, by the peer or from it.
+    pub syn_data: bool,
+    pub fastopen_client_fail: u8,
     /// Ours and the peer's window scale, if negotiated: (`snd_wscale`, `rcv_wscale`).
     pub window_scale: Option<(u8, u8)>,
     pub rto: Duration,
@@ -145,6 +148,8 @@ impl Info {
             sack: false,
             ecn: false,
             ecn_seen: false,
+            syn_data: false,
+            fastopen_client_fail: 0,
             window_scale: None,
             rto: zero,
             ato: zero,

@@ -7,7 +7,7 @@
 //!
 //! Covers RFC 9293, 7323 (window scale, timestamps, PAWS), 2018, 2883, 6675 (SACK), 8985 (RACK-TLP), 6582 (without SACK),
 //! 9937 (PRR), 3708, 4015, 5682 (what was no loss), 6298 (timeout), 5681, 6928, 9438, 9406, 2861 and 7661
-//! (congestion control), draft-ietf-ccwg-bbr, draft-cheng-iccrg-delivery-rate-estimation (BBR, pacing), 3168 (ECN), 5961 (blind attacks), 6093 (urgent data), 6191 (TIME-WAIT
+//! (congestion control), draft-ietf-ccwg-bbr, draft-cheng-iccrg-delivery-rate-estimation (BBR, pacing), 3168 (ECN), 7413 (Fast Open), 5961 (blind attacks), 6093 (urgent data), 6191 (TIME-WAIT
 //! reuse), 5482 (user timeout). Where Linux differs from an RFC, Linux is followed and the place says so.
 //!
 //! Invariants: no input panics; memory is bounded by the buffer sizes; what only a busy connection has is on the heap (`lazy.rs`).
@@ -37,6 +37,7 @@ mod timers;
 
 pub use congestion::{Algorithm, BbrInfo};
 pub use connection::Connection;
+pub use connection::fast_open::{FastOpenOutcome, FastOpenRequest};
 pub use ecn::EcnPolicy;
 pub use info::Info;
 pub use recv::urgent::UrgentRead;

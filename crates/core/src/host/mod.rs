@@ -33,6 +33,7 @@ use crate::options::SharedOptions;
 use crate::raw::RawTable;
 use crate::rng::Rng;
 use crate::socket::Socket;
+use crate::tcp::fast_open::FastOpen;
 use crate::tcp::time_wait::TimeWaitTable;
 use crate::tcp::{ChallengeBudget, CookieKeys, Secrets};
 use crate::timer_wheel::TimerWheel;
@@ -67,6 +68,7 @@ pub(crate) struct Stack {
     pub(crate) counters: Counters,
     pub(crate) rng: Rng,
     pub(crate) cookie_keys: CookieKeys,
+    pub(crate) fast_open: FastOpen,
     pub(crate) secrets: Secrets,
     pub(crate) challenges: ChallengeBudget,
     /// The time of the last input or call.
@@ -152,6 +154,7 @@ impl Host {
             connect_step: 0,
             join_step: 0,
             cookie_keys: CookieKeys::new(keyed),
+            fast_open: FastOpen::new(keyed),
             secrets: Secrets::new(keyed),
             challenges: ChallengeBudget::default(),
             raw: RawTable::new(keyed),

@@ -13,6 +13,7 @@ mod netlink;
 mod socket;
 mod table;
 mod tcp;
+mod tcp_fast_open;
 mod tcp_info;
 mod tcp_refused;
 mod tcp_syn;
@@ -34,6 +35,7 @@ use crate::Sysctl;
 use crate::ids::InterfaceId;
 use crate::ip::output::Via;
 use crate::multicast::Multicast;
+use crate::tcp::fast_open::FastOpenChoices;
 
 /// The bytes of an option as `getsockopt` gives them.
 pub type OptionValue = SmallVec<[u8; 16]>;
@@ -272,6 +274,8 @@ pub struct TcpChoices {
     pub syn_retries: Option<u8>,
     /// `TCP_CONGESTION`, if set; else it is the host's (`tcp_congestion_control`).
     pub congestion: Option<sockeye_tcp::Algorithm>,
+    /// `TCP_FASTOPEN` and its kind.
+    pub fast_open: FastOpenChoices,
 }
 
 /// The numbers of `IP_MTU_DISCOVER` that have a meaning of their own here.
@@ -378,11 +382,17 @@ impl SharedOptions {
                 },
                 syn_retries: None,
                 congestion: None,
+                fast_open: FastOpenChoices::default(),
             },
         }
     }
 
-    fn tcp_choices_mut(&mut self, sysctl: &Sysctl) -> &mut TcpChoices {
+    /// `TCP_FASTOPEN` and its kind, if one of TCP's options was set.
+    pub(crate) fn fast_open(&self) -> Option<&FastOpenChoices> {
+        self.tcp.as_ref().map(|choices| &choices.fast_open)
+    }
+
+    pub(crate) fn tcp_choices_mut(&mut self, sysctl: &Sysctl) -> &mut TcpChoices {
         if self.tcp.is_none() {
             self.tcp = Some(Box::new(self.tcp_choices(sysctl)));
         }
@@ -392,6 +402,7 @@ impl SharedOptions {
                 tuning: sockeye_tcp::Tuning::DEFAULT,
                 syn_retries: None,
                 congestion: None,
+                fast_open: FastOpenChoices::default(),
             })
         })
     }
@@ -403,6 +414,15 @@ impl SharedOptions {
         let mut inherited = self.clone();
         if inherited.priority != 0 {
             inherited.priority = 0;
+        }
+        // A listener's queue and keys are its own (`inet_csk_clone_lock`).
+        if self
+            .fast_open()
+            .is_some_and(|choices| choices.queue > 0 || choices.keys.is_some())
+            && let Some(choices) = &mut inherited.tcp
+        {
+            choices.fast_open.queue = 0;
+            choices.fast_open.keys = None;
         }
         if self.rare.is_some()
             && let Some(rare) = &mut inherited.rare

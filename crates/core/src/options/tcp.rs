@@ -8,7 +8,7 @@ use super::table::{
     Access, Entry, IPPROTO_TCP, Scope, Target, Value, bytes, is_listening, read_only,
     read_only_bytes,
 };
-use super::{OptionValue, Switches, TcpChoices, tcp_info, tcp_refused, tcp_syn};
+use super::{OptionValue, Switches, TcpChoices, tcp_fast_open, tcp_info, tcp_refused, tcp_syn};
 use crate::Errno;
 use crate::socket::Endpoint;
 
@@ -17,12 +17,6 @@ const L: i32 = IPPROTO_TCP;
 const fn int(name: i32, label: &'static str, access: Access) -> Entry {
     Entry::new(L, name, label, Scope::TCP, access)
 }
-
-const fn refused(name: i32, label: &'static str, errno: Errno, why: &'static str) -> Entry {
-    Entry::refused(L, name, label, Scope::TCP, errno, why)
-}
-
-const NO_FAST_OPEN: &str = "Fast Open is not there yet";
 
 pub(super) const TABLE: &[Entry] = &[
     int(1, "TCP_NODELAY", Access::Switch(Switches::NO_DELAY)).typed(Value::Bool),
@@ -124,7 +118,7 @@ pub(super) const TABLE: &[Entry] = &[
     tcp_refused::TCP_REPAIR_QUEUE,
     tcp_refused::TCP_QUEUE_SEQ,
     tcp_refused::TCP_REPAIR_OPTIONS,
-    refused(23, "TCP_FASTOPEN", Errno::EOPNOTSUPP, NO_FAST_OPEN),
+    tcp_fast_open::TCP_FASTOPEN,
     // Only a connection in repair could be told another.
     int(
         24,
@@ -156,16 +150,11 @@ pub(super) const TABLE: &[Entry] = &[
     tcp_syn::TCP_SAVE_SYN,
     tcp_syn::TCP_SAVED_SYN,
     tcp_refused::TCP_REPAIR_WINDOW,
-    refused(30, "TCP_FASTOPEN_CONNECT", Errno::EOPNOTSUPP, NO_FAST_OPEN),
+    tcp_fast_open::TCP_FASTOPEN_CONNECT,
     tcp_refused::TCP_ULP,
     tcp_refused::TCP_MD5SIG_EXT,
-    refused(33, "TCP_FASTOPEN_KEY", Errno::EOPNOTSUPP, NO_FAST_OPEN),
-    refused(
-        34,
-        "TCP_FASTOPEN_NO_COOKIE",
-        Errno::EOPNOTSUPP,
-        NO_FAST_OPEN,
-    ),
+    tcp_fast_open::TCP_FASTOPEN_KEY,
+    tcp_fast_open::TCP_FASTOPEN_NO_COOKIE,
     tcp_refused::TCP_ZEROCOPY_RECEIVE,
     int(36, "TCP_INQ", Access::Int(unread, set_unread)).typed(Value::Bool),
     Entry::recorded(

@@ -56,6 +56,7 @@ const OPTION_SACK: u8 = 2;
 const OPTION_WINDOW_SCALE: u8 = 4;
 const OPTION_ECN: u8 = 8;
 const OPTION_ECN_SEEN: u8 = 16;
+const OPTION_SYN_DATA: u8 = 32;
 
 /// The structure of a connection.
 pub(super) fn encode(info: &Info) -> [u8; LENGTH] {
@@ -68,12 +69,13 @@ pub(super) fn encode(info: &Info) -> [u8; LENGTH] {
         | option(info.sack, OPTION_SACK)
         | option(info.window_scale.is_some(), OPTION_WINDOW_SCALE)
         | option(info.ecn, OPTION_ECN)
-        | option(info.ecn_seen, OPTION_ECN_SEEN);
+        | option(info.ecn_seen, OPTION_ECN_SEEN)
+        | option(info.syn_data, OPTION_SYN_DATA);
     let (send_scale, receive_scale) = info.window_scale.unwrap_or((0, 0));
     // Two bit fields of four bits: the first one is the low half on a little-endian machine.
     let scales = (send_scale & 0xf) | (receive_scale << 4);
-    // The lowest bit of the byte of bit fields behind the scales.
-    let flags = u8::from(info.delivery_rate_app_limited);
+    // The bit fields behind the scales: one bit, and two of tcpi_fastopen_client_fail.
+    let flags = u8::from(info.delivery_rate_app_limited) | (info.fastopen_client_fail & 3) << 1;
     out.u8s(&[
         info.state.number(),
         info.ca_state,

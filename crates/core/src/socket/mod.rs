@@ -56,6 +56,11 @@ pub(crate) enum Endpoint {
 const _: () = assert!(size_of::<Socket>() <= 80);
 
 impl Socket {
+    /// A stream's SYN waits for the first write (`TCP_FASTOPEN_CONNECT`).
+    pub(crate) fn waits_to_connect(&self) -> bool {
+        matches!(&self.endpoint, Endpoint::Tcp(endpoint) if endpoint.waits_to_connect())
+    }
+
     /// A new socket. Its cookie is set by `Host::insert_socket`.
     pub(crate) fn new(
         domain: Domain,

@@ -3,6 +3,7 @@
 use sockeye_tcp::{Events, State};
 
 use super::connect::{disconnect, take_error};
+use super::fast_open;
 use super::join;
 use super::listener;
 use super::output::make_ready;
@@ -118,12 +119,18 @@ pub(crate) fn advance(host: &mut Host, id: SocketId, now: Instant) {
     };
     connection.advance(now);
     let events = connection.take_events();
+    if events.contains(Events::TIMEOUT) && connection.blames_fast_open() {
+        stack.suspect_fast_open(now);
+    }
     make_ready(stack, parts.endpoint, id);
     conclude(host, id, events, now);
 }
 
 /// What follows after a connection has changed: errors, wake-ups, timers, and its end.
 pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Instant) {
+    if host.stack.fast_open.has_children() {
+        note_end_of_fast_open(host, id, events, now);
+    }
     let Host { sockets, stack } = host;
     let Some(parts) = super::endpoint_mut(sockets, id) else {
         return;
@@ -242,8 +249,27 @@ pub(super) fn unlist(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: SocketId
     }
 }
 
+/// A connection that was open before its handshake was over makes room for another once it is, or has ended.
+fn note_end_of_fast_open(host: &mut Host, id: SocketId, events: Events, now: Instant) {
+    let Some(parts) = super::endpoint_mut(&mut host.sockets, id) else {
+        return;
+    };
+    let Phase::Connected(connection) = &parts.endpoint.phase else {
+        return;
+    };
+    if connection.state() == State::Closed || !connection.is_unconfirmed() {
+        // One that was accepted and then reset keeps its place for a while.
+        let is_held = events.contains(Events::RESET) && parts.endpoint.queue == Queue::None;
+        fast_open::release(host, id, is_held, now);
+    }
+}
+
 /// Frees a socket with all that it holds.
 pub(super) fn free(host: &mut Host, id: SocketId) {
+    if host.stack.fast_open.has_children() {
+        let now = host.stack.now;
+        fast_open::release(host, id, false, now);
+    }
     let Host { sockets, stack } = host;
     if let Some(parts) = super::endpoint_mut(sockets, id) {
         unlist(stack, parts.endpoint, id);

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use sockeye_tcp::{Connection, Settings, State};
 
+use super::fast_open;
 use super::output::{CachedPath, make_ready, path_to, settings};
 use super::{Phase, Progress, close, errno, owner_of};
 use crate::host::{Host, Stack};
@@ -16,8 +17,17 @@ use crate::inet::bind_table::{Holder, PortSpace};
 use crate::inet::demux::FourTuple;
 use crate::inet::ephemeral::{Order, PROBES};
 use crate::ip::output::Path;
-use crate::socket::Endpoint;
+use crate::socket::{Endpoint, Socket};
 use crate::{Errno, Instant, SocketAddress};
+
+/// Who begins an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Beginner {
+    /// `connect`: with `TCP_FASTOPEN_CONNECT` the SYN may wait for the first write.
+    Connect,
+    /// A send with `MSG_FASTOPEN`: the SYN waits for its data.
+    Send,
+}
 
 pub(crate) fn connect(
     host: &mut Host,
@@ -25,36 +35,103 @@ pub(crate) fn connect(
     address: &SocketAddress,
     now: Instant,
 ) -> Result<(), Errno> {
-    if *address == SocketAddress::Unspecified {
-        return disconnect(host, id, now);
+    begin(host, id, address, Beginner::Connect, now)
+}
+
+/// The first half of a send with `MSG_FASTOPEN` (`tcp_sendmsg_fastopen`). Says whether the SYN waits for the data; else
+/// the connection stands already.
+pub(super) fn connect_to_send(
+    host: &mut Host,
+    id: SocketId,
+    address: Option<&SocketAddress>,
+    now: Instant,
+) -> Result<bool, Errno> {
+    if !fast_open::is_enabled(&host.stack) || address == Some(&SocketAddress::Unspecified) {
+        return Err(Errno::EOPNOTSUPP);
     }
-    let Endpoint::Tcp(endpoint) = &mut host.get_mut(id)?.endpoint else {
-        // A listener.
-        return Err(Errno::EISCONN);
+    if is_deferred(host, id) {
+        return Ok(true);
+    }
+    let is_fresh = super::is_closed(host.get(id)?);
+    let address = match address {
+        Some(address) => address,
+        None if is_fresh => return Err(Errno::EINVAL),
+        // What was begun before has its address.
+        None => &SocketAddress::Unspecified,
     };
-    match endpoint.progress {
-        Progress::Connected => return Err(Errno::EISCONN),
-        Progress::Disconnecting => return Err(Errno::EINVAL),
+    if is_fresh {
+        begin(host, id, address, Beginner::Send, now)?;
+        return Ok(is_deferred(host, id));
+    }
+    attempted(host, id, now).unwrap_or(Err(Errno::EISCONN))?;
+    Ok(false)
+}
+
+/// The SYN waits for data.
+pub(super) fn is_deferred(host: &Host, id: SocketId) -> bool {
+    super::live(host, id).is_some_and(Connection::is_deferred)
+}
+
+impl Host {
+    /// A stream's SYN waits for the first write (`TCP_FASTOPEN_CONNECT`).
+    pub fn waits_to_connect(&self, id: SocketId) -> bool {
+        self.get(id).is_ok_and(Socket::waits_to_connect)
+    }
+
+    /// A stream's connection is being opened.
+    pub(crate) fn is_opening(&self, id: SocketId) -> bool {
+        let connection = super::live(self, id);
+        connection.is_some_and(|connection| connection.state() == State::SynSent)
+    }
+}
+
+/// What `connect` answers when there is, or was, an attempt.
+fn attempted(host: &mut Host, id: SocketId, now: Instant) -> Option<Result<(), Errno>> {
+    let Ok(socket) = host.get_mut(id) else {
+        return Some(Err(Errno::EBADF));
+    };
+    let Endpoint::Tcp(endpoint) = &mut socket.endpoint else {
+        // A listener.
+        return Some(Err(Errno::EISCONN));
+    };
+    Some(match endpoint.progress {
+        Progress::Unconnected => return None,
+        Progress::Connected => Err(Errno::EISCONN),
+        Progress::Disconnecting => Err(Errno::EINVAL),
         Progress::Connecting => {
-            let state = endpoint
-                .connection()
-                .map_or(State::Closed, Connection::state);
-            match state {
-                State::SynSent | State::SynReceived => return Err(Errno::EALREADY),
+            let connection = endpoint.connection();
+            match connection.map_or(State::Closed, Connection::state) {
+                State::SynSent if connection.is_some_and(Connection::is_deferred) => {
+                    Err(Errno::EISCONN)
+                }
+                State::SynSent | State::SynReceived => Err(Errno::EALREADY),
                 State::Closed => {
                     // The attempt failed: its error, once; then the socket is as good as new.
-                    let (parts, _) = super::call(host, id)?;
-                    let error = parts.error.take().unwrap_or(Errno::ECONNABORTED);
+                    let error = socket.error.take().unwrap_or(Errno::ECONNABORTED);
                     reset_to_unconnected(host, id, now);
-                    return Err(error);
+                    Err(error)
                 }
                 _ => {
                     endpoint.progress = Progress::Connected;
-                    return Ok(());
+                    Ok(())
                 }
             }
         }
-        Progress::Unconnected => {}
+    })
+}
+
+fn begin(
+    host: &mut Host,
+    id: SocketId,
+    address: &SocketAddress,
+    beginner: Beginner,
+    now: Instant,
+) -> Result<(), Errno> {
+    if *address == SocketAddress::Unspecified {
+        return disconnect(host, id, now);
+    }
+    if let Some(answer) = attempted(host, id, now) {
+        return answer;
     }
     let (parts, stack) = super::call(host, id)?;
     if !matches!(parts.endpoint.phase, Phase::Unconnected) {
@@ -66,7 +143,7 @@ pub(crate) fn connect(
     if let Some(least) = chosen.least_isn {
         settings.isn = least;
     }
-    start(host, id, chosen, settings, now)
+    start(host, id, chosen, settings, beginner, now)
 }
 
 /// The names and the route of a connection that is about to be made.
@@ -257,17 +334,33 @@ fn start(
     id: SocketId,
     chosen: Chosen,
     settings: Settings,
+    beginner: Beginner,
     now: Instant,
 ) -> Result<(), Errno> {
     let (parts, stack) = super::call(host, id)?;
     let endpoint = parts.endpoint;
-    endpoint.phase = Phase::Connected(Connection::connect(settings, now));
+    let choices = parts.options.fast_open();
+    let mut is_deferred = false;
+    let connection = if beginner == Beginner::Send || choices.is_some_and(|choices| choices.connect)
+    {
+        let no_cookie = choices.is_some_and(|choices| choices.no_cookie);
+        let request = fast_open::request(stack, no_cookie, &chosen.tuple, settings.local_mss);
+        // `tcp_fastopen_defer_connect`
+        is_deferred = beginner == Beginner::Send || request.room > 0;
+        Connection::connect_fast(settings, request, is_deferred, now)
+    } else {
+        Connection::connect(settings, now)
+    };
+    endpoint.phase = Phase::Connected(connection);
     endpoint.path = CachedPath::new(&chosen.path);
     endpoint.progress = Progress::Connecting;
     endpoint.is_listed = stack.connections.insert(&chosen.tuple, id);
     stack.counters.tcp_active_opens += 1;
     make_ready(stack, endpoint, id);
     *parts.error = None;
+    if is_deferred {
+        return Ok(());
+    }
     Err(Errno::EINPROGRESS)
 }
 

@@ -150,7 +150,14 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, segment: Segment, n
     let Phase::Connected(connection) = &mut parts.endpoint.phase else {
         return;
     };
+    let attempt = connection.fast_open_outcome(&segment);
+    let options = attempt.map(|_| segment.options);
     let Response { reset, mut events } = connection.receive(segment, now);
+    if let (Some(outcome), Some(options)) = (attempt, options)
+        && events.contains(Events::ESTABLISHED)
+    {
+        stack.learn_of_fast_open(tuple, outcome, &options);
+    }
     if events.contains(Events::CHALLENGE_ACK) && !stack.may_challenge(now) {
         connection.withhold_challenge();
         events.remove(Events::CHALLENGE_ACK);

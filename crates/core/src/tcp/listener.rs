@@ -11,6 +11,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use sockeye_tcp::{Connection, Segment, Seq};
 use sockeye_wire::TcpFlags;
 
+use super::fast_open::{self, Decision, FastOpenChoices, FastQueue};
 use super::output::{self, CachedPath, make_ready, settings};
 use super::{Phase, Progress, Queue, TcpEndpoint, close, cookies, owner_of};
 use crate::host::{Host, SocketSummary, Stack};
@@ -37,6 +38,8 @@ pub(crate) struct Listener {
     pub(super) held: usize,
     /// When a SYN was answered with a cookie last.
     last_cookie: Option<Instant>,
+    /// Connections that are open before their handshake is over, once there was one.
+    pub(super) fast: Option<Box<FastQueue>>,
 }
 
 impl Listener {
@@ -179,7 +182,18 @@ pub(crate) fn listen(
         queue: VecDeque::new(),
         held: 0,
         last_cookie: None,
+        fast: None,
     };
+    let wanted = socket
+        .options
+        .fast_open()
+        .map_or(0, |choices| choices.queue);
+    let backlog32 = u32::try_from(backlog).unwrap_or(u32::MAX);
+    let queue = fast_open::queue_at_listen(wanted, stack.config.sysctl.tcp_fastopen, backlog32);
+    if queue != wanted {
+        let sysctl = &stack.config.sysctl;
+        socket.options.tcp_choices_mut(sysctl).fast_open.queue = queue;
+    }
     socket.endpoint = Endpoint::Listener(Box::new(listener));
     Ok(())
 }
@@ -265,13 +279,68 @@ pub(super) fn request(
             if let Some(least) = least_isn {
                 settings.isn = least;
             }
-            let connection = Connection::accept(settings, syn, now);
+            let mut option = None;
+            if syn.options.fast_open.is_some() || !syn.payload.is_empty() {
+                let fallback = FastOpenChoices::default();
+                let choices = socket.options.fast_open().unwrap_or(&fallback);
+                match fast_open::judge(stack, &mut listener.fast, choices, &tuple, syn, now) {
+                    Decision::Ordinary(cookie) => option = cookie,
+                    Decision::Fast(cookie) => {
+                        let how = (settings, cookie);
+                        return open_fast(host, id, tuple, interface, &path, syn, how, now);
+                    }
+                }
+            }
+            let mut connection = Connection::accept(settings, syn, now);
+            if let Some(cookie) = option
+                && let Some(mut answer) = connection.poll_transmit(now)
+            {
+                // Only in the first SYN-ACK.
+                answer.segment.options.fast_open = Some(cookie);
+                output::send(stack, &tuple, &path, &socket.options, answer);
+            }
             let child = spawn(host, id, tuple, interface, connection, &path)?;
             let parts = super::endpoint_mut(&mut host.sockets, child)?;
             make_ready(&mut host.stack, parts.endpoint, child);
             Some(child)
         }
     }
+}
+
+/// A connection from the SYN on (RFC 7413 4.2.2): accepted like one whose handshake is over.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "all of a SYN, and what was decided of it"
+)]
+fn open_fast(
+    host: &mut Host,
+    id: SocketId,
+    tuple: FourTuple,
+    interface: InterfaceId,
+    path: &Path,
+    syn: &Segment,
+    (settings, cookie): (sockeye_tcp::Settings, Option<sockeye_wire::FastOpenCookie>),
+    now: Instant,
+) -> Option<SocketId> {
+    let mut connection = Connection::accept_fast(settings, syn, now);
+    if let Some(mut answer) = connection.poll_transmit(now) {
+        answer.segment.options.fast_open = cookie;
+        let options = &host.sockets.get(id)?.options;
+        output::send(&mut host.stack, &tuple, path, options, answer);
+    }
+    // Nobody waits for it yet.
+    let _ = connection.take_events();
+    let child = spawn(host, id, tuple, interface, connection, path)?;
+    host.stack.fast_open.note_child(child, id);
+    let endpoint = host.sockets.get_mut(id).map(|socket| &mut socket.endpoint);
+    if let Some(Endpoint::Listener(listener)) = endpoint {
+        listener.fast.get_or_insert_default().enter();
+    }
+    let parts = super::endpoint_mut(&mut host.sockets, child)?;
+    parts.endpoint.queue = Queue::Accept(id);
+    make_ready(&mut host.stack, parts.endpoint, child);
+    established(host, id, child);
+    Some(child)
 }
 
 /// What becomes of an acknowledgment that belongs to no connection (`cookie_v4_check`).

@@ -11,6 +11,7 @@ mod close;
 mod connect;
 mod cookies;
 mod count;
+pub(crate) mod fast_open;
 mod input;
 mod join;
 mod listener;
@@ -137,12 +138,30 @@ impl TcpEndpoint {
         }
     }
 
+    /// The SYN waits for the first write (`TCP_FASTOPEN_CONNECT`).
+    pub(crate) fn waits_to_connect(&self) -> bool {
+        self.progress == Progress::Connecting
+            && self.connection().is_some_and(Connection::is_deferred)
+    }
+
     /// The connection, if there is one.
     pub(crate) fn connection(&self) -> Option<&Connection> {
         match &self.phase {
             Phase::Connected(connection) => Some(connection),
             Phase::Unconnected | Phase::Joined(_) => None,
         }
+    }
+}
+
+/// Whether it is in CLOSE, and no listener.
+pub(crate) fn is_closed(socket: &Socket) -> bool {
+    match &socket.endpoint {
+        Endpoint::Tcp(endpoint) => match &endpoint.phase {
+            Phase::Unconnected => true,
+            Phase::Connected(connection) => connection.state() == sockeye_tcp::State::Closed,
+            Phase::Joined(_) => false,
+        },
+        _ => false,
     }
 }
 

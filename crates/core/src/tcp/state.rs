@@ -43,6 +43,9 @@ pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
             ready |= Readiness::OUT;
         }
         ready.set(Readiness::PRI, status.urgent);
+    } else {
+        // A write sends the SYN (`TCP_FASTOPEN_CONNECT`).
+        ready.set(Readiness::OUT, connection.is_deferred());
     }
     ready.set(Readiness::ERR, has_error);
     ready

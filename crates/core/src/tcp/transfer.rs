@@ -4,6 +4,7 @@ use bytes::Bytes;
 use sockeye_tcp::{Connection, State, UrgentRead};
 use sockeye_wire::Chunks;
 
+use super::connect::connect_to_send;
 use super::output::make_ready;
 use super::{EndpointParts, Phase, Progress};
 use crate::host::Host;
@@ -28,6 +29,8 @@ fn sendable<'a>(parts: &'a mut EndpointParts<'_>) -> Result<&'a mut Connection, 
     };
     match connection.state() {
         State::Established | State::CloseWait => {}
+        // Fast Open: open before the handshake is over.
+        State::SynReceived if connection.is_unconfirmed() => {}
         State::SynSent | State::SynReceived => {
             return Err(error.take().unwrap_or(Errno::EAGAIN));
         }
@@ -52,7 +55,14 @@ pub(crate) fn send_message(
     if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
         return Err(Errno::EPIPE);
     }
+    let is_fast = message.flags.contains(MessageFlags::FASTOPEN);
+    if is_fast && connect_to_send(host, id, message.address, now)? {
+        return send_in_syn(host, id, message.data, now);
+    }
     let (mut parts, stack) = super::call(host, id)?;
+    if parts.endpoint.waits_to_connect() {
+        return send_in_syn(host, id, message.data, now);
+    }
     let connection = sendable(&mut parts)?;
     // sock_cmsg_send: only what is of SOL_SOCKET is looked at.
     if message
@@ -99,6 +109,28 @@ pub(crate) fn send_message(
     }
 }
 
+/// The second half of a send that opens the connection: as much as the SYN may have. The rest has to wait for the
+/// SYN-ACK, and all of it if there is no cookie: `EINPROGRESS` (RFC 7413 4.2.1, `tcp_sendmsg_fastopen`).
+fn send_in_syn(
+    host: &mut Host,
+    id: SocketId,
+    data: &[&[u8]],
+    now: Instant,
+) -> Result<usize, Errno> {
+    let (parts, stack) = super::call(host, id)?;
+    let Phase::Connected(connection) = &mut parts.endpoint.phase else {
+        return Err(Errno::EPIPE);
+    };
+    let count = connection.send_in_syn(data.iter().copied());
+    make_ready(stack, parts.endpoint, id);
+    super::transmit(host, id, now);
+    host.refresh(id);
+    if count == 0 {
+        return Err(Errno::EINPROGRESS);
+    }
+    Ok(count)
+}
+
 /// Sends without copying.
 pub(crate) fn send_bytes(
     host: &mut Host,
@@ -110,6 +142,9 @@ pub(crate) fn send_bytes(
         return Err(Errno::EPIPE);
     }
     let (mut parts, _) = super::call(host, id)?;
+    if parts.endpoint.waits_to_connect() {
+        return send_in_syn(host, id, &[&data], now);
+    }
     let connection = sendable(&mut parts)?;
     if data.is_empty() {
         return Ok(0);

@@ -1,5 +1,6 @@
 //! What can be asked of a connection.
 use super::Connection;
+use super::fast_open::FastOpenState;
 use crate::ecn::EcnState;
 use crate::recv::urgent::UrgentByte;
 use crate::send::Fin;
@@ -12,6 +13,9 @@ use crate::{Error, Info, Instant, Seq, State, Status};
 impl Connection {
     /// The state's name.
     pub fn state(&self) -> State {
+        if self.is_unconfirmed() && matches!(self.machine, Machine::Established(_)) {
+            return State::SynReceived;
+        }
         self.machine.name()
     }
 
@@ -187,6 +191,8 @@ impl Connection {
             sack: block.sack && synchronized,
             ecn: block.ecn.contains(EcnState::USED) && synchronized,
             ecn_seen: block.ecn.contains(EcnState::SEEN),
+            syn_data: block.fast_open.contains(FastOpenState::SYN_DATA),
+            fastopen_client_fail: block.fast_open.failure(),
             window_scale: (block.limits.window_scaling && synchronized)
                 .then_some((send.shift, recv.shift)),
             rto: send.rtt.rto(),

@@ -480,7 +480,7 @@ impl Block {
     }
 
     /// What so many new packets, or old ones, are to remember of the moment they are sent.
-    fn stamp_rate(&mut self, packets: u32, now: Instant) -> Stamp {
+    pub(crate) fn stamp_rate(&mut self, packets: u32, now: Instant) -> Stamp {
         let send = &mut self.send;
         send.rate.sent(
             send.flight.is_empty(),

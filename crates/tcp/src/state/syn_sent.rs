@@ -1,11 +1,14 @@
 //! SYN-SENT: "represents waiting for a matching connection request after having sent a connection request".
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use sockeye_wire::{TcpFlags, TcpOptions};
 
 use super::{Established, Machine, Next, Offer, SynReceived};
 use crate::block::Block;
+use crate::connection::fast_open::{Attempt, FastOpenState};
 use crate::segment::reset_for;
+use crate::send::queue::Access;
 use crate::timers::Timer;
 use crate::{Error, Events, Instant, Segment, Seq};
 
@@ -17,6 +20,8 @@ const SOON: Duration = Duration::from_millis(2);
 pub(crate) struct SynSent {
     /// When the SYN was sent first. ISS is SND.UNA.
     pub(crate) sent: FirstSent,
+    /// Fast Open (RFC 7413).
+    fast: Option<Box<Attempt>>,
 }
 
 /// When something was sent first, if it was: 8 bytes in place of 16.
@@ -53,13 +58,42 @@ fn as_long_as(retries: u8) -> Duration {
 }
 
 impl SynSent {
+    pub(crate) fn new() -> SynSent {
+        SynSent {
+            sent: FirstSent::NOT_YET,
+            fast: None,
+        }
+    }
+
+    pub(crate) fn fast(attempt: Attempt) -> SynSent {
+        SynSent {
+            sent: FirstSent::NOT_YET,
+            fast: Some(Box::new(attempt)),
+        }
+    }
+
+    pub(crate) fn attempt(&self) -> Option<&Attempt> {
+        self.fast.as_deref()
+    }
+
+    /// The attempt whose SYN is still to be sent.
+    pub(crate) fn unsent_attempt(&mut self) -> Option<&mut Attempt> {
+        self.fast.as_deref_mut().filter(|_| !self.sent.is_sent())
+    }
+
+    pub(crate) fn is_deferred(&self) -> bool {
+        self.attempt().is_some_and(|attempt| attempt.is_deferred)
+    }
+
     /// RFC 9293 3.10.7.3
     pub(crate) fn receive(self, block: &mut Block, segment: Segment, now: Instant) -> Next {
         block.counts.segments_in = block.counts.segments_in.wrapping_add(1);
         let ack = segment.has(TcpFlags::ACK);
         if ack {
-            let unacceptable =
-                segment.acknowledgment != block.send.una + 1u32 || !self.sent.is_sent();
+            // RFC 7413 4.2.1: data of the SYN is acknowledged with it, or not.
+            let unacceptable = segment.acknowledgment.at_or_before(block.send.una)
+                || segment.acknowledgment.after(block.send.nxt)
+                || !self.sent.is_sent();
             // RFC 7323 3.2: an echo that cannot be ours belongs to another incarnation.
             let stale = matches!((block.timestamps, self.sent.get(), segment.options.timestamps), (true, Some(sent), Some(t))
                 if t.echo != 0 && (t.echo.wrapping_sub(block.timestamp(sent)).cast_signed() < 0
@@ -97,8 +131,7 @@ impl SynSent {
             block.timers.clear(Timer::Retransmit);
             return SynReceived::simultaneous(self.sent, offer).into();
         }
-        block.send.una = segment.acknowledgment;
-        block.send.nxt = block.send.una;
+        self.take_answer(block, &segment);
         block.counts.bytes_acked = 1;
         if block.send.retransmits > 0 {
             // RFC 6298 5.7, RFC 6928 2: a lost SYN.
@@ -112,6 +145,7 @@ impl SynSent {
                 .sample(now - sent, block.send.una, block.send.nxt);
         }
         block.establish(now);
+        Self::send_again(block, now);
         if block.recv.ack.ping_pong || block.options.defer_accept > 0 {
             // Linux saves the acknowledgment where data is expected to follow.
             block.recv.ack.save_first();
@@ -163,16 +197,64 @@ impl SynSent {
     }
 
     pub(crate) fn transmit(&mut self, block: &mut Block, now: Instant) -> Segment {
+        let is_first = !self.sent.is_sent();
         self.sent.note(now);
-        block.send.nxt = block.send.una + 1u32;
+        let carried = self.fast.as_ref().map_or(0, |attempt| attempt.carried);
+        block.send.nxt = block.send.una + 1u32 + u32::from(carried);
         block.restart_retransmit(now);
-        block.syn_segment(TcpFlags::SYN, now)
+        let mut segment = block.syn_segment(TcpFlags::SYN, now);
+        // RFC 7413 4.1.3.1: what is sent again is an ordinary SYN.
+        if let (true, Some(attempt)) = (is_first, &self.fast) {
+            segment.options.fast_open = attempt.request.cookie;
+            segment.payload = block.send.queue.slice(0, carried.into(), Access::New);
+            block.counts.bytes_sent += u64::from(carried);
+            block.counts.data_out += u32::from(carried > 0);
+        }
+        segment
+    }
+
+    /// The SYN-ACK acknowledges the SYN, and its data or a part of it (`tcp_rcv_fastopen_synack`).
+    fn take_answer(&self, block: &mut Block, answer: &Segment) {
+        let start = block.send.una + 1u32;
+        let end = block.send.nxt;
+        block.send.una = answer.acknowledgment;
+        block.send.nxt = end;
+        let taken = answer.acknowledgment.since(start);
+        block.send.queue.advance(taken);
+        block.counts.bytes_acked += u64::from(taken);
+        if self.attempt().is_none_or(|attempt| attempt.carried == 0) {
+            return;
+        }
+        if end == block.send.una {
+            block.fast_open |= FastOpenState::SYN_DATA;
+            block.counts.delivered = block.counts.delivered.wrapping_add(1);
+        } else if block.send.retransmits > 0 {
+            block.fast_open |= FastOpenState::SENT_AGAIN;
+        } else {
+            block.fast_open |= FastOpenState::NOT_TAKEN;
+        }
+    }
+
+    /// What of the SYN's data was not acknowledged goes again at once.
+    fn send_again(block: &mut Block, now: Instant) {
+        let (una, nxt) = (block.send.una, block.send.nxt);
+        if nxt.after(una) {
+            let mss = u32::from(block.send.mss);
+            let packets = nxt.since(una).div_ceil(mss.max(1)).max(1);
+            let stamp = block.stamp_rate(packets, now);
+            block
+                .send
+                .flight
+                .push((una, nxt), (true, false), mss, stamp, now);
+            block.send.flight.mark_all_lost(false, Instant::FAR_FUTURE);
+            block.restart_retransmit(now);
+        }
     }
 }
 
 impl Block {
     /// A SYN or SYN-ACK with the options we offer, or accept.
-    pub(super) fn syn_segment(&mut self, flags: TcpFlags, now: Instant) -> Segment {
+    pub(crate) fn syn_segment(&mut self, flags: TcpFlags, now: Instant) -> Segment {
         self.syn_due = false;
         self.counts.segments_out = self.counts.segments_out.wrapping_add(1);
         if self.send.retransmits > 0 {

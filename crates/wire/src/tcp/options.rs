@@ -124,6 +124,8 @@ impl FromIterator<(u32, u32)> for SackBlocks {
 pub struct FastOpenCookie {
     bytes: [u8; FastOpenCookie::MAX],
     length: u8,
+    /// In the experimental option.
+    is_experimental: bool,
 }
 
 impl FastOpenCookie {
@@ -134,6 +136,7 @@ impl FastOpenCookie {
     pub const REQUEST: FastOpenCookie = FastOpenCookie {
         bytes: [0; FastOpenCookie::MAX],
         length: 0,
+        is_experimental: false,
     };
 
     /// A cookie: 4 to 16 bytes and an even number, or none for a request. `None` for other lengths.
@@ -146,7 +149,22 @@ impl FastOpenCookie {
         for (to, from) in bytes.iter_mut().zip(cookie) {
             *to = *from;
         }
-        Some(FastOpenCookie { bytes, length })
+        Some(FastOpenCookie {
+            bytes,
+            length,
+            is_experimental: false,
+        })
+    }
+
+    /// The same in the option that was used before Fast Open had a number of its own (RFC 7413 appendix B), or not.
+    pub const fn experimental(mut self, is_experimental: bool) -> Self {
+        self.is_experimental = is_experimental;
+        self
+    }
+
+    /// Whether it came, or is to go, in the experimental option.
+    pub const fn is_experimental(&self) -> bool {
+        self.is_experimental
     }
 
     /// The cookie's bytes.
@@ -164,7 +182,7 @@ impl FastOpenCookie {
 
 impl PartialEq for FastOpenCookie {
     fn eq(&self, other: &Self) -> bool {
-        self.as_slice() == other.as_slice()
+        self.as_slice() == other.as_slice() && self.is_experimental == other.is_experimental
     }
 }
 
@@ -280,7 +298,7 @@ impl TcpOptions {
                     .strip_prefix(&FAST_OPEN_MAGIC)
                     .and_then(FastOpenCookie::new)
                 {
-                    self.fast_open = Some(cookie);
+                    self.fast_open = Some(cookie.experimental(true));
                 }
             }
             _ => {}
@@ -416,8 +434,18 @@ impl Writer<'_> {
     }
 
     fn put_fast_open(&mut self, cookie: &FastOpenCookie) {
+        let magic = if cookie.is_experimental() {
+            FAST_OPEN_MAGIC.as_slice()
+        } else {
+            &[]
+        };
+        let kind = if magic.is_empty() {
+            FAST_OPEN
+        } else {
+            EXPERIMENTAL
+        };
         let cookie = cookie.as_slice();
-        let length = cookie.len() + 2;
+        let length = magic.len() + cookie.len() + 2;
         let end = self.position + length.next_multiple_of(4);
         if end > TcpOptions::MAX_LEN {
             return;
@@ -428,8 +456,9 @@ impl Writer<'_> {
             .and_then(|room| room.get_mut(self.position..end))
         {
             target.fill(NOP);
-            let head = [FAST_OPEN, u8::try_from(length).unwrap_or(2)];
-            for (to, from) in target.iter_mut().zip(head.iter().chain(cookie)) {
+            let head = [kind, u8::try_from(length).unwrap_or(2)];
+            let bytes = head.iter().chain(magic).chain(cookie);
+            for (to, from) in target.iter_mut().zip(bytes) {
                 *to = *from;
             }
         }

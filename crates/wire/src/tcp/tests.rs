@@ -49,7 +49,8 @@ fn options_are_read_as_linux_reads_them() {
         (
             &[254, 8, 0xf9, 0x89, 1, 2, 3, 4],
             TcpOptions {
-                fast_open: FastOpenCookie::new(&[1, 2, 3, 4]),
+                fast_open: FastOpenCookie::new(&[1, 2, 3, 4])
+                    .map(|cookie| cookie.experimental(true)),
                 ..none
             },
         ),
