@@ -92,7 +92,6 @@ pub(crate) struct Block {
     pub(crate) timestamps: bool,
     pub(crate) sack: bool,
     pub(crate) ecn: EcnState,
-    pub(crate) fast_open: FastOpenState,
     pub(crate) timestamp_offset: u32,
     /// A SYN, SYN-ACK is to be sent.
     pub(crate) syn_due: bool,
@@ -157,6 +156,7 @@ impl Block {
                 short_end: isn,
                 pushed: isn,
                 more: false,
+                fast_open: FastOpenState::empty(),
                 is_starved: false,
                 usage: Usage::new(isn, now),
                 rate: Rate::default(),
@@ -221,7 +221,6 @@ impl Block {
             timestamps: settings.timestamps,
             sack: settings.sack,
             ecn: EcnState::of_attempt(settings.ecn),
-            fast_open: FastOpenState::empty(),
             timestamp_offset: settings.timestamp_offset,
             syn_due: false,
             reset_due: false,

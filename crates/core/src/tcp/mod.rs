@@ -77,7 +77,7 @@ pub(crate) struct TcpEndpoint {
 }
 
 /// See the bound of [`Socket`].
-const _: () = assert!(size_of::<TcpEndpoint>() <= 680);
+const _: () = assert!(size_of::<TcpEndpoint>() <= 688);
 
 /// How far a socket has come.
 #[derive(Debug)]

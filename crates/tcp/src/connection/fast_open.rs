@@ -83,7 +83,7 @@ impl Connection {
     pub fn accept_fast(settings: Settings, syn: &Segment, now: Instant) -> Connection {
         let mut connection = Connection::accept(settings, syn, now);
         let block = &mut connection.block;
-        block.fast_open = FastOpenState::UNCONFIRMED;
+        block.send.fast_open = FastOpenState::UNCONFIRMED;
         // As if our SYN were acknowledged; its number is the one before.
         block.send.una += 1u32;
         block.send.nxt = block.send.una;
@@ -92,7 +92,7 @@ impl Connection {
         let mut data = syn.clone();
         data.trim_front(1);
         let has_data = !data.payload.is_empty();
-        block.fast_open.set(FastOpenState::SYN_DATA, has_data);
+        block.send.fast_open.set(FastOpenState::SYN_DATA, has_data);
         let is_over = block.take_data(data, now);
         // The SYN-ACK acknowledges it.
         block.recv.ack.sent();
@@ -113,7 +113,7 @@ impl Connection {
         now: Instant,
     ) -> Connection {
         let mut connection = Connection::connect(settings, now);
-        let state = &mut connection.block.fast_open;
+        let state = &mut connection.block.send.fast_open;
         let asks = request.cookie.is_some_and(|cookie| cookie.is_request());
         state.set(FastOpenState::NO_COOKIE, asks);
         state.set(
@@ -158,13 +158,17 @@ impl Connection {
 
     /// A server's connection that is open before its handshake is over.
     pub fn is_unconfirmed(&self) -> bool {
-        self.block.fast_open.contains(FastOpenState::UNCONFIRMED)
+        self.block
+            .send
+            .fast_open
+            .contains(FastOpenState::UNCONFIRMED)
     }
 
     /// A client's connection with Fast Open has timed out for the third time in a row
     /// (`tcp_fastopen_active_detect_blackhole`).
     pub fn blames_fast_open(&self) -> bool {
-        self.block.send.retransmits == 3 && self.block.fast_open.contains(FastOpenState::CLIENT)
+        self.block.send.retransmits == 3
+            && self.block.send.fast_open.contains(FastOpenState::CLIENT)
     }
 
     /// What a SYN-ACK would say of a client's attempt; call before it is received.
@@ -230,7 +234,7 @@ impl Connection {
         let block = &mut self.block;
         // One more than of an ordinary request: the application may have it already.
         if block.send.retransmits > block.limits.synack_retries {
-            block.fast_open.remove(FastOpenState::UNCONFIRMED);
+            block.send.fast_open.remove(FastOpenState::UNCONFIRMED);
             block.events |= Events::ABORT_ON_TIMEOUT;
             self.machine = Next::closed(block, Some(Error::TimedOut)).state;
             return;
@@ -247,7 +251,7 @@ impl Connection {
 impl Block {
     /// The SYN-ACK is acknowledged (`tcp_rcv_synrecv_state_fastopen`).
     fn confirm(&mut self, now: Instant) {
-        self.fast_open.remove(FastOpenState::UNCONFIRMED);
+        self.send.fast_open.remove(FastOpenState::UNCONFIRMED);
         self.syn_due = false;
         let send = &mut self.send;
         if send.retransmits == 0 {

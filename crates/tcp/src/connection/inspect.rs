@@ -191,8 +191,8 @@ impl Connection {
             sack: block.sack && synchronized,
             ecn: block.ecn.contains(EcnState::USED) && synchronized,
             ecn_seen: block.ecn.contains(EcnState::SEEN),
-            syn_data: block.fast_open.contains(FastOpenState::SYN_DATA),
-            fastopen_client_fail: block.fast_open.failure(),
+            syn_data: block.send.fast_open.contains(FastOpenState::SYN_DATA),
+            fastopen_client_fail: block.send.fast_open.failure(),
             window_scale: (block.limits.window_scaling && synchronized)
                 .then_some((send.shift, recv.shift)),
             rto: send.rtt.rto(),

@@ -25,6 +25,7 @@ pub(crate) mod usage;
 use alloc::boxed::Box;
 
 use crate::congestion::{Congestion, Window};
+use crate::connection::fast_open::FastOpenState;
 use crate::lazy::Lazy;
 use crate::{Instant, Seq};
 use chrono::Chronograph;
@@ -140,6 +141,8 @@ pub(crate) struct Sender {
     pub(crate) pushed: Seq,
     /// `MSG_MORE`: more follows soon.
     pub(crate) more: bool,
+    /// What Fast Open has come to; here because here is room for a byte.
+    pub(crate) fast_open: FastOpenState,
     /// The application had more to write than there was room for (`SOCK_NOSPACE`).
     pub(crate) is_starved: bool,
     pub(crate) usage: Usage,

@@ -226,12 +226,12 @@ impl SynSent {
             return;
         }
         if end == block.send.una {
-            block.fast_open |= FastOpenState::SYN_DATA;
+            block.send.fast_open |= FastOpenState::SYN_DATA;
             block.counts.delivered = block.counts.delivered.wrapping_add(1);
         } else if block.send.retransmits > 0 {
-            block.fast_open |= FastOpenState::SENT_AGAIN;
+            block.send.fast_open |= FastOpenState::SENT_AGAIN;
         } else {
-            block.fast_open |= FastOpenState::NOT_TAKEN;
+            block.send.fast_open |= FastOpenState::NOT_TAKEN;
         }
     }
 
