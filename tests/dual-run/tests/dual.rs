@@ -58,8 +58,9 @@ fn main() -> ExitCode {
 }
 
 /// Options whose values are no ints, with cases of their own; and one whose value is another in every run.
-const OTHERWISE: [&str; 5] = [
+const OTHERWISE: [&str; 6] = [
     "TCP_INFO",
+    "TCP_CC_INFO",
     "TCP_CONGESTION",
     "ICMP_FILTER",
     "ICMPV6_FILTER",

@@ -258,6 +258,12 @@ pub(crate) const TCP_CONGESTION: Opt = Opt {
     level: IPPROTO_TCP,
     number: libc::TCP_CONGESTION,
 };
+/// The `tcp_cc_info` union: what the algorithm knows.
+pub(crate) const TCP_CC_INFO: Opt = Opt {
+    name: "TCP_CC_INFO",
+    level: IPPROTO_TCP,
+    number: 26,
+};
 /// The `tcp_info` structure.
 pub(crate) const TCP_INFO: Opt = Opt {
     name: "TCP_INFO",

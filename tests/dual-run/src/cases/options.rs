@@ -5,7 +5,7 @@ use libc::{AF_UNIX, SOCK_DGRAM, SOCK_SEQPACKET, SOCK_STREAM};
 use super::Registry;
 use super::option_table::{
     IP, IPV6, SO_ERROR, SO_KEEPALIVE, SO_LINGER, SO_RCVBUF, SO_REUSEADDR, SO_SNDBUF, SOCKET, TCP,
-    TCP_CONGESTION, TCP_INFO, TCP_KEEPIDLE, TCP_MAXSEG, TCP_NODELAY, UDP, UDPLITE,
+    TCP_CC_INFO, TCP_CONGESTION, TCP_INFO, TCP_KEEPIDLE, TCP_MAXSEG, TCP_NODELAY, UDP, UDPLITE,
 };
 use crate::world::Opt;
 use crate::{Flavor, Handle, World};
@@ -80,6 +80,7 @@ pub(super) fn register(r: &mut Registry) {
     r.inet("stream", "option_LINGER_values", linger_values);
     r.inet("stream", "option_CONGESTION_names", congestion);
     r.inet("stream", "option_CONGESTION_live", congestion_live);
+    r.inet("stream", "option_CC_INFO", congestion_info);
     r.inet("stream", "option_INFO_lengths", info);
     r.inet("stream", "options_that_accept_inherits", inherited);
     r.inet(
@@ -244,6 +245,23 @@ fn congestion_live(w: &mut World<'_>) {
         let _ = w.send(server, b"data", 0);
         let _ = w.recv(client, 10, 0);
     }
+}
+
+/// Only BBR has something to tell, of a closed socket nothing.
+fn congestion_info(w: &mut World<'_>) {
+    let s = w.socket(SOCK_STREAM);
+    for name in [&b"cubic"[..], b"reno", b"bbr"] {
+        let _ = w.set(s, TCP_CONGESTION, name);
+        for length in [0, 4, 20, 64] {
+            w.get(s, TCP_CC_INFO, length);
+        }
+    }
+    let _ = w.set_int(s, TCP_CC_INFO, 1);
+    let (client, server, _) = w.established();
+    let _ = w.set(client, TCP_CONGESTION, b"cubic");
+    w.get(client, TCP_CC_INFO, 20);
+    w.close(server);
+    w.close(client);
 }
 
 fn info(w: &mut World<'_>) {
