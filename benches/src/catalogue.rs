@@ -40,7 +40,7 @@ static ROWS: [Row; 24] = [
         about: "redis, 50 clients, SET and GET, through our TCP, to native",
         unit: "requests/s",
         rule: Rule::Ratio,
-        goal: Goal::AtLeast(0.7),
+        goal: Goal::AtLeast(0.9),
         measure: |plan| redis::measure(plan, Loopback::Stack),
     },
     Row {
@@ -48,7 +48,7 @@ static ROWS: [Row; 24] = [
         about: "nginx keep-alive, wrk with 50 connections, through our TCP, to native",
         unit: "requests/s",
         rule: Rule::Ratio,
-        goal: Goal::AtLeast(0.7),
+        goal: Goal::AtLeast(0.9),
         measure: |plan| nginx::measure(plan, Loopback::Stack),
     },
     Row {
@@ -56,7 +56,7 @@ static ROWS: [Row; 24] = [
         about: "iperf3, one TCP flow, through our TCP, to native",
         unit: "Gbit/s",
         rule: Rule::Ratio,
-        goal: Goal::AtLeast(0.7),
+        goal: Goal::AtLeast(0.9),
         measure: |plan| iperf3::measure(plan, Loopback::Stack),
     },
     Row {
@@ -136,7 +136,7 @@ static ROWS: [Row; 24] = [
         about: "in process: memory of an idle established connection, one end",
         unit: "bytes",
         rule: Rule::Ours,
-        goal: Goal::AtMost(1024.0),
+        goal: Goal::AtMost(512.0),
         measure: idle_memory::measure,
     },
     Row {
