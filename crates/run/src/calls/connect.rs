@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use sockeye_core::{Errno, SocketAddress};
+use sockeye_core::{Errno, MessageFlags, Outgoing, SocketAddress};
 use sockeye_linux::address::Purpose;
 
 use super::{errno, read_address};
@@ -60,7 +60,7 @@ pub(super) fn carry_out(
     start(supervisor, id, file, &address, nonblocking)
 }
 
-fn start(
+pub(super) fn start(
     supervisor: &mut Supervisor,
     id: Id,
     file: BorrowedFd<'_>,
@@ -120,6 +120,21 @@ fn begin(supervisor: &mut Supervisor, id: Id, address: &SocketAddress) -> Result
         }
         answer => answer,
     };
+    let mut begun = begun;
+    if begun.is_ok() && supervisor.host.waits_to_connect(socket) {
+        // `TCP_FASTOPEN_CONNECT`: the program's first write would not reach the host before its file is a conduit, so
+        // that the SYN goes without data.
+        let nothing = Outgoing {
+            data: &[],
+            address: None,
+            ancillary: Vec::new(),
+            flags: MessageFlags::empty(),
+        };
+        let sent = supervisor
+            .host
+            .send_message(socket, nothing, supervisor.now);
+        begun = sent.map(|_| ());
+    }
     supervisor.settle();
     match begun {
         Ok(()) => Ok(true),

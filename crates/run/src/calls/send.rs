@@ -45,6 +45,11 @@ pub(super) fn to(
         if call.argument(4) == 0 {
             return Ok(nothing(supervisor, id, file, length));
         }
+        if flags.contains(MessageFlags::FASTOPEN)
+            && let Some(outcome) = open(supervisor, call, id, file, flags)?
+        {
+            return Ok(outcome);
+        }
         return stream(
             supervisor,
             call,
@@ -91,6 +96,39 @@ fn nothing(supervisor: &mut Supervisor, id: Id, file: BorrowedFd<'_>, length: us
     } else {
         Outcome::Proceed
     }
+}
+
+/// `MSG_FASTOPEN`: connects first. What there is to answer, unless the data can go; it goes behind the handshake, for the
+/// program's file is no conduit before.
+fn open(
+    supervisor: &mut Supervisor,
+    call: &Call,
+    id: Id,
+    file: BorrowedFd<'_>,
+    flags: MessageFlags,
+) -> Result<Option<Outcome>, Errno> {
+    let nonblocking = flags.contains(MessageFlags::DONTWAIT) || sys::is_nonblocking(file);
+    let state = |supervisor: &Supervisor| {
+        let conduit = supervisor.conduits.get(id);
+        conduit.map(|conduit| match conduit.state {
+            State::Fresh => Some(false),
+            State::Connecting(_) => Some(true),
+            _ => None,
+        })
+    };
+    if state(supervisor) == Some(Some(false)) {
+        let given = (call.argument(4), call.int(5));
+        let address = read_address(supervisor, call, id, given, Purpose::Connect)?;
+        match super::connect::start(supervisor, id, file, &address, nonblocking) {
+            Ok(_) | Err(Errno::EINPROGRESS) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(match state(supervisor).ok_or(Errno::EBADF)? {
+        Some(true) if nonblocking => return Err(Errno::EINPROGRESS),
+        Some(true) => Some(Outcome::Again(RETRY)),
+        _ => None,
+    })
 }
 
 /// A connected stream takes no notice of the address. tcp(7)
