@@ -63,6 +63,7 @@ fn set_queue(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
         return Err(Errno::EINVAL);
     }
     let most = t.host.stack.config.sysctl.somaxconn;
+    t.host.stack.fast_open.is_key_made = true;
     choices_mut(t)?.queue = wanted.min(most);
     Ok(())
 }
@@ -98,9 +99,15 @@ fn set_no_cookie(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
 
 /// The socket's keys, else the host's.
 fn key(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
-    let own = choices(t)?.keys;
-    let keys = own.unwrap_or_else(|| t.host.stack.fast_open_keys().clone());
-    Ok(bytes(&keys.to_bytes(), length))
+    let stack = &t.host.stack;
+    let is_told = stack.fast_open.is_key_made || stack.config.sysctl.tcp_fastopen_key.is_some();
+    let keys = match choices(t)?.keys {
+        Some(own) => own.to_bytes(),
+        None if is_told => stack.fast_open_keys().to_bytes(),
+        // The host's is made when a queue is asked for (`tcp_fastopen_init_key_once`).
+        None => alloc::vec::Vec::new(),
+    };
+    Ok(bytes(&keys, length))
 }
 
 fn set_key(t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {

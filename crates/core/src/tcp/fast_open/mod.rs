@@ -44,6 +44,8 @@ pub struct FastOpenChoices {
 pub(crate) struct FastOpen {
     /// As long as `tcp_fastopen_key` is not set.
     keys: FastOpenKeys,
+    /// Somebody has asked for a queue: the key is told from then on.
+    pub(crate) is_key_made: bool,
     cache: Cache,
     blackhole: Blackhole,
     /// Connections that are open before their handshake is over, with their listeners.
@@ -54,6 +56,7 @@ impl FastOpen {
     pub(crate) fn new(keyed: Keyed) -> Self {
         Self {
             keys: FastOpenKeys::random(keyed.derived(b"fast open")),
+            is_key_made: false,
             cache: Cache::default(),
             blackhole: Blackhole::default(),
             children: BTreeMap::new(),
