@@ -273,6 +273,15 @@ impl Connection {
         count
     }
 
+    /// What was written ends a record (`MSG_EOR`): no segment is to have bytes from before and behind it.
+    pub fn end_record(&mut self) {
+        let queue = &mut self.block.send.queue;
+        let end = queue.len();
+        if end > 0 {
+            queue.records.end_at(end);
+        }
+    }
+
     fn note_written(&mut self, count: usize, more: bool) -> usize {
         if count > 0 {
             let send = &mut self.block.send;

@@ -84,6 +84,7 @@ pub(crate) fn send_message(
     }
     let more = message.flags.contains(MessageFlags::MORE);
     let is_urgent = message.flags.contains(MessageFlags::OOB) && left == length;
+    let ends_record = message.flags.contains(MessageFlags::EOR);
     let mut sent = 0;
     for piece in message.data {
         let piece = piece.get(..left).unwrap_or(piece);
@@ -97,6 +98,9 @@ pub(crate) fn send_message(
             connection.send_slice(piece, more || !is_last, now)
         };
         sent += count;
+        if sent == length && ends_record {
+            connection.end_record();
+        }
         if is_last || count < piece.len() {
             break;
         }

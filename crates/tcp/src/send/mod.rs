@@ -11,6 +11,7 @@ pub(crate) mod prr;
 pub(crate) mod queue;
 pub(crate) mod rack;
 pub(crate) mod rate;
+pub(crate) mod records;
 pub(crate) mod recovery;
 pub(crate) mod reordering;
 pub(crate) mod rtt;

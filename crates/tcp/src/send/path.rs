@@ -178,6 +178,7 @@ impl Block {
         };
         if path.probe.is_some()
             || send.phase != Phase::Open
+            || !send.queue.records.is_empty()
             || send.window.size < LEAST_WINDOW
             || self.recv.has_blocks()
         {

@@ -9,6 +9,7 @@ use alloc::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
 use sockeye_wire::Payload;
 
+use super::records::Records;
 use crate::lazy::Resting;
 use crate::seq::{length, span};
 
@@ -52,6 +53,8 @@ pub(crate) struct SendQueue {
     /// The first chunk; empty only if the others are.
     first: Bytes,
     rest: Option<Box<Rest>>,
+    /// `MSG_EOR`
+    pub(crate) records: Records,
     length: u32,
 }
 
@@ -84,6 +87,7 @@ impl Resting for SendQueue {
         static EMPTY: SendQueue = SendQueue {
             first: Bytes::new(),
             rest: None,
+            records: Records::NONE,
             length: 0,
         };
         &EMPTY
@@ -97,9 +101,13 @@ impl SendQueue {
 
     /// Heap memory owned by the queue's structure and its spare room.
     pub(crate) fn heap(&self) -> usize {
-        self.rest.as_ref().map_or(0, |rest| {
-            size_of::<Rest>() + rest.chunks.capacity() * size_of::<Bytes>() + rest.tail.capacity()
-        })
+        let records = self.records.heap();
+        records
+            + self.rest.as_ref().map_or(0, |rest| {
+                size_of::<Rest>()
+                    + rest.chunks.capacity() * size_of::<Bytes>()
+                    + rest.tail.capacity()
+            })
     }
 
     /// Copies `data` in.
@@ -215,6 +223,7 @@ impl SendQueue {
             return;
         }
         self.length -= count;
+        self.records.advance(count);
         let mut left = length(count);
         if left < self.first.len() {
             self.first.advance(left);

@@ -137,7 +137,13 @@ impl Block {
         }
         let most = unsent.min(self.largest(quota, mss));
         let mut bytes = most.min(window);
-        if bytes < unsent {
+        let offset = send.nxt.since(send.una);
+        // `tcp_skb_can_collapse_to`: nothing goes together with what follows an end of a record. Such an end is no reason to
+        // wait, unless it is that of the queue.
+        let record = send.queue.records.end_after(offset).map(|end| end - offset);
+        if let Some(record) = record.filter(|record| *record < unsent && *record <= bytes) {
+            bytes = record;
+        } else if bytes < unsent {
             // What does not end the queue goes in full segments only (sender-side silly-window avoidance).
             bytes -= bytes % mss;
             if bytes == 0 {
@@ -317,7 +323,9 @@ impl Block {
         let payload = send.queue.slice(start.since(send.una), bytes, Access::New);
         let end = start + bytes;
         let push = bytes > 0 && send.pushed.after(start) && send.pushed.at_or_before(end);
-        let ends_a_write = push || end == send.data_end();
+        let ends_a_record =
+            send.queue.records.end_after(start.since(send.una)) == Some(end.since(send.una));
+        let ends_a_write = push || ends_a_record || end == send.data_end();
         let mut flags = self.push(bytes, ends_a_write);
         flags.set(TcpFlags::FIN, fin);
         let stamp = self.stamp_rate(bytes.div_ceil(mss).max(1), now);
