@@ -7,7 +7,7 @@ const SERVER: &str = "\
 +0 bind(3, ..., ...) = 0
 +0 listen(3, 1) = 0
 +0 < S 0:0(0) win 32792 <mss 1000,sackOK,nop,nop,nop,wscale 7>
-+0 > S. 0:0(0) ack 1 <mss 1460,nop,nop,sackOK,nop,wscale 7>
++0 > S. 0:0(0) ack 1 <mss 1460,nop,nop,sackOK,nop,wscale 10>
 +.1 < . 1:1(0) ack 1 win 257
 +0 accept(3, ..., ...) = 4
 +0 write(4, ..., 1000) = 1000
@@ -76,10 +76,10 @@ fn another_packet_is_shown_beside_the_expected_one() {
         &["ECN bits"],
     );
     fails(
-        "nop,nop,sackOK,nop,wscale 7>\n+.1",
-        "sackOK,nop,wscale 7>\n+.1",
+        "nop,nop,sackOK,nop,wscale 10>\n+.1",
+        "sackOK,nop,wscale 10>\n+.1",
         5,
-        &["<mss 1460,nop,nop,sackOK,nop,wscale 7>"],
+        &["<mss 1460,nop,nop,sackOK,nop,wscale 10>"],
     );
 }
 
