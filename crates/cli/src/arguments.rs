@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Ss(Ss),
     /// List the runs
     Ps(Ps),
+    /// Shape the network of a run that was started with --netem by other words
+    Netem(Shape),
     /// Play packetdrill scripts against Sockeye's own TCP/IP, in virtual time
     Drill(Drill),
     /// Say what this machine lacks and what then does not work
@@ -142,6 +144,22 @@ pub(crate) struct Ps {
     /// Everything as one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Which run, and what of its network.
+#[derive(Debug, Args)]
+pub(crate) struct Shape {
+    /// The run's name, or one of its processes
+    pub(crate) name: String,
+    /// All of its impairments from now on, as in `run --netem`; "delay 0ms" is none
+    #[arg(value_parser = netem_words)]
+    pub(crate) words: String,
+}
+
+/// The words, once they are understood.
+fn netem_words(words: &str) -> Result<String, String> {
+    let _understood: Netem = words.parse().map_err(|error| format!("{error}"))?;
+    Ok(words.to_owned())
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ fn main() -> ExitCode {
         Command::Run(run) => exit(sockeye_run::run((*run).into())),
         Command::Ss(ss) => report(ss::run(&ss)),
         Command::Ps(ps) => report(ps::run(&ps)),
+        Command::Netem(netem) => report(sockeye_run::shape(&netem.name, &netem.words)),
         Command::Drill(arguments) => exit(i32::from(!drill::run(&arguments))),
         Command::Doctor => match doctor::run() {
             Ok(able) => exit(i32::from(!able)),

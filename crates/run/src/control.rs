@@ -1,17 +1,19 @@
 //! Where runs can be found: a directory of the user with one socket for each run.
 //!
-//! Whoever connects gets the run's report as one JSON document and the end of file. The directory is the user's alone,
-//! which is all the protection there is and all that is needed.
+//! Whoever connects says in one line of JSON what it wants, and gets the answer as one JSON document and the end of file. The
+//! directory is the user's alone, which is all the protection there is and all that is needed.
 
 use std::fs::{self, DirBuilder};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
 use sockeye_core::Instant;
+use sockeye_link::impair::Netem;
 
 use crate::event_loop::Source;
 use crate::launch::Options;
@@ -31,12 +33,26 @@ pub(crate) struct Control {
     clients: Vec<Option<Client>>,
 }
 
-/// A report on its way.
+/// What a run can be asked for.
+#[derive(Debug, Serialize, Deserialize)]
+enum Request {
+    /// Its report.
+    Report,
+    /// To shape its network by these words from now on; the answer is what is wrong, if anything is.
+    Netem(String),
+}
+
+/// Somebody who asks, or an answer on its way.
 #[derive(Debug)]
 struct Client {
     stream: UnixStream,
-    left: Vec<u8>,
+    asked: Vec<u8>,
+    /// The answer, once there is one.
+    left: Option<Vec<u8>>,
 }
+
+/// The longest request.
+const LONGEST_REQUEST: usize = 4096;
 
 /// How many askers are served at once.
 const MOST_CLIENTS: usize = 16;
@@ -116,11 +132,6 @@ impl Supervisor {
         if stream.set_nonblocking(true).is_err() {
             return;
         }
-        self.take_census();
-        let report = self.report();
-        let Ok(left) = serde_json::to_vec(&report) else {
-            return;
-        };
         let index = match self.control.clients.iter().position(Option::is_none) {
             Some(index) => index,
             None if self.control.clients.len() < MOST_CLIENTS => {
@@ -130,27 +141,102 @@ impl Supervisor {
             None => return,
         };
         let source = Source::Client(u32::try_from(index).unwrap_or(u32::MAX));
-        if self.watch(stream.as_fd(), sys::OUT, source).is_ok() {
-            self.control.clients[index] = Some(Client { stream, left });
+        if self.watch(stream.as_fd(), sys::IN, source).is_ok() {
+            self.control.clients[index] = Some(Client {
+                stream,
+                asked: Vec::new(),
+                left: None,
+            });
         }
     }
 
     pub(crate) fn client_event(&mut self, index: u32) {
-        let Some(entry) = self.control.clients.get_mut(index as usize) else {
+        let place = index as usize;
+        let Some(Some(mut client)) = self.control.clients.get_mut(place).map(Option::take) else {
             return;
         };
-        let Some(client) = entry else { return };
-        match client.stream.write(&client.left) {
-            Ok(written) => {
-                client.left.drain(..written);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-            Err(_) => client.left.clear(),
-        }
-        if client.left.is_empty() {
-            *entry = None;
+        let goes_on = match client.left.take() {
+            None => self.hear(&mut client, Source::Client(index)),
+            Some(left) => client.answer(left),
+        };
+        if goes_on && let Some(entry) = self.control.clients.get_mut(place) {
+            *entry = Some(client);
         }
     }
+
+    /// Reads what a client asks for; with the whole of it there is an answer. False if there is no more to do for it.
+    fn hear(&mut self, client: &mut Client, source: Source) -> bool {
+        let mut buffer = [0; 512];
+        match client.stream.read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(read) => client
+                .asked
+                .extend_from_slice(buffer.get(..read).unwrap_or_default()),
+            Err(error) => return error.kind() == ErrorKind::WouldBlock,
+        }
+        let Some(end) = client.asked.iter().position(|&byte| byte == b'\n') else {
+            return client.asked.len() <= LONGEST_REQUEST;
+        };
+        client.asked.truncate(end);
+        let answer = match serde_json::from_slice(&client.asked) {
+            Ok(Request::Report) => {
+                self.take_census();
+                serde_json::to_vec(&self.report())
+            }
+            Ok(Request::Netem(words)) => serde_json::to_vec(&self.change_netem(&words).err()),
+            // Not one of ours.
+            Err(_) => return false,
+        };
+        client.left = answer.ok();
+        client.left.is_some()
+            && self
+                .epoll
+                .modify(client.stream.as_fd(), sys::OUT, source.token())
+                .is_ok()
+    }
+
+    /// Shapes the network by other words, for packets sent from now on.
+    fn change_netem(&mut self, words: &str) -> Result<(), String> {
+        let netem: Netem = words.parse().map_err(|error| format!("{error}"))?;
+        match &mut self.wire {
+            Some(wire) => {
+                wire.change(&netem, self.now);
+                Ok(())
+            }
+            None => Err(
+                "its connections are joined without a wire; a run whose network is to be shaped is started \
+                 with --netem, if only with --netem \"delay 0ms\""
+                    .into(),
+            ),
+        }
+    }
+}
+
+impl Client {
+    /// Writes of the answer what can be written. False when all is said.
+    fn answer(&mut self, mut left: Vec<u8>) -> bool {
+        match self.stream.write(&left) {
+            Ok(written) => {
+                left.drain(..written);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) => return false,
+        }
+        let goes_on = !left.is_empty();
+        self.left = Some(left);
+        goes_on
+    }
+}
+
+/// Asks the run at `path`. An error of the connection means that nobody answers there.
+fn ask<T: serde::de::DeserializeOwned>(path: &Path, request: &Request) -> anyhow::Result<T> {
+    let mut stream = UnixStream::connect(path)?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line)?;
+    let mut text = Vec::new();
+    stream.read_to_end(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
 }
 
 /// The reports of this user's runs; of those called `name`, or with that process, if one is given.
@@ -161,17 +247,16 @@ pub fn runs(name: Option<&str>) -> anyhow::Result<Vec<Run>> {
     let mut runs = Vec::new();
     for entry in fs::read_dir(directory()?)?.flatten() {
         let path = entry.path();
-        let Ok(mut stream) = UnixStream::connect(&path) else {
-            // Whoever listened here was killed.
-            let _stale = fs::remove_file(&path);
-            continue;
-        };
-        let mut text = Vec::new();
-        if stream.read_to_end(&mut text).is_err() {
-            continue;
-        }
-        let Ok(mut run) = serde_json::from_slice::<Run>(&text) else {
-            continue;
+        let mut run: Run = match ask(&path, &Request::Report) {
+            Ok(run) => run,
+            Err(error) => {
+                let error = error.downcast_ref().map(std::io::Error::kind);
+                if error == Some(ErrorKind::ConnectionRefused) {
+                    // Whoever listened here was killed.
+                    let _stale = fs::remove_file(&path);
+                }
+                continue;
+            }
         };
         let wanted = name.is_none_or(|name| {
             run.name == name || run.pid.to_string() == name || run.supervisor.to_string() == name
@@ -188,4 +273,24 @@ pub fn runs(name: Option<&str>) -> anyhow::Result<Vec<Run>> {
     }
     runs.sort_by_key(|run| run.supervisor);
     Ok(runs)
+}
+
+/// Shapes the network of the run called `name`, or with that process, by the words of `tc netem` from now on.
+///
+/// # Errors
+/// When there is no such run or more than one, the words are not understood, or the run has no wire to shape.
+pub fn shape(name: &str, words: &str) -> anyhow::Result<()> {
+    let runs = runs(Some(name))?;
+    let [run] = runs.as_slice() else {
+        bail!(
+            "{} runs are called `{name}`; name one by its process id",
+            runs.len()
+        );
+    };
+    let path = directory()?.join(format!("{}.sock", run.supervisor));
+    let refused: Option<String> = ask(&path, &Request::Netem(words.to_owned()))?;
+    match refused {
+        None => Ok(()),
+        Some(reason) => bail!("the run `{}` can't be shaped: {reason}", run.name),
+    }
 }

@@ -40,7 +40,7 @@ mod slab;
 mod supervisor;
 mod sys;
 
-pub use control::runs;
+pub use control::{runs, shape};
 pub use doctor::{Finding, examine};
 pub use launch::{FAILED, Loopback, Options, run};
 pub use publish::Publication;

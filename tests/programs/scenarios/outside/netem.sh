@@ -34,3 +34,24 @@ for words in 'delay soon' 'dealy 5ms' 'loss 200%' 'rate fast' 'codel' 'delay'; d
     grep -q "expected .*, found '" error.log || fail "'$words' says: $(cat error.log)"
     [ ! -e ran ] || fail "'$words' ran the program"
 done
+# Other words for a run that goes on; its connection stays.
+name=shaped-$$
+"${run[@]}" --name $name --netem 'delay 0ms' -- $python "$fixtures/round_trip_becomes.py" 300 > became.out &
+until_true 20 [ -e ready ]
+code_of "$sockeye" netem $name 'delay soon' 2> error.log
+equal 'code of bad words for a run' 125 $code
+"$sockeye" netem $name 'delay 160ms'
+wait $!
+equal 'round trips of a run shaped anew' ok "$(cat became.out)"
+rm ready
+code_of "$sockeye" netem $name 'delay 1ms' 2> error.log
+grep -q 'no run of this user' error.log || fail "a run that is over: $(cat error.log)"
+"${run[@]}" --name $name -- $python -c 'import pathlib, time
+pathlib.Path("ready").touch()
+time.sleep(30)' &
+until_true 20 [ -e ready ]
+code_of "$sockeye" netem $name 'delay 1ms' 2> error.log
+equal 'code for a run without a wire' 1 $code
+grep -q 'started with --netem' error.log || fail "a run without a wire: $(cat error.log)"
+kill $!
+wait $! || true
