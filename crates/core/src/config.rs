@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 pub use crate::ip::routes::IpCidr;
+pub use crate::tcp::MemoryMarks;
 pub use sockeye_tcp::PathRules;
 
 /// How packets to own addresses travel.
@@ -141,6 +142,10 @@ pub struct Sysctl {
     pub min_pmtu: usize,
     /// `net.ipv4.route.mtu_expires`: how long ICMP is believed.
     pub mtu_expires: Duration,
+    /// `net.ipv4.tcp_mem`, in pages of 4 KiB.
+    pub tcp_mem: MemoryMarks,
+    /// `net.ipv4.tcp_max_orphans`
+    pub tcp_max_orphans: usize,
     /// `net.ipv4.tcp_moderate_rcvbuf`: receive buffers grow with what comes in a round trip.
     pub tcp_moderate_rcvbuf: bool,
     /// `net.ipv4.tcp_notsent_lowat`: `TCP_NOTSENT_LOWAT` of sockets that have none; `u32::MAX` is none.
@@ -258,6 +263,13 @@ impl Default for Sysctl {
             tcp_path: PathRules::default(),
             min_pmtu: 552,
             mtu_expires: Duration::from_secs(600),
+            // Linux's for 8 GiB of memory.
+            tcp_mem: MemoryMarks {
+                low: 98_304,
+                pressure: 131_072,
+                high: 196_608,
+            },
+            tcp_max_orphans: 131_072,
             tcp_moderate_rcvbuf: true,
             tcp_notsent_lowat: u32::MAX,
             tcp_syn_retries: 6,

@@ -183,6 +183,7 @@ impl Block {
                 recent: RecentTimestamp::default(),
                 mss: local_mss.min(536),
                 told_mss: local_mss,
+                is_pressed: false,
                 ratio: HALF,
                 buffer,
                 buffer_max,

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::Host;
 use crate::options::Switches;
 use crate::socket::Endpoint;
+use crate::tcp::TcpMemory;
 use crate::{
     Counters, Credentials, Domain, InterfaceId, SocketAddress, SocketId, SocketType, datagram,
     netlink, tcp, unix,
@@ -70,6 +71,11 @@ pub struct Snapshot {
 }
 
 impl Host {
+    /// What all TCP connections hold together (`/proc/net/sockstat`).
+    pub fn tcp_memory(&self) -> TcpMemory {
+        self.stack.memory
+    }
+
     /// The counters of `/proc/net/snmp`, `snmp6` and `netstat`.
     pub fn counters(&self) -> &Counters {
         &self.stack.counters

@@ -35,7 +35,7 @@ use crate::rng::Rng;
 use crate::socket::Socket;
 use crate::tcp::fast_open::FastOpen;
 use crate::tcp::time_wait::TimeWaitTable;
-use crate::tcp::{ChallengeBudget, CookieKeys, Secrets};
+use crate::tcp::{ChallengeBudget, CookieKeys, Secrets, TcpMemory};
 use crate::timer_wheel::TimerWheel;
 use crate::unix::UnixState;
 use crate::{Errno, Instant, SocketId};
@@ -71,6 +71,7 @@ pub(crate) struct Stack {
     pub(crate) fast_open: FastOpen,
     pub(crate) secrets: Secrets,
     pub(crate) challenges: ChallengeBudget,
+    pub(crate) memory: TcpMemory,
     /// The time of the last input or call.
     pub(crate) now: Instant,
 
@@ -157,6 +158,7 @@ impl Host {
             fast_open: FastOpen::new(keyed),
             secrets: Secrets::new(keyed),
             challenges: ChallengeBudget::default(),
+            memory: TcpMemory::default(),
             raw: RawTable::new(keyed),
             chunks: Chunks::default(),
             unix: UnixState::default(),

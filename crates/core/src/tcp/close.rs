@@ -103,6 +103,7 @@ pub(crate) fn close(host: &mut Host, id: SocketId, now: Instant) -> Result<(), E
             let events = connection.take_events();
             super::count::count(&mut stack.counters, events);
             super::transmit(host, id, now);
+            orphan(host, id, now);
         }
     }
     Ok(())
@@ -141,6 +142,10 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
         return;
     };
     take_error(connection, parts.error);
+    super::memory::recount(stack, endpoint);
+    let Phase::Connected(connection) = &mut endpoint.phase else {
+        return;
+    };
     super::count::count(&mut stack.counters, events);
     super::losses::count(&mut stack.counters, connection);
     let state = connection.state();
@@ -264,6 +269,21 @@ fn note_end_of_fast_open(host: &mut Host, id: SocketId, events: Events, now: Ins
     }
 }
 
+/// A program closed the socket, and the connection goes on without it, unless that is too much (`tcp_check_oom`).
+fn orphan(host: &mut Host, id: SocketId, now: Instant) {
+    let Host { sockets, stack } = host;
+    let Some(parts) = super::endpoint_mut(sockets, id) else {
+        return;
+    };
+    if super::memory::is_orphan_too_many(stack, parts.endpoint)
+        && let Phase::Connected(connection) = &mut parts.endpoint.phase
+    {
+        connection.abort(now);
+        stack.counters.tcp_ext_tcp_abort_on_memory += 1;
+        super::transmit(host, id, now);
+    }
+}
+
 /// Frees a socket with all that it holds.
 pub(super) fn free(host: &mut Host, id: SocketId) {
     if host.stack.fast_open.has_children() {
@@ -273,6 +293,7 @@ pub(super) fn free(host: &mut Host, id: SocketId) {
     let Host { sockets, stack } = host;
     if let Some(parts) = super::endpoint_mut(sockets, id) {
         unlist(stack, parts.endpoint, id);
+        super::memory::release(stack, parts.endpoint);
         bind::release(stack, &mut parts.endpoint.names);
     }
     sockets.remove(id);

@@ -398,6 +398,7 @@ pub(super) fn reset_to_unconnected(host: &mut Host, id: SocketId, _now: Instant)
     };
     let endpoint = parts.endpoint;
     close::unlist(stack, endpoint, id);
+    super::memory::release(stack, endpoint);
     endpoint.phase = Phase::Unconnected;
     endpoint.progress = Progress::Unconnected;
     endpoint.is_read_shut = false;

@@ -109,7 +109,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
 }
 
 /// A segment for a connection.
-fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, segment: Segment, now: Instant) {
+fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, mut segment: Segment, now: Instant) {
     let Host { sockets, stack } = host;
     let Some(parts) = super::endpoint_mut(sockets, id) else {
         return;
@@ -152,6 +152,9 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, segment: Segment, n
     };
     let attempt = connection.fast_open_outcome(&segment);
     let options = attempt.map(|_| segment.options);
+    if stack.memory.is_pressed || connection.is_pressed() {
+        super::memory::admit(stack, &mut parts.endpoint.pages, connection, &mut segment);
+    }
     let Response { reset, mut events } = connection.receive(segment, now);
     if let (Some(outcome), Some(options)) = (attempt, options)
         && events.contains(Events::ESTABLISHED)

@@ -16,6 +16,7 @@ mod input;
 mod join;
 mod listener;
 mod losses;
+mod memory;
 mod output;
 mod path;
 mod saved_syn;
@@ -30,6 +31,7 @@ pub(crate) use connect::connect;
 pub(crate) use cookies::CookieKeys;
 pub(crate) use input::{icmp_error, receive};
 pub(crate) use listener::{Listener, accept, listen, unaccept};
+pub use memory::{MemoryMarks, TcpMemory};
 pub(crate) use output::transmit;
 pub(crate) use secrets::Secrets;
 pub(crate) use state::{readiness, summarize, time_wait_summaries};
@@ -72,6 +74,10 @@ pub(crate) struct TcpEndpoint {
     is_read_shut: bool,
     /// It is in `Stack::ready`.
     is_ready: bool,
+    /// It counts among the orphans.
+    is_orphan: bool,
+    /// What it holds of the host's budget.
+    pages: u16,
     /// Its names are in `Stack::connections`.
     is_listed: bool,
 }
@@ -134,6 +140,8 @@ impl TcpEndpoint {
             path: CachedPath::NONE,
             is_read_shut: false,
             is_ready: false,
+            is_orphan: false,
+            pages: 0,
             is_listed: false,
         }
     }

@@ -63,7 +63,11 @@ pub(crate) fn send_message(
     if parts.endpoint.waits_to_connect() {
         return send_in_syn(host, id, message.data, now);
     }
+    let pages = parts.endpoint.pages;
     let connection = sendable(&mut parts)?;
+    if stack.memory.is_pressed {
+        super::memory::moderate(stack, pages, connection);
+    }
     // sock_cmsg_send: only what is of SOL_SOCKET is looked at.
     if message
         .ancillary
@@ -145,11 +149,15 @@ pub(crate) fn send_bytes(
     if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
         return Err(Errno::EPIPE);
     }
-    let (mut parts, _) = super::call(host, id)?;
+    let (mut parts, stack) = super::call(host, id)?;
     if parts.endpoint.waits_to_connect() {
         return send_in_syn(host, id, &[&data], now);
     }
+    let pages = parts.endpoint.pages;
     let connection = sendable(&mut parts)?;
+    if stack.memory.is_pressed {
+        super::memory::moderate(stack, pages, connection);
+    }
     if data.is_empty() {
         return Ok(0);
     }
@@ -282,6 +290,7 @@ fn receive(
                 parts.options.has_read(length);
             }
             let has_output = connection.wants_transmit(now);
+            super::memory::recount(stack, parts.endpoint);
             if has_output {
                 make_ready(stack, parts.endpoint, id);
             }
@@ -363,6 +372,7 @@ pub(crate) fn receive_payload(
         let payload = connection.read_bytes(max, now);
         if !payload.is_empty() {
             let has_output = connection.wants_transmit(now);
+            super::memory::recount(stack, parts.endpoint);
             if has_output {
                 make_ready(stack, parts.endpoint, id);
             }

@@ -47,6 +47,8 @@ pub(crate) struct Receiver {
     pub(crate) mss: u16,
     /// The MSS we told.
     pub(crate) told_mss: u16,
+    /// Memory is short.
+    pub(crate) is_pressed: bool,
     /// How much of the buffer is data, of 256 (`scaling_ratio`).
     pub(crate) ratio: u8,
     /// Receive buffer in Linux's units: not all of it is for data.

@@ -65,6 +65,14 @@ impl Receiver {
         u32::try_from(space).unwrap_or(u32::MAX)
     }
 
+    /// `tcp_adjust_rcv_ssthresh`: under pressure the window opens no further than four segments.
+    pub(crate) fn set_pressure(&mut self, is_pressed: bool) {
+        self.is_pressed = is_pressed;
+        if is_pressed {
+            self.threshold = self.threshold.min(4 * u32::from(self.told_mss));
+        }
+    }
+
     /// `tcp_set_rcvlowat`: who waits for so many bytes gets a buffer that holds them, unless its size is fixed.
     pub(crate) fn make_room_for(&mut self, low_water: u32) {
         let wanted = low_water.saturating_mul(2).min(self.buffer_max);
@@ -129,7 +137,7 @@ impl Receiver {
     /// `tcp_grow_window`: each segment that came opens the window by two more, up to the buffer.
     pub(crate) fn grow_threshold(&mut self) {
         let space = self.space();
-        if self.threshold < space {
+        if self.threshold < space && !self.is_pressed {
             let step = 2 * u32::from(self.told_mss);
             self.threshold = self.threshold.saturating_add(step).min(space);
         }
@@ -185,7 +193,7 @@ impl Receiver {
             .as_ref()
             .map_or(0, |assembler| assembler.end().saturating_sub(self.position));
         tune.space = read;
-        if self.buffer >= self.buffer_max {
+        if self.buffer >= self.buffer_max || self.is_pressed {
             return;
         }
         let window = base + 2 * growth + behind;

@@ -346,7 +346,9 @@ impl Block {
             send.congestion
                 .control()
                 .acknowledged(&mut send.window, &acked);
-            send.expand_buffer();
+            if !self.recv.is_pressed {
+                send.expand_buffer();
+            }
         }
     }
 

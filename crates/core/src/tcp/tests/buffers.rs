@@ -1,7 +1,9 @@
 //! How much a connection holds, and when there is room again.
 
 use bytes::Bytes;
+use sockeye_wire::{TcpFlags, TcpHeader, TcpOptions};
 
+use super::peer::{ACK, Peer, RST, exposed, exposed_listener};
 use super::*;
 use crate::pending::{Pending, Step};
 
@@ -39,4 +41,108 @@ fn a_blocking_write_goes_on_when_a_third_of_the_buffer_is_free() {
         assert_eq!(writing.progress(), data.len());
         assert!(resumed > 3);
     });
+}
+
+const PEERS: u32 = 60;
+
+/// Pages that all may hold, and those that each may hold in any case, with a segment's size on top.
+const MOST: u64 = 128 + 60 * 3;
+
+/// A host with little memory, and the connections of some peers.
+fn crowded() -> (Host, Vec<(Peer, SocketId, TcpHeader)>) {
+    let mut host = exposed(|sysctl| {
+        sysctl.tcp_mem = crate::MemoryMarks {
+            low: 64,
+            pressure: 96,
+            high: 128,
+        };
+    });
+    let listener = exposed_listener(&mut host, 100);
+    let mut peers = Vec::new();
+    for number in 0..PEERS {
+        let peer = Peer::number(number);
+        let options = TcpOptions {
+            sack_permitted: true,
+            ..TcpOptions::NONE
+        };
+        peer.asks(&mut host, options, NOW);
+        let answer = peer.hears(&mut host).remove(0);
+        peer.confirms(&mut host, &answer, b"", NOW);
+        let socket = host.accept(listener, NOW).unwrap().socket;
+        peers.push((peer, socket, answer));
+    }
+    (host, peers)
+}
+
+fn sends(host: &mut Host, peer: &Peer, answer: &TcpHeader, at: u32, data: &[u8]) {
+    let header = TcpHeader {
+        sequence: peer.isn + 1 + at,
+        acknowledgment: answer.sequence.wrapping_add(1),
+        flags: ACK,
+        ..TcpHeader::default()
+    };
+    peer.sends(host, header, data, NOW);
+}
+
+#[test]
+fn what_nobody_reads_stays_within_the_budget() {
+    let (mut host, peers) = crowded();
+    for round in 0..60 {
+        for (peer, _, answer) in &peers {
+            sends(&mut host, peer, answer, round * 1000, &[1; 1000]);
+            peer.hears(&mut host);
+            let held = host.tcp_memory().pages;
+            assert!(held <= MOST, "{held} pages");
+        }
+    }
+    assert_eq!(host.counters().tcp_ext_tcp_memory_pressures, 1);
+    assert!(host.counters().rcv_pruned > 0 && host.counters().prune_called > 0);
+    // What is there can be read, and memory is free again for what the peers send next.
+    for (_, socket, _) in &peers {
+        assert!(receive(&mut host, *socket, 100_000).unwrap().len() >= 4000);
+    }
+    assert!(!host.tcp_memory().is_pressed);
+    assert_eq!(host.tcp_memory().pages, 0);
+}
+
+#[test]
+fn a_flood_of_tiny_pieces_out_of_order_stays_within_the_budget() {
+    let (mut host, peers) = crowded();
+    for piece in 0..400 {
+        for (peer, _, answer) in &peers {
+            sends(&mut host, peer, answer, 2 * piece + 1, b"x");
+            peer.hears(&mut host);
+            let held = host.tcp_memory().pages;
+            assert!(held <= MOST, "{held} pages");
+        }
+    }
+    assert!(host.counters().ofo_pruned > 0);
+}
+
+#[test]
+fn writers_stay_within_the_budget() {
+    let (mut host, peers) = crowded();
+    for _ in 0..40 {
+        for (_, socket, _) in &peers {
+            let _ = send(&mut host, *socket, &[2; 4000]);
+            let held = host.tcp_memory().pages;
+            assert!(held <= MOST, "{held} pages");
+        }
+    }
+    assert!(host.tcp_memory().is_pressed);
+}
+
+#[test]
+fn orphans_are_bounded() {
+    let (mut host, peers) = crowded();
+    host.sysctl_mut().tcp_max_orphans = 2;
+    for (number, (peer, socket, _)) in peers.iter().take(4).enumerate() {
+        host.close(*socket, NOW).unwrap();
+        let flags: Vec<TcpFlags> = peer.hears(&mut host).iter().map(|h| h.flags).collect();
+        assert!(flags.contains(&(TcpFlags::FIN | ACK)));
+        let is_reset = flags.iter().any(|flags| flags.contains(RST));
+        assert_eq!(is_reset, number >= 2, "{number}");
+    }
+    assert_eq!(host.tcp_memory().orphans, 2);
+    assert_eq!(host.counters().tcp_ext_tcp_abort_on_memory, 2);
 }
