@@ -21,6 +21,9 @@ struct Bulk {
     /// Smoothed round trips and windows as they were sampled, in microseconds and packets.
     round_trips: Vec<u32>,
     windows: Vec<u32>,
+    /// Packets sent again, and packets delivered with a mark, in all its life.
+    sent_again: u32,
+    marked: u32,
 }
 
 impl Bulk {
@@ -58,6 +61,8 @@ impl Bulk {
             received: 0,
             round_trips: Vec::new(),
             windows: Vec::new(),
+            sent_again: 0,
+            marked: 0,
         }
     }
 
@@ -79,6 +84,7 @@ impl Bulk {
         let word = |at: usize| u32::from_ne_bytes(info[at..at + 4].try_into().unwrap());
         self.round_trips.push(word(68));
         self.windows.push(word(80));
+        (self.sent_again, self.marked) = (word(100), word(196));
         let mut buffer = [0; 65_536];
         while let Ok(received) = world.host(Side::Server).receive_message(
             self.server,
@@ -101,6 +107,9 @@ struct Outcome {
     round_trips: Vec<f64>,
     /// The smallest and the largest window of each flow.
     windows: Vec<(u32, u32)>,
+    /// Packets of each flow that were sent again, and that were delivered with a mark.
+    sent_again: Vec<u32>,
+    marked: Vec<u32>,
 }
 
 fn count(amount: usize) -> f64 {
@@ -110,7 +119,10 @@ fn count(amount: usize) -> f64 {
 /// Flows with these algorithms over the wire, which begin half a second apart, and what they do in `seconds` after
 /// `warm_up`.
 fn run(seed: u64, wire: &str, flows: &[&str], warm_up: u32, seconds: u32) -> Outcome {
-    let mut world = World::new(seed, wire, 1500);
+    run_in(World::new(seed, wire, 1500), flows, warm_up, seconds)
+}
+
+fn run_in(mut world: World, flows: &[&str], warm_up: u32, seconds: u32) -> Outcome {
     let mut open: Vec<Bulk> = Vec::new();
     let advance = |world: &mut World, open: &mut Vec<Bulk>, millis: u32| {
         for _ in 0..millis {
@@ -146,6 +158,8 @@ fn run(seed: u64, wire: &str, flows: &[&str], warm_up: u32, seconds: u32) -> Out
                 (windows.clone().min().unwrap(), windows.max().unwrap())
             })
             .collect(),
+        sent_again: open.iter().map(|flow| flow.sent_again).collect(),
+        marked: open.iter().map(|flow| flow.marked).collect(),
     }
 }
 
@@ -223,6 +237,33 @@ fn bbr_and_cubic_leave_each_other_room() {
             outcome.rates.iter().all(|rate| *rate > 1.0),
             "{queue}: {:?}",
             outcome.rates
+        );
+    }
+}
+
+#[test]
+fn marks_make_a_window_smaller_in_place_of_losses() {
+    // CoDel marks or drops what has waited for more than 5 ms; a queue that nobody shortens takes a second.
+    let wire = "delay 10ms rate 10mbit codel ecn";
+    for congestion in ["cubic", "reno"] {
+        let with = |tcp_ecn| {
+            let mut world = World::new(11, wire, 1500);
+            world.host(Side::Client).sysctl_mut().tcp_ecn = tcp_ecn;
+            run_in(world, &[congestion], 5, 10)
+        };
+        let (marked, dropped) = (with(1), with(0));
+        let told = (&marked.marked, &marked.sent_again, &marked.round_trips);
+        assert!(
+            marked.marked[0] > 10 && marked.sent_again[0] == 0,
+            "{congestion}: {told:?}"
+        );
+        assert!(
+            marked.round_trips[0] < 60.0 && marked.rates[0] > 8.5,
+            "{congestion}: {told:?}"
+        );
+        assert!(
+            dropped.marked[0] == 0 && dropped.sent_again[0] > 10,
+            "{congestion}"
         );
     }
 }
