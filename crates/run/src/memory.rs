@@ -133,6 +133,14 @@ pub(crate) fn total(spans: &[Span]) -> usize {
         .fold(0_usize, |sum, span| sum.saturating_add(span.length))
 }
 
+/// Leaves of the spans no more than so many bytes.
+pub(crate) fn shorten(spans: &mut [Span], mut most: usize) {
+    for span in spans {
+        span.length = span.length.min(most);
+        most -= span.length;
+    }
+}
+
 /// Gathers the bytes of the spans.
 pub(crate) fn gather(tid: i32, spans: &[Span]) -> Result<Vec<u8>, Errno> {
     let length = total(spans);

@@ -105,6 +105,7 @@ const SCENARIOS: &[Scenario] = &[
     inside("python-http", &[PYTHON, Program("curl"), Program("wget")]),
     inside("python-asyncio", &[PYTHON]),
     inside("python-connect", &[PYTHON]),
+    inside("python-fast-open", &[PYTHON]),
     inside("python-dual-stack", &[PYTHON]).differing(REFUSED_DATAGRAMS),
     inside(
         "nginx",

@@ -45,19 +45,10 @@ pub(super) fn to(
         if call.argument(4) == 0 {
             return Ok(nothing(supervisor, id, file, length));
         }
-        if flags.contains(MessageFlags::FASTOPEN)
-            && let Some(outcome) = open(supervisor, call, id, file, flags)?
-        {
-            return Ok(outcome);
-        }
-        return stream(
-            supervisor,
-            call,
-            id,
-            file,
-            length.min(memory::MOST_BYTES),
-            flags,
-        );
+        let given = (call.argument(4), call.int(5));
+        return stream(supervisor, call, id, file, given, flags, || {
+            memory::read(call.tid(), call.argument(1), length.min(memory::MOST_BYTES))
+        });
     }
     let address = if call.argument(4) == 0 {
         None
@@ -105,6 +96,7 @@ fn open(
     call: &Call,
     id: Id,
     file: BorrowedFd<'_>,
+    given: (u64, i32),
     flags: MessageFlags,
 ) -> Result<Option<Outcome>, Errno> {
     let nonblocking = flags.contains(MessageFlags::DONTWAIT) || sys::is_nonblocking(file);
@@ -117,7 +109,6 @@ fn open(
         })
     };
     if state(supervisor) == Some(Some(false)) {
-        let given = (call.argument(4), call.int(5));
         let address = read_address(supervisor, call, id, given, Purpose::Connect)?;
         match super::connect::start(supervisor, id, file, &address, nonblocking) {
             Ok(_) | Err(Errno::EINPROGRESS) => {}
@@ -131,15 +122,21 @@ fn open(
     })
 }
 
-/// A connected stream takes no notice of the address. tcp(7)
+/// A connected stream takes no notice of the address that is given. tcp(7)
 fn stream(
     supervisor: &mut Supervisor,
     call: &Call,
     id: Id,
     file: BorrowedFd<'_>,
-    length: usize,
+    given: (u64, i32),
     flags: MessageFlags,
+    read: impl FnOnce() -> Result<Vec<u8>, Errno>,
 ) -> Result<Outcome, Errno> {
+    if flags.contains(MessageFlags::FASTOPEN)
+        && let Some(outcome) = open(supervisor, call, id, file, given, flags)?
+    {
+        return Ok(outcome);
+    }
     let Some(conduit) = supervisor.conduits.get(id) else {
         return Err(Errno::EBADF);
     };
@@ -147,7 +144,7 @@ fn stream(
         State::Joined(_) | State::Relay(_) | State::Failed | State::Connecting(_) => {}
         _ => return Err(Errno::EPIPE),
     }
-    let data = memory::read(call.tid(), call.argument(1), length)?;
+    let data = read()?;
     let flags = flags.bits().cast_signed() & (libc::MSG_OOB | libc::MSG_MORE);
     match sys::send(file, &data, flags | libc::MSG_DONTWAIT) {
         Ok(sent) => value(sent),
@@ -226,11 +223,20 @@ pub(super) fn message(
     id: Id,
     file: BorrowedFd<'_>,
 ) -> Result<Outcome, Errno> {
-    // The conduit takes a stream's message as it is.
-    if is_stream(supervisor, id) {
-        return Ok(Outcome::Proceed);
-    }
     let flags = flags_of(call, 2);
+    if is_stream(supervisor, id) {
+        let mut message = CallersMessage::read(call.tid(), call.argument(1))?;
+        let header = &message.header;
+        // The conduit takes a stream's message as it is, but for an address.
+        if header.name == 0 || header.name_length == 0 {
+            return Ok(Outcome::Proceed);
+        }
+        let given = (header.name, header.name_length.min(128));
+        return stream(supervisor, call, id, file, given, flags, || {
+            memory::shorten(&mut message.spans, memory::MOST_BYTES);
+            memory::gather(call.tid(), &message.spans)
+        });
+    }
     match one(supervisor, call, id, file, call.argument(1), flags) {
         Ok(sent) => value(sent),
         Err(Errno::EAGAIN) => wait(supervisor, id, file, flags),
