@@ -7,7 +7,7 @@
 mod message;
 mod namespace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;
 use std::path::PathBuf;
 
@@ -26,6 +26,9 @@ pub struct Kernel {
     inodes: BTreeMap<u64, Handle>,
     directory: PathBuf,
     next_port: u16,
+    /// The ports that the kernel chose for sockets.
+    chosen: BTreeSet<u16>,
+    has_coincidence: bool,
 }
 
 /// The answer of a call that says -1 on error.
@@ -57,6 +60,35 @@ impl Kernel {
             inodes: BTreeMap::new(),
             directory,
             next_port: 20_000,
+            chosen: BTreeSet::new(),
+            has_coincidence: false,
+        }
+    }
+
+    /// The kernel has chosen the same port for two sockets. It may, as long as their connections differ; but which ports are
+    /// alike is then a matter of chance, and the trace says nothing.
+    #[must_use]
+    pub fn has_coincidence(&self) -> bool {
+        self.has_coincidence
+    }
+
+    /// A call that may make the kernel choose a port.
+    fn choosing<T>(&mut self, socket: Handle, call: impl FnOnce(&mut Self) -> T) -> T {
+        let had_none = self.local_port(socket) == Some(0);
+        let result = call(self);
+        if had_none
+            && let Some(port @ 1..) = self.local_port(socket)
+            && !self.chosen.insert(port)
+        {
+            self.has_coincidence = true;
+        }
+        result
+    }
+
+    fn local_port(&self, socket: Handle) -> Option<u16> {
+        match self.name(socket, libc::getsockname) {
+            Ok(Address::Inet { port, .. }) => Some(port),
+            _ => None,
         }
     }
 
@@ -143,12 +175,18 @@ impl Sockets for Kernel {
     }
 
     fn bind(&mut self, socket: Handle, address: &Address) -> Answer<()> {
-        self.with_address(socket, address, libc::bind)
+        if matches!(address, Address::Inet { port: 0, .. }) {
+            self.choosing(socket, |arm| arm.with_address(socket, address, libc::bind))
+        } else {
+            self.with_address(socket, address, libc::bind)
+        }
     }
 
     fn listen(&mut self, socket: Handle, backlog: i32) -> Answer<()> {
-        // SAFETY: no pointers.
-        check(unsafe { libc::listen(self.file(socket), backlog) }).map(drop)
+        self.choosing(socket, |arm| {
+            // SAFETY: no pointers.
+            check(unsafe { libc::listen(arm.file(socket), backlog) }).map(drop)
+        })
     }
 
     fn accept(&mut self, socket: Handle, slot: Handle) -> Answer<Address> {
@@ -170,7 +208,9 @@ impl Sockets for Kernel {
     }
 
     fn connect(&mut self, socket: Handle, address: &Address) -> Answer<()> {
-        self.with_address(socket, address, libc::connect)
+        self.choosing(socket, |arm| {
+            arm.with_address(socket, address, libc::connect)
+        })
     }
 
     fn local(&mut self, socket: Handle) -> Answer<Address> {
@@ -182,7 +222,7 @@ impl Sockets for Kernel {
     }
 
     fn send(&mut self, socket: Handle, message: &Message) -> Answer<usize> {
-        self.send_message(socket, message)
+        self.choosing(socket, |arm| arm.send_message(socket, message))
     }
 
     fn receive(&mut self, socket: Handle, reception: &Reception) -> Answer<Received> {

@@ -40,23 +40,33 @@ impl Drop for Directory {
     }
 }
 
-/// The trace of a body on the kernel, run on a thread of its own.
+/// The trace of a body on the kernel, run on a thread of its own; again if chance made two of its ports alike.
 #[must_use]
 pub fn on_kernel(flavor: Flavor, body: &Body) -> Vec<String> {
+    loop {
+        let (trace, has_coincidence) = once_on_kernel(flavor, body);
+        if !has_coincidence {
+            return trace;
+        }
+    }
+}
+
+fn once_on_kernel(flavor: Flavor, body: &Body) -> (Vec<String>, bool) {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
             if let Err(why) = kernel::isolate() {
-                return vec![why];
+                return (vec![why], false);
             }
             let directory = Directory::new();
             let mut arm = kernel::Kernel::new(directory.0.clone());
             let mut world = World::new(&mut arm, flavor);
             body(&mut world);
-            world.into_trace()
+            let trace = world.into_trace();
+            (trace, arm.has_coincidence())
         });
         thread
             .join()
-            .unwrap_or_else(|_| vec!["the kernel arm panicked".to_owned()])
+            .unwrap_or_else(|_| (vec!["the kernel arm panicked".to_owned()], false))
     })
 }
 
