@@ -8,7 +8,10 @@ socat UDP6-RECVFROM:7003,fork EXEC:'tr a-z A-Z' > e.log 2>&1 &
 socat TCP4-LISTEN:7004,bind=10.0.2.100,reuseaddr,fork SYSTEM:'echo $SOCAT_PEERADDR $SOCAT_SOCKADDR $SOCAT_SOCKPORT' > f.log 2>&1 &
 wait_tcp 127.0.0.1 7000
 wait_tcp ::1 7001
-wait_tcp 10.0.2.100 7004
+# A probe that reads the answer: where it is gone before, the server's child fails to write (at once if joined directly),
+# and a listening socat of which a child has failed loses answers of later ones, natively too.
+answers() { (exec 3<> "/dev/tcp/$1/$2" && read -r _ <&3); }
+until_true 20 answers 10.0.2.100 7004
 until_true 10 test -S relay.sock
 
 echo 'plain' | timeout 20 socat -t 5 - TCP4:127.0.0.1:7000
