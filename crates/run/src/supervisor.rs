@@ -89,6 +89,9 @@ const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(60);
 /// Tables smaller than this don't ask for a census by their size.
 const SMALL_TABLE: usize = 256;
 
+/// How long the supervisor runs before others, if they want to: most of its turns are far shorter.
+const SLICE: std::time::Duration = std::time::Duration::from_micros(200);
+
 /// The queue of the program's files towards us.
 const SEND_BUFFER: i32 = 1 << 20;
 
@@ -104,6 +107,7 @@ pub(crate) fn supervise(options: Options, guardian: i32, mask: &SignalMask) -> a
     sys::become_undumpable().context("cannot hide from the program")?;
     sys::set_name(c"sockeye");
     sys::raise_file_limit();
+    sys::take_short_slices(SLICE);
     let supervisor = Supervisor::new(&options, launched.pid, Listener::new(launched.listener))?;
     crate::event_loop::run(
         supervisor,
