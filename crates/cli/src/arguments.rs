@@ -44,7 +44,7 @@ pub(crate) struct Run {
     /// Shape the run's network, in the words of `tc netem`; implies --loopback stack
     ///
     /// For example "delay 50ms 10ms distribution normal loss 1%" or "rate 10mbit fq_codel". The words are delay, distribution,
-    /// loss (random, state, gemodel), ecn, duplicate, corrupt, reorder, gap, rate, limit and seed; at the end, after a rate, a
+    /// loss (random, state, gemodel), ecn, duplicate, corrupt, reorder, gap, rate, slot, limit and seed; at the end, after a rate, a
     /// queue discipline: pfifo, bfifo, codel, fq_codel or red. Each packet between two sockets of the run is shaped once.
     #[arg(long, value_name = "WORDS")]
     netem: Option<Netem>,

@@ -7,7 +7,7 @@
 //! Where this differs from the kernel's netem: the impairments follow one another instead of being decided in one step, so
 //! that of a duplicated packet each copy can be lost by itself; a correlation makes bursts without changing how often something
 //! happens; with a rate, jitter can reorder; and a rate's queue can have a discipline of its own, which takes the place of a
-//! child of netem. `slot` and distributions from files are not there.
+//! child of netem. Distributions from files are not there.
 
 mod bandwidth;
 mod corrupt;
@@ -22,6 +22,7 @@ mod probability;
 mod queue;
 mod random;
 mod rate;
+mod slot;
 mod words;
 
 pub use bandwidth::{Bandwidth, Framing};
@@ -38,6 +39,7 @@ pub use queue::{
     Codel, CodelSettings, Discipline, Fifo, FqCodel, FqCodelSettings, Queue, Red, RedSettings,
 };
 pub use rate::Rate;
+pub use slot::{Slot, SlotPause};
 pub use words::NetemError;
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use sockeye_tcp::Instant;
 use sockeye_wire::Frame;
 
 use super::random::{Correlated, Random};
-use super::{Distribution, Probability};
+use super::slot::Slots;
+use super::{Distribution, Probability, Slot};
 use crate::Link;
 use crate::link::earlier;
 
@@ -48,6 +49,8 @@ pub struct Delay<L> {
     /// Frames by due time, then by the order in which they were sent.
     queue: BTreeMap<(Instant, u64), Frame>,
     sent: u64,
+    /// When frames that are due may go.
+    slots: Slots,
 }
 
 impl<L: Link> Delay<L> {
@@ -62,6 +65,7 @@ impl<L: Link> Delay<L> {
             since_reorder: 0,
             queue: BTreeMap::new(),
             sent: 0,
+            slots: Slots::new(seeds.next_u64()),
         };
         delay.set_latency(latency);
         delay
@@ -75,6 +79,11 @@ impl<L: Link> Delay<L> {
             .reorder
             .map_or(Probability::NEVER, |reorder| reorder.correlation);
         self.reorder.set_correlation(reorder.scaled());
+    }
+
+    /// Changes when frames that are due may go.
+    pub fn set_slot(&mut self, slot: Option<Slot>, now: Instant) {
+        self.slots.set(slot, now);
     }
 
     fn overtakes(&mut self) -> bool {
@@ -108,14 +117,28 @@ impl<L: Link> Delay<L> {
         &mut self.inner
     }
 
-    /// Hands frames that are due to the inner link, each with the time at which it was due.
+    /// Hands frames that are due to the inner link, each with the time at which it could go.
     fn flush(&mut self, now: Instant) {
         while let Some(entry) = self.queue.first_entry() {
             let (due, _) = *entry.key();
-            if due > now {
+            let at = self.slots.after(due);
+            if at > now {
                 break;
             }
-            self.inner.send(entry.remove(), due);
+            if self.slots.pass(due, at) {
+                continue;
+            }
+            let frame = entry.remove();
+            self.slots.took(frame.len(), at);
+            self.inner.send(frame, at);
+            self.look_ahead(at);
+        }
+    }
+
+    /// Whether the next frame has missed the slot, which the kernel looks for whenever a frame comes and goes.
+    fn look_ahead(&mut self, now: Instant) {
+        if let Some(((due, _), _)) = self.queue.first_key_value() {
+            self.slots.pass(*due, now);
         }
     }
 }
@@ -123,7 +146,8 @@ impl<L: Link> Delay<L> {
 impl<L: Link> Link for Delay<L> {
     fn send(&mut self, frame: Frame, now: Instant) {
         self.flush(now);
-        if self.latency == Latency::default() && self.queue.is_empty() {
+        let is_idle = self.latency == Latency::default() && self.slots.is_none();
+        if is_idle && self.queue.is_empty() {
             self.inner.send(frame, now);
             return;
         }
@@ -134,6 +158,7 @@ impl<L: Link> Link for Delay<L> {
         };
         self.queue.insert((due, self.sent), frame);
         self.sent += 1;
+        self.look_ahead(now);
     }
 
     fn receive(&mut self, now: Instant) -> Option<Frame> {
@@ -142,7 +167,8 @@ impl<L: Link> Link for Delay<L> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        let own = self.queue.first_key_value().map(|((due, _), _)| *due);
+        let first = self.queue.first_key_value();
+        let own = first.map(|((due, _), _)| self.slots.after(*due));
         earlier(own, self.inner.next_deadline())
     }
 

@@ -69,7 +69,9 @@ impl<L: Link> Impaired<L> {
         let rate = limit.inner_mut();
         rate.set_bandwidth(netem.rate, netem.framing);
         rate.set_discipline(netem.discipline.unwrap_or(Discipline::UNLIMITED), now);
-        rate.inner_mut().set_latency(netem.latency);
+        let delay = rate.inner_mut();
+        delay.set_latency(netem.latency);
+        delay.set_slot(netem.slot, now);
     }
 
     /// How many frames did not pass unharmed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::words::Words;
 use super::{
     Bandwidth, Discipline, Distribution, Framing, Impaired, Latency, LossModel, NetemError,
-    Probability, Reorder,
+    Probability, Reorder, Slot,
 };
 use crate::Link;
 
@@ -15,7 +15,8 @@ use crate::Link;
 /// `delay TIME [JITTER [CORRELATION]]`, `distribution uniform | normal | pareto | paretonormal`,
 /// `loss [random] PERCENT [CORRELATION]`, `loss state P13 [P31 [P32 [P23 P14]]]`, `loss gemodel P [R [1-H [1-K]]]`, `ecn`,
 /// `duplicate PERCENT [CORRELATION]`, `corrupt PERCENT [CORRELATION]`, `reorder PERCENT [CORRELATION] [gap DISTANCE]`,
-/// `rate RATE [PACKETOVERHEAD [CELLSIZE [CELLOVERHEAD]]]`, `limit PACKETS`, `seed NUMBER`.
+/// `rate RATE [PACKETOVERHEAD [CELLSIZE [CELLOVERHEAD]]]`, `slot MIN [MAX] [packets PACKETS] [bytes BYTES]`,
+/// `slot distribution NAME DELAY JITTER [packets PACKETS] [bytes BYTES]`, `limit PACKETS`, `seed NUMBER`.
 ///
 /// A `rate` may be followed at the end by a queue discipline with its own words, as a child of netem has them:
 /// `pfifo`, `bfifo`, `codel`, `fq_codel` or `red`, see [`Discipline`].
@@ -37,6 +38,8 @@ pub struct Netem {
     pub rate: Option<Bandwidth>,
     /// What the link adds to each frame.
     pub framing: Framing,
+    /// When the link takes frames, if not always.
+    pub slot: Option<Slot>,
     /// How many frames may be under way. `None` is netem's default of 1000; with a discipline, whose own limit says how many may
     /// wait, it is no limit.
     pub limit: Option<usize>,
@@ -56,8 +59,8 @@ impl Netem {
     }
 }
 
-const KEYWORDS: &str = "delay, distribution, loss, ecn, duplicate, corrupt, reorder, gap, rate, limit, seed, pfifo, bfifo, codel, \
-                        fq_codel or red";
+const KEYWORDS: &str = "delay, distribution, loss, ecn, duplicate, corrupt, reorder, gap, rate, slot, limit, seed, pfifo, bfifo, \
+                        codel, fq_codel or red";
 
 impl FromStr for Netem {
     type Err = NetemError;
@@ -100,6 +103,7 @@ impl FromStr for Netem {
                         cell_overhead: words.signed_or_zero()?,
                     };
                 }
+                "slot" => netem.slot = Some(Slot::read(&mut words)?),
                 "limit" => netem.limit = Some(words.number()?),
                 "seed" => netem.seed = Some(words.number()?),
                 // Everything behind its name belongs to the discipline.
@@ -221,6 +225,9 @@ impl fmt::Display for Netem {
                 } = self.framing;
                 words.push(format!("{packet_overhead} {cell_size} {cell_overhead}"));
             }
+        }
+        if let Some(slot) = self.slot {
+            words.push(slot.to_string());
         }
         if let Some(limit) = self.limit {
             words.push(format!("limit {limit}"));

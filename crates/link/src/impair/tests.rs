@@ -8,7 +8,7 @@ use super::*;
 use crate::{Link, Pipe};
 
 /// A datagram that carries a number, and the number.
-fn numbered(number: u32) -> Frame {
+pub(super) fn numbered(number: u32) -> Frame {
     let mut headers = Headers::new();
     let localhost = std::net::Ipv4Addr::LOCALHOST;
     Ipv4Header::new(localhost, localhost, IpProtocol::UDP, 12).emit(&mut headers);
@@ -49,12 +49,12 @@ fn run(mut link: impl Link, count: u32) -> Vec<(Instant, Frame)> {
     }
 }
 
-fn netem(text: &str, seed: u64, count: u32) -> Vec<(Instant, Frame)> {
+pub(super) fn netem(text: &str, seed: u64, count: u32) -> Vec<(Instant, Frame)> {
     let netem: Netem = text.parse().unwrap();
     run(netem.build(Pipe::new(), seed), count)
 }
 
-fn numbers(arrived: &[(Instant, Frame)]) -> Vec<u32> {
+pub(super) fn numbers(arrived: &[(Instant, Frame)]) -> Vec<u32> {
     arrived.iter().map(|(_, frame)| number(frame)).collect()
 }
 
@@ -214,7 +214,7 @@ fn the_default_limit_is_that_of_netem() {
 #[test]
 fn texts_are_read_as_tc_reads_them() {
     let netem: Netem = "delay 100ms 10ms 25% distribution pareto loss random 0.3% 25% ecn duplicate 1% corrupt 0.1 \
-                        reorder 25% 50% gap 5 rate 1.5mbit -4 53 5 limit 50 seed 7 codel limit 20 ecn"
+                        reorder 25% 50% gap 5 rate 1.5mbit -4 53 5 slot 1ms 2ms packets 5 bytes 3kb limit 50 seed 7 codel limit 20 ecn"
         .parse()
         .unwrap();
     assert_eq!(
@@ -244,6 +244,11 @@ fn texts_are_read_as_tc_reads_them() {
                 cell_size: 53,
                 cell_overhead: 5,
             },
+            slot: Some(Slot {
+                pause: SlotPause::Between(Duration::from_millis(1), Duration::from_millis(2)),
+                packets: 5,
+                bytes: 3072,
+            }),
             limit: Some(50),
             discipline: Some(Discipline::Codel(CodelSettings {
                 limit: 20,
@@ -289,7 +294,7 @@ fn nonsense_says_what_was_expected() {
     for (text, message) in [
         (
             "dealy 1ms",
-            "expected delay, distribution, loss, ecn, duplicate, corrupt, reorder, gap, rate, limit, seed, pfifo, bfifo, codel, \
+            "expected delay, distribution, loss, ecn, duplicate, corrupt, reorder, gap, rate, slot, limit, seed, pfifo, bfifo, codel, \
              fq_codel or red, found 'dealy'",
         ),
         ("delay", "expected a time, found 'the end'"),
@@ -354,6 +359,24 @@ fn nonsense_says_what_was_expected() {
         ),
         ("loss .%", "expected a percentage such as 0.3%, found '.%'"),
         ("limit many", "expected a whole number, found 'many'"),
+        (
+            "slot 2ms 1ms",
+            "expected a longest pause that is not shorter than the shortest, found '1ms'",
+        ),
+        (
+            "slot packets 3",
+            "expected a time such as 10ms, found 'packets'",
+        ),
+        // tc asks for this order, too.
+        (
+            "slot 1ms bytes 10 packets 3",
+            "expected delay, distribution, loss, ecn, duplicate, corrupt, reorder, gap, rate, slot, limit, seed, pfifo, bfifo, codel, \
+             fq_codel or red, found 'packets'",
+        ),
+        (
+            "slot distribution normal 1ms",
+            "expected a time, found 'the end'",
+        ),
         ("rate 0bit", "expected a rate such as 10mbit, found '0bit'"),
         (
             "reorder 5%",
@@ -399,6 +422,14 @@ proptest! {
                 delay, jitter, correlation, distribution,
                 reorder: (!delay.is_zero()).then(|| Reorder { probability: chance(1), correlation: chance(2), gap }),
             },
+            slot: (kinds[1] & 4 == 0).then(|| Slot {
+                pause: if kinds[1] & 8 == 0 {
+                    SlotPause::Between(jitter, jitter + delay)
+                } else {
+                    SlotPause::Spread(distributions[usize::from(kinds[2] % 4)], delay, jitter)
+                },
+                packets: (kinds[1] / 16).into(), bytes: kinds[2].into(),
+            }),
             loss, ecn: loss != LossModel::NONE && kinds[2] & 1 == 0, duplicate: of(1), corrupt: of(2),
             rate: rate.map(Bandwidth::bits_per_second), limit, seed,
             framing: if rate.is_some() { framing } else { Framing::default() },
@@ -409,7 +440,7 @@ proptest! {
 
     #[test]
     fn the_same_seed_gives_the_same_and_nothing_is_made_up(seed: u64) {
-        let text = "delay 5ms 4ms 20% distribution normal loss gemodel 5% 30% 70% duplicate 10% reorder 10% corrupt 0% rate 1mbit limit 20 red limit 400 min 50 max 150 avpkt 50";
+        let text = "delay 5ms 4ms 20% distribution normal loss gemodel 5% 30% 70% duplicate 10% reorder 10% corrupt 0% rate 1mbit slot 1ms 9ms packets 6 bytes 150 limit 20 red limit 400 min 50 max 150 avpkt 50";
         let first = netem(text, seed, 200);
         prop_assert_eq!(&first, &netem(text, seed, 200));
         prop_assert!(numbers(&first).iter().all(|number| *number < 200));
@@ -417,7 +448,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_survived(text in "(delay|loss|rate|limit|reorder|gap|ecn|state|gemodel|distribution|codel|fq_codel|red|pfifo|min|max|burst|flows|[0-9.%]{0,9}|ms|\\PC{0,4}| ){0,12}") {
+    fn any_text_is_survived(text in "(delay|loss|rate|slot|packets|bytes|limit|reorder|gap|ecn|state|gemodel|distribution|codel|fq_codel|red|pfifo|min|max|burst|flows|[0-9.%]{0,9}|ms|\\PC{0,4}| ){0,12}") {
         let _ = text.parse::<Netem>();
     }
 }
