@@ -181,7 +181,8 @@ fn halves(word: u32) -> [u16; 2] {
 /// The sum of native-endian words, folded to 16 bits. A last odd byte counts as the first half of a word.
 fn sum_bytes(bytes: &[u8]) -> u16 {
     // Words of 64 bits are two of 32. Of both halves together a wrapping sum is kept, of the upper ones an exact one (below
-    // 16 GiB); that of the lower ones is what remains. The compiler makes vector code of it without unpacking anything.
+    // 32 GiB); that of the lower ones is what remains. The compiler makes vector code of it without unpacking anything, as
+    // long as nothing but additions is done to the lanes behind the loop.
     let mut both = [0u64; 8];
     let mut upper = [0u64; 8];
     let (blocks, rest) = bytes.as_chunks::<64>();
@@ -193,13 +194,19 @@ fn sum_bytes(bytes: &[u8]) -> u16 {
             *upper = upper.wrapping_add(word >> 32);
         }
     }
-    let mut sum: u64 = 0;
-    for (both, upper) in both.into_iter().zip(upper) {
-        let lower = both.wrapping_sub(upper << 32);
-        for half in [lower, upper] {
-            sum += (half & 0xffff_ffff) + (half >> 32);
-        }
+    let mut both = both.into_iter().fold(0, u64::wrapping_add);
+    let mut upper = upper.into_iter().fold(0, u64::wrapping_add);
+    let (words, rest) = rest.as_chunks::<8>();
+    for word in words {
+        let word = u64::from_ne_bytes(*word);
+        both = both.wrapping_add(word);
+        upper = upper.wrapping_add(word >> 32);
     }
+    let lower = both.wrapping_sub(upper << 32);
+    let mut sum = [lower, upper]
+        .iter()
+        .map(|half| (half & 0xffff_ffff) + (half >> 32))
+        .sum::<u64>();
     let (words, rest) = rest.as_chunks::<4>();
     for word in words {
         sum += u64::from(u32::from_ne_bytes(*word));
