@@ -367,6 +367,10 @@ impl Block {
         let clamp = self.options.window_clamp;
         self.recv.adjust_space(count, self.send.rtt.srtt(), now);
         let recv = &mut self.recv;
+        if !recv.ack.scheduled && !recv.ack.ping_pong && recv.queue.is_empty() {
+            // It was acknowledged before it was read, and nothing says that an answer follows.
+            recv.queue.rest();
+        }
         if recv.ack.scheduled {
             let ack = &recv.ack;
             recv.ack.now |= recv.nxt.since(recv.told) > u32::from(recv.mss)

@@ -87,7 +87,17 @@ impl Connection {
     }
 
     /// A segment of this connection has come.
-    pub fn receive(&mut self, mut segment: Segment, now: Instant) -> Response {
+    pub fn receive(&mut self, segment: Segment, now: Instant) -> Response {
+        let is_bare = segment.payload.is_empty();
+        let response = self.take_segment(segment, now);
+        if is_bare {
+            // No answer will follow that would look after what is left.
+            self.block.rest_if_idle();
+        }
+        response
+    }
+
+    fn take_segment(&mut self, mut segment: Segment, now: Instant) -> Response {
         self.block.send.more = false;
         if self.is_unconfirmed()
             && let Some(response) = self.screen_unconfirmed(&segment, now)

@@ -519,9 +519,7 @@ impl Block {
         self.wait_for_pace(now);
         self.note_busy(waiting, now);
         self.search_path_again(now);
-        if !waiting && self.send.flight.is_empty() && !self.recv.ack.scheduled {
-            self.rest();
-        }
+        self.rest_if_idle();
         if matches!(self.send.probe, Probe::Data | Probe::Tail) {
             self.send.probe = Probe::None;
         }
@@ -531,12 +529,16 @@ impl Block {
         }
     }
 
-    /// Nothing is to be sent, acknowledged or waited for: queues that are empty give their memory back. Not before, since what
-    /// answers each message at once would make them anew each time.
-    fn rest(&mut self) {
-        if self.send.queue.len() == 0 {
-            self.send.flight.rest();
-            self.send.queue.rest();
+    /// When nothing is to be sent, acknowledged or waited for, queues that are empty give their memory back. Not before, since
+    /// what answers each message at once would make them anew each time.
+    pub(crate) fn rest_if_idle(&mut self) {
+        let send = &mut self.send;
+        if self.recv.ack.scheduled || !send.flight.is_empty() || send.has_unsent() {
+            return;
+        }
+        if send.queue.len() == 0 {
+            send.flight.rest();
+            send.queue.rest();
         }
         if self.recv.queue.is_empty() {
             self.recv.queue.rest();
