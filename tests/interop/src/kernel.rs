@@ -1,29 +1,89 @@
-//! The kernel as an end: a network namespace, a TUN out of it, and a thread in it.
+//! The kernel as an end: a network namespace, a way out of it, and a thread in it.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::process::Command;
 use std::sync::mpsc;
-use std::thread::JoinHandle;
 
+use sockeye_core::{Frame, Instant};
+use sockeye_link::Link;
 use sockeye_link::device::{Tun, TunFeatures, TunOptions};
 
-use crate::exchange::{PIECE, check, fill};
-use crate::{Exchange, Place, Report};
+use crate::program::{Outcome, act};
+use crate::veth::Veth;
+use crate::{Exchange, Place, Setting};
 
-type Outcome = Result<Report, String>;
+/// What leads out of a namespace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Medium {
+    /// A TUN.
+    #[default]
+    Tun,
+    /// A veth pair with a packet socket at its other end.
+    Veth,
+}
+
+/// A way out of a namespace.
+#[derive(Debug)]
+pub(crate) enum Line {
+    Tun(Box<Tun>),
+    Veth(Box<Veth>),
+}
+
+impl Line {
+    pub(crate) fn send(&mut self, frame: Frame, now: Instant) {
+        match self {
+            Line::Tun(tun) => tun.send(frame, now),
+            Line::Veth(veth) => veth.send(frame, now),
+        }
+    }
+
+    pub(crate) fn receive(&mut self, now: Instant) -> Option<Frame> {
+        match self {
+            Line::Tun(tun) => tun.receive(now),
+            Line::Veth(veth) => veth.receive(now),
+        }
+    }
+}
+
+impl AsFd for Line {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Line::Tun(tun) => tun.as_fd(),
+            Line::Veth(veth) => veth.as_fd(),
+        }
+    }
+}
+
+type Job = Box<dyn FnOnce() + Send>;
 
 /// A namespace with its thread.
 #[derive(Debug)]
 pub struct Kernel {
     /// The way out of it.
-    pub(crate) tun: Tun,
-    work: mpsc::Sender<Exchange>,
-    thread: Option<JoinHandle<Outcome>>,
+    pub(crate) line: Line,
+    jobs: mpsc::Sender<Job>,
+    exchange: Option<Task<Outcome>>,
 }
 
-fn failed(what: &str) -> impl Fn(std::io::Error) -> String {
+/// Something that the kernel's programs do; its answer comes when it is done.
+#[derive(Debug)]
+pub struct Task<R>(mpsc::Receiver<R>);
+
+impl<R> Task<R> {
+    /// The answer, if it is there.
+    ///
+    /// # Errors
+    /// It panicked.
+    pub fn poll(&self) -> Result<Option<R>, String> {
+        match self.0.try_recv() {
+            Ok(answer) => Ok(Some(answer)),
+            Err(mpsc::TryRecvError::Empty) => Ok(None),
+            Err(mpsc::TryRecvError::Disconnected) => Err("a thread of the kernel's".to_owned()),
+        }
+    }
+}
+
+pub(crate) fn failed(what: &str) -> impl Fn(std::io::Error) -> String {
     move |error| format!("{what}: {error}")
 }
 
@@ -32,41 +92,137 @@ impl Kernel {
     ///
     /// # Errors
     /// What could not be made.
-    pub fn new(place: Place, mtu: u16, features: TunFeatures) -> Result<Self, String> {
-        let (work, orders) = mpsc::channel::<Exchange>();
+    pub fn new(
+        place: Place,
+        medium: Medium,
+        mtu: u16,
+        has_offload: bool,
+        settings: &[Setting],
+    ) -> Result<Self, String> {
+        let (jobs, orders) = mpsc::channel::<Job>();
         let (send, receive) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            match isolate(place, mtu, features, 1) {
-                Ok(queues) => drop(send.send(Ok(queues))),
-                Err(error) => {
-                    drop(send.send(Err(error.clone())));
-                    return Err(error);
+        let paths: Vec<(String, &str)> = settings
+            .iter()
+            .map(|setting| {
+                (
+                    format!("/proc/sys/net/ipv4/{}", setting.name),
+                    setting.value,
+                )
+            })
+            .collect();
+        std::thread::spawn(move || {
+            let line = make(place, medium, mtu, has_offload).and_then(|line| {
+                for (path, value) in paths {
+                    std::fs::write(&path, value).map_err(failed(&path))?;
                 }
+                Ok(line)
+            });
+            if send.send(line).is_err() {
+                return;
             }
-            let order = orders.recv().map_err(|_| "nothing to do".to_owned())?;
-            act(place, &order)
+            // Each on a thread of its own, which is in the namespace of the one that starts it.
+            for job in orders {
+                std::thread::spawn(job);
+            }
         });
-        let queues = receive.recv().map_err(|_| "the thread has ended")?;
+        let line = receive.recv().map_err(|_| "the thread has ended")??;
         Ok(Self {
-            tun: queues?.pop().ok_or("no queue")?,
-            work,
-            thread: Some(thread),
+            line,
+            jobs,
+            exchange: None,
         })
     }
 
-    pub(crate) fn begin(&mut self, exchange: Exchange) -> Result<(), String> {
-        self.work
-            .send(exchange)
-            .map_err(|_| "the kernel's thread has ended".to_owned())
+    /// Has it done in the namespace.
+    ///
+    /// # Errors
+    /// Its thread is gone.
+    pub fn start<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<Task<R>, String> {
+        let (send, receive) = mpsc::channel();
+        let job: Job = Box::new(move || drop(send.send(work())));
+        self.jobs
+            .send(job)
+            .map_err(|_| "the kernel's thread has ended".to_owned())?;
+        Ok(Task(receive))
     }
 
-    pub(crate) fn outcome(&mut self) -> Option<Outcome> {
-        let thread = self.thread.take_if(|thread| thread.is_finished())?;
-        Some(
-            thread
-                .join()
-                .unwrap_or_else(|_| Err("the kernel's thread panicked".to_owned())),
-        )
+    /// The counter of this name, as in `nstat`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn counter(&self, name: &'static str) -> Result<u64, String> {
+        let task = self.start(move || counter(name))?;
+        task.0.recv().map_err(|_| "no counter".to_owned())?
+    }
+
+    pub(crate) fn begin(&mut self, place: Place, exchange: Exchange) -> Result<(), String> {
+        self.exchange = Some(self.start(move || act(place, &exchange))?);
+        Ok(())
+    }
+
+    pub(crate) fn outcome(&mut self) -> Result<Option<Outcome>, String> {
+        let answer = match &self.exchange {
+            None => return Ok(None),
+            Some(task) => task.poll()?,
+        };
+        if answer.is_some() {
+            self.exchange = None;
+        }
+        Ok(answer)
+    }
+}
+
+/// What the calling thread's namespace has counted.
+fn counter(name: &str) -> Result<u64, String> {
+    let read = |file: &str| {
+        let path = format!("/proc/thread-self/net/{file}");
+        std::fs::read_to_string(&path).map_err(failed(&path))
+    };
+    // A line of names, then one of values, each with what all names begin with.
+    for file in ["snmp", "netstat"] {
+        let text = read(file)?;
+        let lines: Vec<&str> = text.lines().collect();
+        for pair in lines.chunks_exact(2) {
+            let [names, values] = pair else { continue };
+            let Some((prefix, names)) = names.split_once(':') else {
+                continue;
+            };
+            let at = name
+                .strip_prefix(prefix)
+                .and_then(|rest| names.split_whitespace().position(|known| known == rest));
+            let value = at.and_then(|at| values.split_whitespace().nth(at + 1));
+            if let Some(value) = value {
+                return value.parse().map_err(|_| format!("{name}: {value}"));
+            }
+        }
+    }
+    let text = read("snmp6")?;
+    let mut fields = text.lines().map(str::split_whitespace);
+    let found = fields.find_map(|mut line| (line.next() == Some(name)).then(|| line.next())?);
+    let value = found.ok_or_else(|| format!("the kernel has no {name}"))?;
+    value.parse().map_err(|_| format!("{name}: {value}"))
+}
+
+fn make(place: Place, medium: Medium, mtu: u16, has_offload: bool) -> Result<Line, String> {
+    match medium {
+        Medium::Tun => {
+            let features = if has_offload {
+                TunFeatures::ALL
+            } else {
+                TunFeatures::NONE
+            };
+            let tun = isolate(place, mtu, features, 1)?.pop().ok_or("no queue")?;
+            Ok(Line::Tun(Box::new(tun)))
+        }
+        Medium::Veth => {
+            leave()?;
+            let veth = Veth::new(mtu, has_offload)?;
+            raise(place, crate::veth::NAME)?;
+            Ok(Line::Veth(Box::new(veth)))
+        }
     }
 }
 
@@ -80,119 +236,42 @@ pub fn isolate(
     features: TunFeatures,
     queues: usize,
 ) -> Result<Vec<Tun>, String> {
-    // SAFETY: no pointers; only the calling thread's namespace changes.
-    if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
-        return Err(failed("no namespace")(std::io::Error::last_os_error()));
-    }
+    leave()?;
     let options = TunOptions {
         features,
         queues,
         ..TunOptions::new("sockeye%d")
     };
     let tuns = options.open().map_err(failed("no TUN"))?;
-    let (v4, v6, mtu) = (
-        format!("{}/24", place.v4()),
-        format!("{}/64", place.v6()),
-        mtu.to_string(),
-    );
     let name = tuns.first().map(Tun::name).ok_or("no queue")?;
-    for words in [
-        vec!["link", "set", "lo", "up"],
-        vec!["link", "set", name, "mtu", &mtu, "up"],
-        vec!["address", "add", &v4, "dev", name],
-        vec!["address", "add", &v6, "dev", name, "nodad"],
-    ] {
-        // A child has the namespace of the thread that starts it.
-        let output = Command::new("ip").args(&words).output();
-        let output = output.map_err(failed("ip"))?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(format!("ip {}: {said}", words.join(" ")));
-        }
-    }
+    ip(&["link", "set", name, "mtu", &mtu.to_string(), "up"])?;
+    raise(place, name)?;
     Ok(tuns)
 }
 
-fn act(place: Place, exchange: &Exchange) -> Outcome {
-    let stream = match place {
-        Place::Server => {
-            let listener = TcpListener::bind(exchange.server()).map_err(failed("bind"))?;
-            set_congestion(&listener, exchange)?;
-            listener.accept().map_err(failed("accept"))?.0
-        }
-        Place::Client => connect(exchange.server(), exchange)?,
-    };
-    for timeout in [TcpStream::set_read_timeout, TcpStream::set_write_timeout] {
-        timeout(&stream, Some(exchange.deadline)).map_err(failed("timeout"))?;
+fn leave() -> Result<(), String> {
+    // SAFETY: no pointers; only the calling thread's namespace changes.
+    if unsafe { libc::unshare(libc::CLONE_NEWNET) } != 0 {
+        return Err(failed("no namespace")(std::io::Error::last_os_error()));
     }
-    let total = exchange.sends(place);
-    let mut out = stream.try_clone().map_err(failed("clone"))?;
-    let writer = std::thread::spawn(move || -> Result<(), String> {
-        let mut piece = vec![0; PIECE];
-        let mut sent = 0;
-        while sent < total {
-            let length = PIECE.min(total - sent);
-            fill(place, sent, &mut piece[..length]);
-            out.write_all(&piece[..length]).map_err(failed("write"))?;
-            sent += length;
-        }
-        out.shutdown(std::net::Shutdown::Write)
-            .map_err(failed("shutdown"))
-    });
-    let report = read_to_end(stream, place.other());
-    writer.join().map_err(|_| "the writer panicked")??;
-    report
+    ip(&["link", "set", "lo", "up"])
 }
 
-fn read_to_end(mut stream: TcpStream, from: Place) -> Outcome {
-    let mut piece = vec![0; PIECE];
-    let mut received = 0;
-    loop {
-        let length = stream.read(&mut piece).map_err(failed("read"))?;
-        if length == 0 {
-            return Ok(Report { received });
-        }
-        check(from, received, &piece[..length])?;
-        received += length;
-    }
+/// The addresses of a place for an interface that is up.
+fn raise(place: Place, name: &str) -> Result<(), String> {
+    let (v4, v6) = (format!("{}/24", place.v4()), format!("{}/64", place.v6()));
+    ip(&["address", "add", &v4, "dev", name])?;
+    ip(&["address", "add", &v6, "dev", name, "nodad"])
 }
 
-/// Servers may need a moment to listen.
-fn connect(address: SocketAddr, exchange: &Exchange) -> Result<TcpStream, String> {
-    let mut left = 100;
-    loop {
-        match TcpStream::connect_timeout(&address, exchange.deadline) {
-            Ok(stream) => {
-                set_congestion(&stream, exchange)?;
-                return Ok(stream);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused && left > 0 => {
-                left -= 1;
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
-            Err(error) => return Err(failed("connect")(error)),
-        }
+/// `ip` with these words in the calling thread's namespace.
+pub(crate) fn ip(words: &[&str]) -> Result<(), String> {
+    // A child has the namespace of the thread that starts it.
+    let output = Command::new("ip").args(words).output();
+    let output = output.map_err(failed("ip"))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(format!("ip {}: {said}", words.join(" ")));
     }
-}
-
-fn set_congestion(file: &impl std::os::fd::AsFd, exchange: &Exchange) -> Result<(), String> {
-    let Some(name) = exchange.congestion else {
-        return Ok(());
-    };
-    let length = libc::socklen_t::try_from(name.len()).unwrap_or(0);
-    // SAFETY: the name is as long as is said, and is only read.
-    let answer = unsafe {
-        libc::setsockopt(
-            file.as_fd().as_raw_fd(),
-            libc::IPPROTO_TCP,
-            libc::TCP_CONGESTION,
-            name.as_ptr().cast(),
-            length,
-        )
-    };
-    if answer == 0 {
-        Ok(())
-    } else {
-        Err(failed(name)(std::io::Error::last_os_error()))
-    }
+    Ok(())
 }

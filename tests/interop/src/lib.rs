@@ -12,11 +12,16 @@ mod exchange;
 mod kernel;
 mod ours;
 mod path;
+mod program;
+mod setting;
 mod shared;
+mod veth;
 
 pub use exchange::{Exchange, Family, Report};
-pub use kernel::{Kernel, isolate};
+pub use kernel::{Kernel, Medium, Task, isolate};
 pub use ours::Ours;
-pub use path::{End, Path, Place, Traffic, Who};
+pub use path::{End, Path, Place, Setup, Traffic, Who};
+pub use setting::Setting;
 pub use shared::Shared;
 pub use sockeye_programs::need;
+pub use veth::Veth;

@@ -9,7 +9,7 @@ use sockeye_core::{
 };
 
 use crate::exchange::{PIECE, check, fill};
-use crate::{Exchange, Family, Place, Report};
+use crate::{Exchange, Family, Place, Report, Setting};
 
 /// A host and what its program does.
 #[derive(Debug)]
@@ -38,11 +38,20 @@ impl Ours {
     ///
     /// # Errors
     /// What the host refused.
-    pub fn new(place: Place, mtu: u16, offload: OffloadCapabilities) -> Result<Self, String> {
-        let mut host = Host::new(Config {
+    pub fn new(
+        place: Place,
+        mtu: u16,
+        offload: OffloadCapabilities,
+        settings: &[Setting],
+    ) -> Result<Self, String> {
+        let mut config = Config {
             seed: 1,
             ..Config::default()
-        });
+        };
+        for setting in settings {
+            (setting.apply)(&mut config.sysctl);
+        }
+        let mut host = Host::new(config);
         let own = [
             IpCidr::new(IpAddr::V4(place.v4()), 24),
             IpCidr::new(IpAddr::V6(place.v6()), 64),

@@ -4,11 +4,12 @@ use std::os::fd::AsRawFd as _;
 use std::time::{Duration, Instant as Moment};
 
 use sockeye_core::{Frame, Instant, OffloadCapabilities};
-use sockeye_link::device::{Gro, TunFeatures};
-use sockeye_link::impair::{Impaired, Netem};
+use sockeye_link::device::Gro;
+use sockeye_link::impair::{Impaired, Losses, Netem};
 use sockeye_link::{Link, Pipe};
+use sockeye_wire::IpProtocol;
 
-use crate::{Exchange, Kernel, Ours, Report};
+use crate::{Exchange, Kernel, Medium, Ours, Report, Setting};
 
 /// Which end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub struct Traffic {
     pub super_segments: u64,
     /// The longest one packet.
     pub longest: usize,
+    /// Segments with CWR that opened no connection (RFC 3168 6.1.2): the window was reduced.
+    pub reductions: u64,
 }
 
 impl Traffic {
@@ -72,6 +75,13 @@ impl Traffic {
         } else {
             self.packets += 1;
             self.longest = self.longest.max(frame.len());
+        }
+        let flags = frame.layout().ok().and_then(|layout| {
+            let header = frame.headers.get(layout.transport..)?;
+            (layout.protocol == IpProtocol::TCP).then(|| header.get(13).copied())?
+        });
+        if flags.is_some_and(|flags| flags & (CWR | SYN) == CWR) {
+            self.reductions += 1;
         }
     }
 }
@@ -86,12 +96,38 @@ fn is_multicast(frame: &Frame) -> bool {
 /// Frames that are taken from an end in one go.
 const BATCH: usize = 256;
 
+/// Flags of a TCP header.
+const SYN: u8 = 0x02;
+const CWR: u8 = 0x80;
+
+/// What a path is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup<'a> {
+    /// The client and the server.
+    pub who: [Who; 2],
+    /// What leads to a kernel.
+    pub medium: Medium,
+    /// Of both ends' interfaces.
+    pub mtu: u16,
+    /// Super-segments; without, every frame is one packet.
+    pub has_offload: bool,
+    /// What happens on the way, each way.
+    pub netem: &'a str,
+    /// It happens to each packet of a super-segment, and not to all of it.
+    pub splits: bool,
+    /// Decides it.
+    pub seed: u64,
+    /// What both ends are told.
+    pub settings: &'a [Setting],
+}
+
 /// Two ends, joined.
 #[derive(Debug)]
 pub struct Path {
     ends: [End; 2],
     /// What each end sends travels on its own; what arrives at our host has been joined.
     wires: [Gro<Impaired<Pipe>>; 2],
+    splits: bool,
     /// What each end sent.
     pub traffic: [Traffic; 2],
     began: Moment,
@@ -109,28 +145,71 @@ impl Path {
         netem: &str,
         seed: u64,
     ) -> Result<Self, String> {
+        Path::with(&Setup {
+            who,
+            medium: Medium::Tun,
+            mtu,
+            has_offload,
+            netem,
+            splits: false,
+            seed,
+            settings: &[],
+        })
+    }
+
+    /// Joins a client and a server as is said.
+    ///
+    /// # Errors
+    /// What could not be made or was not understood.
+    pub fn with(setup: &Setup<'_>) -> Result<Self, String> {
+        let netem = setup.netem;
         let netem: Netem = netem.parse().map_err(|error| format!("{netem}: {error}"))?;
-        let (features, capabilities) = if has_offload {
-            let capabilities = OffloadCapabilities {
+        let capabilities = if setup.has_offload {
+            OffloadCapabilities {
                 checksum: true,
                 segmentation: 65_535,
-            };
-            (TunFeatures::ALL, capabilities)
+            }
         } else {
-            (TunFeatures::NONE, OffloadCapabilities::default())
+            OffloadCapabilities::default()
         };
+        let (mtu, settings) = (setup.mtu, setup.settings);
         let end = |place: Place| {
-            Ok::<End, String>(match who[place.index()] {
-                Who::Ours => End::Ours(Box::new(Ours::new(place, mtu, capabilities)?)),
-                Who::Kernel => End::Kernel(Box::new(Kernel::new(place, mtu, features)?)),
+            Ok::<End, String>(match setup.who[place.index()] {
+                Who::Ours => End::Ours(Box::new(Ours::new(place, mtu, capabilities, settings)?)),
+                Who::Kernel => {
+                    let (medium, has_offload) = (setup.medium, setup.has_offload);
+                    let kernel = Kernel::new(place, medium, mtu, has_offload, settings)?;
+                    End::Kernel(Box::new(kernel))
+                }
             })
         };
+        let seeds = [setup.seed, !setup.seed];
         Ok(Self {
             ends: [end(Place::Client)?, end(Place::Server)?],
-            wires: [seed, !seed].map(|seed| Gro::new(Impaired::new(Pipe::new(), &netem, seed))),
+            wires: seeds.map(|seed| Gro::new(Impaired::new(Pipe::new(), &netem, seed))),
+            splits: setup.splits,
             traffic: [Traffic::default(); 2],
             began: Moment::now(),
         })
+    }
+
+    /// What became of what an end sent.
+    pub fn losses(&self, from: Place) -> Losses {
+        self.wires[from.index()].inner().losses()
+    }
+
+    /// An end's counter by its name in `nstat`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn counter(&self, place: Place, name: &'static str) -> Result<u64, String> {
+        match &self.ends[place.index()] {
+            End::Ours(ours) => {
+                let value = ours.host.counters().get(name);
+                value.ok_or_else(|| format!("ours has no {name}"))
+            }
+            End::Kernel(kernel) => kernel.counter(name),
+        }
     }
 
     fn now(&self) -> Instant {
@@ -142,7 +221,7 @@ impl Path {
         let now = self.now();
         match &mut self.ends[place.index()] {
             End::Ours(ours) => ours.begin(exchange, now),
-            End::Kernel(kernel) => kernel.begin(*exchange),
+            End::Kernel(kernel) => kernel.begin(place, *exchange),
         }
     }
 
@@ -198,7 +277,14 @@ impl Path {
                     return;
                 }
                 traffic.count(&frame);
-                wire.send(frame, now);
+                if self.splits {
+                    for mut packet in frame.segments() {
+                        packet.complete_checksum();
+                        wire.send(packet, now);
+                    }
+                } else {
+                    wire.send(frame, now);
+                }
                 moved = true;
             };
             match &mut self.ends[here] {
@@ -218,15 +304,15 @@ impl Path {
                 End::Kernel(kernel) => {
                     // What the wire carries is what the kernel gets.
                     while let Some(frame) = back.inner_mut().receive(now) {
-                        kernel.tun.send(frame, now);
+                        kernel.line.send(frame, now);
                     }
                     for _ in 0..BATCH {
-                        let Some(frame) = kernel.tun.receive(now) else {
+                        let Some(frame) = kernel.line.receive(now) else {
                             break;
                         };
                         take(frame);
                     }
-                    if let Some(outcome) = kernel.outcome() {
+                    if let Some(outcome) = kernel.outcome()? {
                         reports[here] = Some(outcome?);
                     }
                 }
@@ -254,7 +340,7 @@ impl Path {
             if let End::Kernel(kernel) = end {
                 use std::os::fd::AsFd as _;
                 files.push(libc::pollfd {
-                    fd: kernel.tun.as_fd().as_raw_fd(),
+                    fd: kernel.line.as_fd().as_raw_fd(),
                     events: libc::POLLIN,
                     revents: 0,
                 });

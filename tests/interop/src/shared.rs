@@ -5,11 +5,10 @@ use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::time::{Duration, Instant as Moment};
 
 use sockeye_core::{Frame, Instant, OffloadCapabilities};
-use sockeye_link::device::TunFeatures;
 use sockeye_link::impair::{Impaired, Netem};
 use sockeye_link::{Link, Pipe};
 
-use crate::{Exchange, Family, Kernel, Ours, Place};
+use crate::{Exchange, Family, Kernel, Medium, Ours, Place};
 
 /// Frames that are taken from an end in one go.
 const BATCH: usize = 256;
@@ -43,10 +42,10 @@ impl Shared {
     pub fn new(netem: &str, seed: u64) -> Result<Self, String> {
         const MTU: u16 = 1500;
         let netem: Netem = netem.parse().map_err(|error| format!("{netem}: {error}"))?;
-        let kernel = |place| Kernel::new(place, MTU, TunFeatures::NONE);
+        let kernel = |place| Kernel::new(place, Medium::Tun, MTU, false, &[]);
         let wire = |seed| Impaired::new(Pipe::new(), &netem, seed);
         Ok(Self {
-            ours: Ours::new(Place::Client, MTU, OffloadCapabilities::default())?,
+            ours: Ours::new(Place::Client, MTU, OffloadCapabilities::default(), &[])?,
             theirs: kernel(Place::Client)?,
             servers: [kernel(Place::Server)?, kernel(Place::Server)?],
             forward: wire(seed),
@@ -80,13 +79,13 @@ impl Shared {
             congestion: Some(congestion),
         };
         let [first, second] = &mut self.servers;
-        first.begin(exchange(Family::V4))?;
-        second.begin(exchange(Family::V6))?;
+        first.begin(Place::Server, exchange(Family::V4))?;
+        second.begin(Place::Server, exchange(Family::V6))?;
         // Our client does not try again.
         std::thread::sleep(Duration::from_millis(50));
         let now = self.now();
         self.ours.begin(&exchange(Family::V4), now)?;
-        self.theirs.begin(exchange(Family::V6))?;
+        self.theirs.begin(Place::Client, exchange(Family::V6))?;
         self.pass(warm_up)?;
         self.through = [0; 2];
         self.pass(time)?;
@@ -115,19 +114,19 @@ impl Shared {
                 (&mut *ours, 0)
             };
             self.through[which] += frame.len();
-            server.tun.send(frame, now);
+            server.line.send(frame, now);
             moved = true;
         }
         while let Some(frame) = self.back.receive(now) {
             if is_theirs(&frame) {
-                self.theirs.tun.send(frame, now);
+                self.theirs.line.send(frame, now);
             } else {
                 self.ours.host.receive(self.ours.interface, frame, now);
             }
             moved = true;
         }
         for server in &mut self.servers {
-            for frame in std::iter::from_fn(|| server.tun.receive(now)).take(BATCH) {
+            for frame in std::iter::from_fn(|| server.line.receive(now)).take(BATCH) {
                 self.back.send(frame, now);
                 moved = true;
             }
@@ -141,7 +140,7 @@ impl Shared {
         let mut left = true;
         while left {
             let ours = self.ours.host.transmit(self.ours.interface);
-            let theirs = self.theirs.tun.receive(now);
+            let theirs = self.theirs.line.receive(now);
             left = ours.is_some() || theirs.is_some();
             moved |= left;
             for frame in [ours, theirs].into_iter().flatten() {
@@ -163,7 +162,7 @@ impl Shared {
         let tuns = self.servers.iter().chain([&self.theirs]);
         let mut files: Vec<libc::pollfd> = tuns
             .map(|kernel| libc::pollfd {
-                fd: kernel.tun.as_fd().as_raw_fd(),
+                fd: kernel.line.as_fd().as_raw_fd(),
                 events: libc::POLLIN,
                 revents: 0,
             })

@@ -1,4 +1,5 @@
-//! Every combination of our stack and the kernel's, over wires of every kind.
+//! Every combination of our stack and the kernel's, over wires of every kind. What the kernel's offloads do is here and in
+//! `device`; `bulk` has all that can be combined.
 
 // As in the library: the kernel's time is the machine's.
 #![allow(clippy::disallowed_methods)]
@@ -10,6 +11,7 @@ use sockeye_interop::{Exchange, Family, Path, Place, Who};
 use sockeye_programs::need::Need;
 use sockeye_programs::scenario::trial;
 
+mod bulk;
 mod device;
 
 /// What a TUN in a namespace takes.
@@ -43,8 +45,8 @@ const WIRES: [(&str, &str, usize); 7] = [
 
 fn main() -> std::process::ExitCode {
     let mut arguments = Arguments::from_args();
-    // Each keeps two or three threads busy.
-    arguments.test_threads.get_or_insert(2);
+    // Most of their time they wait for a wire.
+    arguments.test_threads.get_or_insert(6);
     let mut trials = Vec::new();
     for (pair, who) in COMBINATIONS {
         for (wire, netem, bytes) in WIRES {
@@ -65,6 +67,7 @@ fn main() -> std::process::ExitCode {
             }
         }
     }
+    trials.extend(bulk::trials());
     for (name, body) in device::TRIALS {
         trials.push(trial(format!("tun::{name}"), &NEEDS, move || {
             // A namespace is its thread's; the suite's threads are used again.
