@@ -154,6 +154,8 @@ counters! {
     tcp_ext_tcp_fast_open_blackhole: "TcpExtTCPFastOpenBlackhole",
     tcp_ext_tcp_fast_open_passive_alt_key: "TcpExtTCPFastOpenPassiveAltKey",
     tcp_ext_tcp_orig_data_sent: "TcpExtTCPOrigDataSent",
+    tcp_ext_tcp_delivered: "TcpExtTCPDelivered",
+    tcp_ext_tcp_delivered_ce: "TcpExtTCPDeliveredCE",
     tcp_ext_tcp_timeouts: "TcpExtTCPTimeouts",
     tcp_ext_delayed_acks: "TcpExtDelayedACKs",
     tcp_ext_tcp_reno_recovery: "TcpExtTCPRenoRecovery",

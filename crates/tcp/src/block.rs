@@ -320,7 +320,7 @@ impl Block {
         }
     }
 
-    fn may_answer_invalid(&mut self, skipped: Events, now: Instant) -> bool {
+    pub(crate) fn may_answer_invalid(&mut self, skipped: Events, now: Instant) -> bool {
         let now = wrapping_millis(now);
         if now.wrapping_sub(self.last_challenge) < u32::from(self.limits.invalid_interval) {
             self.events |= skipped;

@@ -122,15 +122,11 @@ impl Connection {
     }
 
     /// True if this segment would complete the handshake: a listener whose accept queue is full does not let it in.
-    pub fn completes_handshake(&self, segment: &Segment) -> bool {
+    pub fn completes_handshake(&self, segment: &Segment, now: Instant) -> bool {
         let Machine::SynReceived(state) = &self.machine else {
             return false;
         };
-        segment.has(TcpFlags::ACK)
-            && !segment.flags.intersects(TcpFlags::RST | TcpFlags::SYN)
-            && segment.acknowledgment == self.block.send.una + 1u32
-            && self.block.recv.is_acceptable(segment)
-            && !state.defers(&self.block, segment)
+        state.completes(&self.block, segment, now)
     }
 
     /// After a response with [`Events::CHALLENGE_ACK`]: the host has sent enough of them (RFC 5961 7), and this one is
@@ -561,12 +557,13 @@ impl Connection {
                 })
             }
             Machine::SynSent(_) => None,
-            Machine::SynReceived(_) | Machine::TimeWait(_) => {
-                if !block.recv.ack.now {
-                    return None;
-                }
-                block.execute(Plan::Acknowledge, now)
+            Machine::SynReceived(state) if block.recv.ack.now => {
+                let mut answer = block.execute(Plan::Acknowledge, now)?;
+                state.keep_window(block, &mut answer.segment);
+                Some(answer)
             }
+            Machine::TimeWait(_) if block.recv.ack.now => block.execute(Plan::Acknowledge, now),
+            Machine::SynReceived(_) | Machine::TimeWait(_) => None,
             _ if block.syn_due => Some(self.transmit_syn_ack(now)),
             _ => {
                 let plan = block.plan(now);

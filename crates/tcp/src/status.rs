@@ -192,6 +192,12 @@ bitflags! {
         const SUSPECT_PATH = 1 << 31;
         /// `TCPDeferAcceptDrop`
         const ACCEPT_DEFERRED = 1 << 32;
+        /// `PAWSActive`: the answer to our SYN echoes what it never said.
+        const PAWS_ACTIVE = 1 << 33;
+        /// `EmbryonicRsts`: a request was ended by a reset, or by a SYN.
+        const EMBRYONIC_RESET = 1 << 34;
+        /// `TCPACKSkippedSynRecv`
+        const SKIPPED_SYN_RECEIVED = 1 << 35;
         /// `TCPACKSkippedSeq`
         const SKIPPED_SEQUENCE = 1 << 48;
         /// `TCPACKSkippedPAWS`

@@ -1,6 +1,7 @@
 //! What happened to a connection, under Linux's counter names.
 
-use sockeye_tcp::Events;
+use sockeye_tcp::{Events, OutgoingSegment};
+use sockeye_wire::TcpFlags;
 
 use crate::Counters;
 
@@ -42,6 +43,11 @@ const TABLE: &[(Events, Place)] = &[
     (Events::SKIPPED_PAWS, |c| {
         &mut c.tcp_ext_tcp_ack_skipped_paws
     }),
+    (Events::PAWS_ACTIVE, |c| &mut c.tcp_ext_paws_active),
+    (Events::EMBRYONIC_RESET, |c| &mut c.tcp_ext_embryonic_rsts),
+    (Events::SKIPPED_SYN_RECEIVED, |c| {
+        &mut c.tcp_ext_tcp_ack_skipped_syn_recv
+    }),
     (Events::PAWS_TIME_WAIT, |c| &mut c.tcp_ext_paws_timewait),
     (Events::SKIPPED_TIME_WAIT, |c| {
         &mut c.tcp_ext_tcp_ack_skipped_time_wait
@@ -72,6 +78,28 @@ const ALL: Events = {
     }
     Events::from_bits_truncate(bits)
 };
+
+/// Counts a segment that is sent: a super-segment as what it is cut into.
+pub(super) fn count_sent(counters: &mut Counters, outgoing: &OutgoingSegment) {
+    let segment = &outgoing.segment;
+    let size = outgoing
+        .segment_size
+        .map_or(usize::MAX, |size| size.get().into());
+    let packets = segment.payload.len().div_ceil(size).max(1) as u64;
+    counters.tcp_out_segs += packets;
+    counters.tcp_out_rsts += u64::from(segment.flags.contains(TcpFlags::RST));
+    if outgoing.retransmission {
+        counters.tcp_retrans_segs += packets;
+    } else if !segment.payload.is_empty() || segment.flags.contains(TcpFlags::FIN) {
+        counters.tcp_ext_tcp_orig_data_sent += packets;
+    }
+}
+
+/// Counts what the peer has got, and with how much of it a mark was echoed, since `before`.
+pub(super) fn count_delivered(counters: &mut Counters, before: (u32, u32), after: (u32, u32)) {
+    counters.tcp_ext_tcp_delivered += u64::from(after.0.wrapping_sub(before.0));
+    counters.tcp_ext_tcp_delivered_ce += u64::from(after.1.wrapping_sub(before.1));
+}
 
 /// Counts what happened.
 pub(super) fn count(counters: &mut Counters, events: Events) {

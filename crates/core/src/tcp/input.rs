@@ -128,7 +128,7 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, mut segment: Segmen
         return;
     };
     if let Queue::Requests(parent) = queue
-        && connection.completes_handshake(&segment)
+        && connection.completes_handshake(&segment, now)
     {
         match listener::admit(host, parent) {
             Admission::Admitted => {}
@@ -155,7 +155,12 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, mut segment: Segmen
     if stack.memory.is_pressed || connection.is_pressed() {
         super::memory::admit(stack, &mut parts.endpoint.pages, connection, &mut segment);
     }
+    let before = connection.delivered();
     let Response { reset, mut events } = connection.receive(segment, now);
+    // In Linux the SYN-ACK was the request's, and does not count.
+    if !matches!(queue, Queue::Requests(_)) {
+        super::count::count_delivered(&mut stack.counters, before, connection.delivered());
+    }
     if let (Some(outcome), Some(options)) = (attempt, options)
         && events.contains(Events::ESTABLISHED)
     {

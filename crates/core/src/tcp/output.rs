@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use sockeye_tcp::{EcnPolicy, OutgoingSegment, Settings};
-use sockeye_wire::{ChecksumState, Ecn, Frame, IpProtocol, Offload, TcpFlags, TcpHeader};
+use sockeye_wire::{ChecksumState, Ecn, Frame, IpProtocol, Offload, TcpHeader};
 
 use super::{Phase, TcpEndpoint, close};
 use crate::config::Timestamps;
@@ -123,14 +123,12 @@ pub(super) fn send(
     options: &SharedOptions,
     outgoing: OutgoingSegment,
 ) {
+    super::count::count_sent(&mut stack.counters, &outgoing);
     let OutgoingSegment {
         segment,
         segment_size,
-        retransmission,
+        ..
     } = outgoing;
-    stack.counters.tcp_out_segs += 1;
-    stack.counters.tcp_retrans_segs += u64::from(retransmission);
-    stack.counters.tcp_out_rsts += u64::from(segment.flags.contains(TcpFlags::RST));
     let header = TcpHeader {
         source_port: tuple.local_port,
         destination_port: tuple.remote_port,

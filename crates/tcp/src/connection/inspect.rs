@@ -87,6 +87,11 @@ impl Connection {
         }
     }
 
+    /// Packets that the peer has got, and of those the ones of whose marks it told (RFC 3168 6.1.3).
+    pub fn delivered(&self) -> (u32, u32) {
+        (self.block.counts.delivered, self.block.delivered_ce)
+    }
+
     /// SND.UNA, SND.NXT, RCV.NXT.
     pub fn numbers(&self) -> (Seq, Seq, Seq) {
         (

@@ -73,6 +73,8 @@ pub(crate) struct Accepted {
     pub(crate) duplicate: bool,
     /// Some of it found no room.
     pub(crate) dropped: bool,
+    /// None of it did: the window is shut.
+    pub(crate) shut_out: bool,
 }
 
 /// How a segment lies outside of the window.
@@ -129,6 +131,7 @@ impl Receiver {
             segment.payload.truncate(length(room));
             segment.flags.remove(TcpFlags::FIN);
             result.dropped = true;
+            result.shut_out = room == 0 && segment.sequence == self.nxt;
         }
         if segment.sequence == self.nxt {
             self.accept_in_order(

@@ -10,6 +10,7 @@ mod fin_wait_1;
 mod fin_wait_2;
 mod last_ack;
 mod listen;
+mod request;
 mod screen;
 mod syn_received;
 mod syn_sent;

@@ -198,7 +198,10 @@ impl Block {
             self.recv.measure(unit);
         }
         if accepted.dropped {
-            self.events |= Events::NO_ROOM;
+            self.events |= match accepted.shut_out {
+                true => Events::ZERO_WINDOW_DROP,
+                false => Events::NO_ROOM,
+            };
             self.recv.ack.now = true;
         }
         if accepted.duplicate {

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use sockeye_wire::{TcpFlags, Timestamps};
 
+use super::request::Judgement;
 use super::screen::Screen;
 use super::syn_sent::FirstSent;
 use super::{CloseWait, Established, Machine, Next};
@@ -92,8 +93,66 @@ impl SynReceived {
         self.passive && block.send.retransmits < block.options.defer_accept && segment.length() == 0
     }
 
+    /// True if this segment would complete the handshake of a request.
+    pub(crate) fn completes(&self, block: &Block, segment: &Segment, now: Instant) -> bool {
+        self.passive
+            && self.judge(block, segment, now) == Judgement::Completes
+            && !self.defers(block, segment)
+    }
+
     /// RFC 9293 3.10.7.4
-    pub(crate) fn receive(mut self, block: &mut Block, segment: Segment, now: Instant) -> Next {
+    pub(crate) fn receive(self, block: &mut Block, segment: Segment, now: Instant) -> Next {
+        if self.passive {
+            self.receive_request(block, segment, now)
+        } else {
+            self.receive_simultaneous(block, segment, now)
+        }
+    }
+
+    fn receive_request(self, block: &mut Block, mut segment: Segment, now: Instant) -> Next {
+        let judgement = self.judge(block, &segment, now);
+        if judgement != Judgement::Completes {
+            block.counts.segments_in = block.counts.segments_in.wrapping_add(segment.units());
+        }
+        match judgement {
+            Judgement::Again => {
+                block.syn_due |= block.may_answer_invalid(Events::SKIPPED_SYN_RECEIVED, now);
+            }
+            Judgement::Stranger => {
+                return Next {
+                    reset: reset_for(&segment),
+                    ..self.into()
+                };
+            }
+            Judgement::Unacceptable(why) => {
+                block.events |= why;
+                if !segment.has(TcpFlags::RST) {
+                    block.answer_unacceptable(&segment, Events::SKIPPED_SYN_RECEIVED, now);
+                }
+            }
+            Judgement::Dubious => block.challenge(now),
+            Judgement::End => {
+                block.events |= Events::ATTEMPT_FAILED | Events::EMBRYONIC_RESET;
+                return Next {
+                    reset: reset_for(&segment),
+                    ..Next::closed(block, None)
+                };
+            }
+            Judgement::Nothing => block.remember_timestamp(&segment, now),
+            Judgement::Completes => {
+                let again = segment.has(TcpFlags::SYN);
+                if again {
+                    segment.trim_front(1);
+                }
+                block.remember_timestamp(&segment, now);
+                return self.receive_acknowledgment(block, segment, again, now);
+            }
+        }
+        self.into()
+    }
+
+    /// Of a connection that was opened from both sides.
+    fn receive_simultaneous(self, block: &mut Block, segment: Segment, now: Instant) -> Next {
         // The peer's SYN again: its SYN-ACK was lost (Linux tcp_check_req). In a simultaneous open, the peer's SYN-ACK.
         let again = segment.has(TcpFlags::SYN)
             && !segment.has(TcpFlags::RST)
@@ -107,6 +166,16 @@ impl SynReceived {
         if again {
             segment.trim_front(1);
         }
+        self.receive_acknowledgment(block, segment, again, now)
+    }
+
+    fn receive_acknowledgment(
+        mut self,
+        block: &mut Block,
+        segment: Segment,
+        again: bool,
+        now: Instant,
+    ) -> Next {
         match block.screen(&segment, State::SynReceived, now) {
             Screen::Drop => return self.into(),
             Screen::Reset => {
@@ -194,6 +263,16 @@ impl SynReceived {
             block.syn_due = true;
         }
         self.into()
+    }
+
+    /// The window of a request is that of its SYN-ACK (`tcp_synack_window`).
+    pub(crate) fn keep_window(&self, block: &mut Block, acknowledgment: &mut Segment) {
+        if self.passive {
+            let window = block.recv.window.min(u16::MAX.into());
+            block.recv.window = window;
+            let told = window >> block.recv.shift;
+            acknowledgment.window = u16::try_from(told).unwrap_or(u16::MAX);
+        }
     }
 
     pub(crate) fn transmit(&mut self, block: &mut Block, now: Instant) -> Segment {

@@ -103,6 +103,9 @@ impl SynSent {
                 // (`tcp_rcv_synsent_state_process`).
                 block.timers.set(Timer::Retransmit, now + SOON);
             }
+            if stale && !unacceptable {
+                block.events |= Events::PAWS_ACTIVE;
+            }
             if unacceptable || stale {
                 return Next {
                     reset: reset_for(&segment),

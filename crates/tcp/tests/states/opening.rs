@@ -159,7 +159,7 @@ fn syn_received_repeats_the_syn_ack_and_resets_a_wrong_acknowledgment() {
     assert_eq!((reset.sequence.get(), reset.flags), (999, RST));
     lab.is_in(State::SynReceived);
     let complete = segment(5001, 1001, ACK, b"hello");
-    assert!(lab.connection.completes_handshake(&complete));
+    assert!(lab.connection.completes_handshake(&complete, lab.now));
     lab.gets(complete);
     lab.is_in(State::Established);
     assert_eq!(lab.connection.status().readable, 5);
@@ -179,7 +179,7 @@ fn deferring(timeouts: u8) -> Lab {
 fn a_deferring_listener_waits_for_data() {
     let mut lab = deferring(3);
     let bare = segment(5001, 1001, ACK, b"");
-    assert!(!lab.connection.completes_handshake(&bare));
+    assert!(!lab.connection.completes_handshake(&bare, lab.now));
     let answer = lab.gets(bare);
     assert_eq!(answer.events, Events::ACCEPT_DEFERRED);
     assert!(lab.out.is_empty() && answer.reset.is_none());
@@ -188,7 +188,7 @@ fn a_deferring_listener_waits_for_data() {
     // The peer knows that it is connected: nothing to repeat yet.
     assert!(lab.out.is_empty());
     let data = segment(5001, 1001, ACK, b"now");
-    assert!(lab.connection.completes_handshake(&data));
+    assert!(lab.connection.completes_handshake(&data, lab.now));
     lab.gets(data);
     lab.is_in(State::Established);
     assert_eq!(lab.connection.status().readable, 3);
