@@ -413,7 +413,7 @@ pub(super) fn reset_to_unconnected(host: &mut Host, id: SocketId, _now: Instant)
 
 /// The pending error of a connection becomes the socket's.
 pub(super) fn take_error(connection: &mut Connection, error: &mut Option<Errno>) {
-    if connection.status().error.is_some()
+    if connection.has_error()
         && let Some(found) = connection.take_error()
     {
         *error = Some(errno(found));

@@ -36,7 +36,7 @@ fn sendable<'a>(parts: &'a mut EndpointParts<'_>) -> Result<&'a mut Connection, 
         }
         _ => return Err(broken(error)),
     }
-    if error.is_some() || connection.status().send_shut {
+    if error.is_some() || connection.is_send_shut() {
         return Err(broken(error));
     }
     if parts.endpoint.progress == Progress::Connecting {
@@ -178,11 +178,11 @@ fn nothing_to_read(parts: &mut EndpointParts<'_>) -> Result<(), Errno> {
             None => Err(Errno::ENOTCONN),
         };
     };
-    let status = connection.status();
+    let is_over = connection.is_receive_shut();
     // SOCK_DONE: after the peer's FIN the end of the stream goes before an error.
-    if status.receive_shut
+    if is_over
         && connection.state() != State::Closed
-        && status.error.is_none()
+        && !connection.has_error()
         && parts.error.is_none()
     {
         return Ok(());
@@ -190,11 +190,7 @@ fn nothing_to_read(parts: &mut EndpointParts<'_>) -> Result<(), Errno> {
     if let Some(errno) = parts.error.take() {
         return Err(errno);
     }
-    if status.receive_shut {
-        Ok(())
-    } else {
-        Err(Errno::EAGAIN)
-    }
+    if is_over { Ok(()) } else { Err(Errno::EAGAIN) }
 }
 
 /// `MSG_ERRQUEUE`. The pending error is what comes next in the queue, or none (`sock_dequeue_err_skb`).
@@ -348,7 +344,7 @@ fn receive_urgent(
         UrgentRead::None => Err(Errno::EINVAL),
         UrgentRead::CutOff => Err(Errno::ENOTCONN),
         UrgentRead::Awaited => {
-            if connection.status().receive_shut {
+            if connection.is_receive_shut() {
                 Ok(Received::default())
             } else {
                 Err(Errno::EAGAIN)

@@ -22,7 +22,6 @@ impl Connection {
     /// What the application may do now.
     pub fn status(&self) -> Status {
         let block = &self.block;
-        let closed = matches!(self.machine, Machine::Closed(_));
         let send = &block.send;
         let queued = send.queue.len();
         // sk_stream_is_writeable: what is free must be at least half of what is used.
@@ -33,15 +32,13 @@ impl Connection {
             // `tcp_stream_memory_free`: woken only when half of it is gone.
             .is_none_or(|limit| send.unsent().saturating_mul(2) < limit);
         let in_handshake = matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_));
-        let send_shut =
-            send.fin != Fin::None || closed || matches!(self.machine, Machine::TimeWait(_));
-        let receive_shut = block.recv.fin || block.receive_shut || closed;
+        let receive_shut = self.is_receive_shut();
         let readable = block.recv.readable(block.options.oob_inline);
         Status {
             readable,
             readable_eof: receive_shut && readable == 0,
             writable: !in_handshake && roomy && low,
-            send_shut,
+            send_shut: self.is_send_shut(),
             receive_shut,
             urgent: block
                 .recv
@@ -49,6 +46,23 @@ impl Connection {
                 .is_some_and(|urgent| matches!(urgent.byte, UrgentByte::Here(_))),
             error: block.error,
         }
+    }
+
+    /// [`Status::send_shut`] alone.
+    pub fn is_send_shut(&self) -> bool {
+        self.block.send.fin != Fin::None
+            || matches!(self.machine, Machine::Closed(_) | Machine::TimeWait(_))
+    }
+
+    /// [`Status::receive_shut`] alone.
+    pub fn is_receive_shut(&self) -> bool {
+        let block = &self.block;
+        block.recv.fin || block.receive_shut || matches!(self.machine, Machine::Closed(_))
+    }
+
+    /// An error waits to be taken.
+    pub fn has_error(&self) -> bool {
+        self.block.error.is_some()
     }
 
     /// Takes the error (`SO_ERROR`).
