@@ -176,9 +176,7 @@ impl Block {
                 fin: false,
                 position: 0,
                 queue: Lazy::RESTING,
-                assembler: None,
-                urgent: None,
-                dsack: None,
+                rare: Lazy::RESTING,
                 ack: Acknowledger::new(settings.ping_pong),
                 recent: RecentTimestamp::default(),
                 mss: local_mss.min(536),
@@ -190,7 +188,6 @@ impl Block {
                 threshold,
                 // `tcp_init_buffer_space`
                 autotune: Autotune::new(threshold.min(INITIAL_SEGMENTS * mss)),
-                out_of_order_segments: 0,
             },
             timers: Timers::default(),
             limits: Limits {
@@ -344,7 +341,7 @@ impl Block {
         let low_water = self.options.receive_low_water.min(recv.space());
         if recv.ack.now
             || recv.ack.is_quick()
-            || recv.assembler.is_some()
+            || recv.rare.assembler.is_some()
             || (unacknowledged > u32::from(recv.mss)
                 && (span(recv.queue.len()) < low_water
                     || recv.desired_window(self.options.window_clamp) >= recv.window))
@@ -393,7 +390,7 @@ impl Block {
         self.error = self.error.or(error);
         self.events |= Events::CLOSED;
         self.send.purge();
-        self.recv.assembler = None;
+        self.recv.drop_out_of_order();
         self.recv.ack = Acknowledger::default();
         self.timers = Timers::default();
         self.syn_due = false;

@@ -217,7 +217,7 @@ impl Connection {
     /// Bytes held for the application and for the peer, with what keeping them costs.
     pub fn held(&self) -> usize {
         let recv = &self.block.recv;
-        let behind = recv.assembler.as_ref().map_or(0, |held| held.cost());
+        let behind = recv.rare.assembler.as_ref().map_or(0, |held| held.cost());
         length(self.block.send.queue.len()) + recv.queue.len() + behind
     }
 
@@ -234,8 +234,8 @@ impl Connection {
     /// Throws away what came out of order, though the peer was told of it (RFC 2018 8). True if there was something.
     pub fn prune(&mut self) -> bool {
         let recv = &mut self.block.recv;
-        recv.dsack = None;
-        recv.assembler.take().is_some()
+        recv.forget_dsack();
+        recv.drop_out_of_order()
     }
 
     /// The send buffer becomes as small as half of what is in it (`sk_stream_moderate_sndbuf`).
@@ -384,7 +384,7 @@ impl Connection {
         self.block.orphan = true;
         self.block.receive_shut = true;
         self.block.recv.queue.rest();
-        self.block.recv.urgent = None;
+        self.block.recv.forget_urgent();
         let resettable = self.needs_reset();
         if unread && resettable {
             self.block.events |= Events::ABORT_ON_CLOSE;

@@ -21,6 +21,11 @@ impl<T> Lazy<T> {
         self.0 = None;
     }
 
+    /// The value to change, unless it is at rest anyway.
+    pub(crate) fn existing(&mut self) -> Option<&mut T> {
+        self.0.as_deref_mut()
+    }
+
     /// Heap memory taken, beside what the value itself owns.
     pub(crate) fn boxed(&self) -> usize {
         self.0.as_ref().map_or(0, |_| size_of::<T>())

@@ -42,6 +42,7 @@ impl Connection {
             receive_shut,
             urgent: block
                 .recv
+                .rare
                 .urgent
                 .is_some_and(|urgent| matches!(urgent.byte, UrgentByte::Here(_))),
             error: block.error,
@@ -165,6 +166,7 @@ impl Connection {
         let block = &self.block;
         let assembler = block
             .recv
+            .rare
             .assembler
             .as_ref()
             .map_or(0, |assembler| assembler.cost());
@@ -185,6 +187,7 @@ impl Connection {
                 .map_or(0, |recovery| size_of_val(&**recovery))
             + block.recv.queue.boxed()
             + block.recv.queue.heap()
+            + block.recv.rare.boxed()
             + assembler
     }
 
@@ -256,7 +259,7 @@ impl Connection {
             bytes_sent: block.counts.bytes_sent + block.counts.bytes_retransmitted,
             bytes_retrans: block.counts.bytes_retransmitted,
             dsack_dups: block.counts.dsacks,
-            rcv_ooopack: recv.out_of_order_segments,
+            rcv_ooopack: recv.rare.out_of_order_segments,
             snd_wnd: send.wnd,
             rcv_wnd: recv.window,
             total_rto: block.counts.timeouts,
@@ -276,6 +279,7 @@ impl Connection {
             send_queue: self.unacknowledged().0,
             receive_queue: recv.queue.len(),
             out_of_order: recv
+                .rare
                 .assembler
                 .as_ref()
                 .map_or(0, |assembler| assembler.bytes()),

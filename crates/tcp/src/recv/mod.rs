@@ -3,11 +3,10 @@ pub(crate) mod ack;
 pub(crate) mod assembler;
 pub(crate) mod paws;
 pub(crate) mod queue;
+pub(crate) mod rare;
 pub(crate) mod read;
 pub(crate) mod urgent;
 pub(crate) mod window;
-
-use alloc::boxed::Box;
 
 use sockeye_wire::{Payload, SackBlocks, TcpFlags};
 
@@ -15,10 +14,9 @@ use crate::lazy::Lazy;
 use crate::seq::{length, span};
 use crate::{Instant, Segment, Seq};
 use ack::Acknowledger;
-use assembler::Assembler;
 use paws::RecentTimestamp;
 use queue::ReceiveQueue;
-use urgent::Urgent;
+use rare::Rare;
 use window::Autotune;
 
 /// RCV. Before the peer's SYN has come only the buffer sizes mean anything.
@@ -37,10 +35,7 @@ pub(crate) struct Receiver {
     /// Bytes received in order: the stream position of RCV.NXT.
     pub(crate) position: u64,
     pub(crate) queue: Lazy<ReceiveQueue>,
-    pub(crate) assembler: Option<Box<Assembler>>,
-    pub(crate) urgent: Option<Urgent>,
-    /// A duplicate to report first in the next acknowledgment (RFC 2883).
-    pub(crate) dsack: Option<(Seq, Seq)>,
+    pub(crate) rare: Lazy<Rare>,
     pub(crate) ack: Acknowledger,
     pub(crate) recent: RecentTimestamp,
     /// The segment size the peer seems to use (`rcv_mss`).
@@ -57,7 +52,6 @@ pub(crate) struct Receiver {
     /// The window is not opened beyond this yet (`rcv_ssthresh`).
     pub(crate) threshold: u32,
     pub(crate) autotune: Autotune,
-    pub(crate) out_of_order_segments: u32,
 }
 
 /// What data did.
@@ -117,12 +111,12 @@ impl Receiver {
         let end = segment.end();
         if self.fin || end.at_or_before(self.nxt) {
             // RFC 2883 4.1: say which segment came twice.
-            self.dsack = Some((segment.sequence, end));
+            self.rare.dsack = Some((segment.sequence, end));
             result.duplicate = true;
             return result;
         }
         if segment.sequence.before(self.nxt) {
-            self.dsack = Some((segment.sequence, self.nxt));
+            self.rare.dsack = Some((segment.sequence, self.nxt));
             segment.trim_front(self.nxt.since(segment.sequence));
         }
         // Never more than the window that was told: the bound of the memory.
@@ -148,32 +142,35 @@ impl Receiver {
     fn accept_in_order(&mut self, payload: Payload, fin: bool, result: &mut Accepted) {
         let end = self.position + payload.len() as u64;
         let twice = self
+            .rare
             .assembler
             .as_ref()
-            .filter(|_| self.dsack.is_none())
+            .filter(|_| self.rare.dsack.is_none())
             .and_then(|assembler| assembler.first_before(end));
         if let Some((from, to)) = twice {
             // RFC 2883 4.2: of what fills the hole, the first part that had come already (`tcp_ofo_queue`).
             let at = |position: u64| {
                 self.nxt + u32::try_from(position.saturating_sub(self.position)).unwrap_or(0)
             };
-            self.dsack = Some((at(from), at(to)));
+            self.rare.dsack = Some((at(from), at(to)));
         }
         self.push(payload, result);
         result.fin = fin;
-        if let Some(assembler) = &mut self.assembler {
+        if let Some(rare) = self.rare.existing()
+            && let Some(assembler) = &mut rare.assembler
+        {
             let more = assembler.take(self.position);
             let ends_here = |fin: Option<u64>, position| fin.is_some_and(|fin| fin <= position);
             result.fin |= ends_here(assembler.fin, self.position + more.len() as u64);
             if assembler.is_empty() || result.fin {
-                self.assembler = None;
+                rare.assembler = None;
             }
             self.push(more, result);
         }
         if result.fin {
             self.fin = true;
             self.nxt += 1;
-            self.assembler = None;
+            self.drop_out_of_order();
         }
     }
 
@@ -189,28 +186,30 @@ impl Receiver {
 
     fn accept_out_of_order(&mut self, segment: &Segment, sack: bool, result: &mut Accepted) {
         result.out_of_order = true;
-        self.out_of_order_segments = self.out_of_order_segments.wrapping_add(1);
         let start = self.position + u64::from(segment.sequence.since(self.nxt));
         let end = start + segment.payload.len() as u64;
         let limit = length(self.buffer);
-        let assembler = self.assembler.get_or_insert_default();
+        let rare = &mut *self.rare;
+        rare.out_of_order_segments = rare.out_of_order_segments.wrapping_add(1);
+        let assembler = rare.assembler.get_or_insert_default();
         let fin = segment.has(TcpFlags::FIN);
         if sack && assembler.covers(start, end + u64::from(fin)) {
-            self.dsack = Some((segment.sequence, segment.end()));
+            rare.dsack = Some((segment.sequence, segment.end()));
         }
         if fin {
             assembler.insert_fin(end);
         }
         result.dropped |= !assembler.insert(start, &segment.payload, limit);
         if assembler.is_empty() {
-            self.assembler = None;
+            rare.assembler = None;
         }
     }
 
     /// RFC 2018 3: what has come out of order, at most `room` blocks.
     pub(crate) fn blocks(&self, room: usize) -> SackBlocks {
-        let dsack = self.dsack.map(|(start, end)| (start.get(), end.get()));
+        let dsack = self.rare.dsack.map(|(start, end)| (start.get(), end.get()));
         let held = self
+            .rare
             .assembler
             .iter()
             .flat_map(|assembler| assembler.report())
@@ -227,7 +226,7 @@ impl Receiver {
     }
 
     pub(crate) fn has_blocks(&self) -> bool {
-        self.dsack.is_some() || self.assembler.is_some()
+        self.rare.dsack.is_some() || self.rare.assembler.is_some()
     }
 
     /// The sequence number of the next byte that the application reads.

@@ -10,12 +10,12 @@ impl Receiver {
     /// Steps over an urgent byte that is not part of the stream, and says how much may be read before the next mark.
     fn readable_run(&mut self, inline: bool) -> usize {
         let available = self.queue.len();
-        let Some(urgent) = self.urgent else {
+        let Some(urgent) = self.rare.urgent else {
             return available;
         };
         let at = self.read_at();
         if urgent.mark.before(at) {
-            self.urgent = None;
+            self.forget_urgent();
             return available;
         }
         let ahead = length(urgent.mark.since(at));
@@ -29,14 +29,14 @@ impl Receiver {
             return available;
         }
         self.queue.advance(1);
-        self.urgent = None;
+        self.forget_urgent();
         self.queue.len()
     }
 
     /// What a read would give now, as `FIONREAD` says it.
     pub(crate) fn readable(&self, inline: bool) -> usize {
         let available = self.queue.len();
-        match self.urgent {
+        match self.rare.urgent {
             Some(urgent) if !inline && urgent.mark.at_or_after(self.read_at()) => {
                 match length(urgent.mark.since(self.read_at())) {
                     // The byte itself is stepped over.
@@ -74,7 +74,7 @@ impl Receiver {
     pub(crate) fn peek(&mut self, offset: usize, buffer: &mut [u8], inline: bool) -> usize {
         let mut skip = 0;
         let mut limit = self.queue.len();
-        if let Some(urgent) = self.urgent
+        if let Some(urgent) = self.rare.urgent
             && urgent.mark.at_or_after(self.read_at())
         {
             match length(urgent.mark.since(self.read_at())) {
@@ -94,10 +94,11 @@ impl Receiver {
 
     fn settle_urgent(&mut self) {
         if self
+            .rare
             .urgent
             .is_some_and(|urgent| urgent.mark.before(self.read_at()))
         {
-            self.urgent = None;
+            self.forget_urgent();
         }
     }
 
@@ -108,20 +109,21 @@ impl Receiver {
         if mark.before(self.read_at())
             || mark.before(self.nxt)
             || self
+                .rare
                 .urgent
                 .is_some_and(|urgent| mark.at_or_before(urgent.mark))
         {
             return false;
         }
         // A second urgent byte takes the first one's place; that one is no longer reachable, nor part of the stream.
-        if let Some(old) = self.urgent
+        if let Some(old) = self.rare.urgent
             && old.mark == self.read_at()
             && old.byte == UrgentByte::Taken
             && !self.queue.is_empty()
         {
             self.queue.advance(1);
         }
-        self.urgent = Some(super::Urgent {
+        self.rare.urgent = Some(super::urgent::Urgent {
             mark,
             byte: UrgentByte::Awaited,
         });
@@ -130,7 +132,9 @@ impl Receiver {
 
     /// Data was queued: has the urgent byte come with it?
     pub(crate) fn find_urgent(&mut self) {
-        let Some(urgent) = self.urgent else { return };
+        let Some(urgent) = self.rare.urgent else {
+            return;
+        };
         if urgent.byte != UrgentByte::Awaited
             || urgent.mark.at_or_after(self.nxt - u32::from(self.fin))
         {
@@ -138,7 +142,7 @@ impl Receiver {
         }
         let offset = length(urgent.mark.since_or_zero(self.read_at()));
         if let Some(byte) = self.queue.get(offset) {
-            self.urgent = Some(super::Urgent {
+            self.rare.urgent = Some(super::urgent::Urgent {
                 byte: UrgentByte::Here(byte),
                 ..urgent
             });
@@ -147,7 +151,8 @@ impl Receiver {
 
     /// `MSG_OOB`
     pub(crate) fn read_urgent(&mut self, peek: bool, inline: bool) -> UrgentRead {
-        match &mut self.urgent {
+        let urgent = self.rare.existing().and_then(|rare| rare.urgent.as_mut());
+        match urgent {
             Some(urgent) if !inline => match urgent.byte {
                 UrgentByte::Awaited => UrgentRead::Awaited,
                 UrgentByte::Taken => UrgentRead::None,
@@ -164,7 +169,8 @@ impl Receiver {
 
     /// `SIOCATMARK`
     pub(crate) fn at_mark(&self) -> bool {
-        self.urgent
+        self.rare
+            .urgent
             .is_some_and(|urgent| urgent.mark == self.read_at())
     }
 }

@@ -83,6 +83,7 @@ impl Receiver {
     fn free_space(&self) -> u32 {
         let held = self.queue.len()
             + self
+                .rare
                 .assembler
                 .as_ref()
                 .map_or(0, |assembler| assembler.bytes());
@@ -189,6 +190,7 @@ impl Receiver {
         let base = u64::from(read) * 2;
         let growth = base * u64::from(read - tune.space) / u64::from(tune.space.max(1));
         let behind = self
+            .rare
             .assembler
             .as_ref()
             .map_or(0, |assembler| assembler.end().saturating_sub(self.position));

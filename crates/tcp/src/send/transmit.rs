@@ -412,7 +412,7 @@ impl Block {
         now: Instant,
     ) -> Segment {
         let sack = self.sack_blocks();
-        self.recv.dsack = None;
+        self.recv.forget_dsack();
         let window = self.recv.select_window(self.options.window_clamp);
         if window == 0 {
             self.recv.ack.leave_quick();
@@ -543,6 +543,7 @@ impl Block {
         if self.recv.queue.is_empty() {
             self.recv.queue.rest();
         }
+        self.recv.rest_rare();
     }
 
     fn note_busy(&mut self, waiting: bool, now: Instant) {

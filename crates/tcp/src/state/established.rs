@@ -41,8 +41,8 @@ impl Block {
         let recv = &self.recv;
         if !plain
             || segment.sequence != recv.nxt
-            || recv.assembler.is_some()
-            || recv.urgent.is_some()
+            || recv.rare.assembler.is_some()
+            || recv.rare.urgent.is_some()
             || !segment.options.sack.is_empty()
         {
             return false;

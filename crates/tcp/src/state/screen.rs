@@ -115,7 +115,7 @@ impl Block {
             self.events |= Events::DUPLICATE;
             if self.sack && self.limits.dsack {
                 let end = segment.end().earliest(self.recv.nxt);
-                self.recv.dsack = Some((segment.sequence, end));
+                self.recv.rare.dsack = Some((segment.sequence, end));
             }
             let quota = self.recv.quick_quota();
             self.recv.ack.force_quick(quota);
@@ -177,7 +177,7 @@ impl Block {
         let (unit, units) = (segment.unit_size(), segment.units());
         let accepted = self.recv.accept(segment, self.sack);
         if !self.sack || !self.limits.dsack {
-            self.recv.dsack = None;
+            self.recv.forget_dsack();
         }
         if size > 0 {
             self.counts.data_in = self.counts.data_in.wrapping_add(units);

@@ -290,7 +290,7 @@ impl FinWait2 {
     /// The record that can take an orphan's place.
     pub(crate) fn record(&self, block: &Block, now: Instant) -> Option<TimeWaitRecord> {
         let expires = block.timers.get(Timer::Keepalive)?;
-        (block.orphan && block.recv.assembler.is_none() && !block.recv.ack.now).then(|| {
+        (block.orphan && block.recv.rare.assembler.is_none() && !block.recv.ack.now).then(|| {
             TimeWaitRecord {
                 expires,
                 ..block.record(now)

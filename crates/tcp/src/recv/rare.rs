@@ -1,0 +1,66 @@
+//! What few receivers have, because what they get comes in order, once and without urgent data.
+use alloc::boxed::Box;
+
+use super::Receiver;
+use super::assembler::Assembler;
+use super::urgent::Urgent;
+use crate::Seq;
+use crate::lazy::Resting;
+
+/// To the others it costs a word.
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// What has come beyond a gap.
+    pub(crate) assembler: Option<Box<Assembler>>,
+    pub(crate) urgent: Option<Urgent>,
+    /// A duplicate to report first in the next acknowledgment (RFC 2883).
+    pub(crate) dsack: Option<(Seq, Seq)>,
+    /// `tcpi_rcv_ooopack`
+    pub(crate) out_of_order_segments: u32,
+}
+
+impl Resting for Rare {
+    fn resting() -> &'static Rare {
+        static NOTHING: Rare = Rare {
+            assembler: None,
+            urgent: None,
+            dsack: None,
+            out_of_order_segments: 0,
+        };
+        &NOTHING
+    }
+}
+
+impl Receiver {
+    /// Gives the memory back if there is nothing to remember.
+    pub(crate) fn rest_rare(&mut self) {
+        let rare = &*self.rare;
+        let is_over = rare.assembler.is_none()
+            && rare.urgent.is_none()
+            && rare.dsack.is_none()
+            && rare.out_of_order_segments == 0;
+        if is_over {
+            self.rare.rest();
+        }
+    }
+
+    /// There is nothing to report that came twice.
+    pub(crate) fn forget_dsack(&mut self) {
+        if let Some(rare) = self.rare.existing() {
+            rare.dsack = None;
+        }
+    }
+
+    pub(crate) fn forget_urgent(&mut self) {
+        if let Some(rare) = self.rare.existing() {
+            rare.urgent = None;
+        }
+    }
+
+    /// Throws away what came beyond a gap. True if there was something.
+    pub(crate) fn drop_out_of_order(&mut self) -> bool {
+        self.rare
+            .existing()
+            .is_some_and(|rare| rare.assembler.take().is_some())
+    }
+}
