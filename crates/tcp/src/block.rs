@@ -9,9 +9,8 @@ use crate::recv::Receiver;
 use crate::recv::ack::Acknowledger;
 use crate::recv::paws::RecentTimestamp;
 use crate::recv::window::{Autotune, HALF, shift_for, space_of};
-use crate::send::chrono::Chronograph;
-use crate::send::flight::Flight;
 use crate::send::path::PathSearch;
+use crate::send::rare::Rare;
 use crate::send::rate::Rate;
 use crate::send::rtt::RoundTrip;
 use crate::send::tail::Pending;
@@ -56,20 +55,16 @@ pub(crate) struct Limits {
     pub(crate) loss: LossRules,
 }
 
-/// Counters for `tcp_info`.
+/// Counters for `tcp_info`; those of what went wrong are elsewhere.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
     pub(crate) bytes_acked: u64,
     pub(crate) bytes_sent: u64,
-    pub(crate) bytes_retransmitted: u64,
     pub(crate) segments_in: u32,
     pub(crate) segments_out: u32,
     pub(crate) data_in: u32,
     pub(crate) data_out: u32,
-    pub(crate) retransmitted: u32,
     pub(crate) delivered: u32,
-    pub(crate) dsacks: u32,
-    pub(crate) timeouts: u16,
 }
 
 #[derive(Debug)]
@@ -97,13 +92,9 @@ pub(crate) struct Block {
     pub(crate) syn_due: bool,
     /// A reset is to be sent, the last thing this connection does.
     pub(crate) reset_due: bool,
-    /// When an invalid segment was answered last, in ms that wrap.
-    pub(crate) last_challenge: u32,
     /// When anything came last.
     pub(crate) last_received: Instant,
     pub(crate) keep_probes: u8,
-    /// Packets that acknowledgments with ECE told of (RFC 3168 6.1.3).
-    pub(crate) delivered_ce: u32,
 }
 
 impl Block {
@@ -145,25 +136,19 @@ impl Block {
                 retransmits: 0,
                 probes: 0,
                 queue: Lazy::RESTING,
-                flight: Flight::default(),
+                flight: Lazy::RESTING,
+                rare: Rare::of_path(PathSearch::of(settings.path, local_mss, now)),
                 rtt: RoundTrip::new(&settings.options),
                 window: Window::new(settings.initial_window),
                 congestion: Congestion::new(settings.congestion),
-                recovery: None,
                 pending: Pending::Timeout,
                 recovery_point: isn,
-                urgent: None,
-                short_end: isn,
-                pushed: isn,
                 more: false,
                 fast_open: FastOpenState::empty(),
                 is_starved: false,
-                usage: Usage::new(isn, now),
+                usage: Usage::new(now),
                 rate: Rate::default(),
-                chronograph: Chronograph::default(),
-                pacing: None,
-                path: PathSearch::of(settings.path, local_mss, now),
-                stalled_since: now,
+                sending_time: 0,
                 last: now,
                 buffer: span(settings.send_buffer).clamp(4608, 1 << 30),
                 buffer_max: span(settings.send_buffer_max).clamp(4608, 1 << 30),
@@ -222,10 +207,8 @@ impl Block {
             timestamp_offset: settings.timestamp_offset,
             syn_due: false,
             reset_due: false,
-            last_challenge: wrapping_millis(now).wrapping_sub(u32::from(u16::MAX)),
             last_received: now,
             keep_probes: 0,
-            delivered_ce: 0,
         }
     }
 
@@ -278,8 +261,6 @@ impl Block {
         // The SYN counts as delivered (`tcp_rcv_state_process`).
         self.counts.delivered += 1;
         self.send.recovery_point = self.send.una;
-        self.send.short_end = self.send.una;
-        self.send.pushed = self.send.una;
         self.timers.clear(Timer::Retransmit);
         self.begin_control();
         self.start_keepalive(now);
@@ -319,11 +300,15 @@ impl Block {
 
     pub(crate) fn may_answer_invalid(&mut self, skipped: Events, now: Instant) -> bool {
         let now = wrapping_millis(now);
-        if now.wrapping_sub(self.last_challenge) < u32::from(self.limits.invalid_interval) {
+        let interval = u32::from(self.limits.invalid_interval);
+        let last = self.send.rare.last_challenge;
+        if last.is_some_and(|last| now.wrapping_sub(last) < interval) {
             self.events |= skipped;
             return false;
         }
-        self.last_challenge = now;
+        if interval > 0 {
+            self.send.rare.last_challenge = Some(now);
+        }
         true
     }
 

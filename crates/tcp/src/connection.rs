@@ -307,7 +307,7 @@ impl Connection {
     pub fn send_urgent(&mut self, data: &[u8], now: Instant) -> usize {
         let count = self.send_slice(data, false, now);
         if count > 0 && count == data.len() {
-            self.block.send.urgent = Some(self.block.send.data_end());
+            self.block.send.rare.urgent = Some(self.block.send.data_end());
         }
         count
     }

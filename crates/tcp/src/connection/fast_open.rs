@@ -88,7 +88,7 @@ impl Connection {
         block.send.una += 1u32;
         block.send.nxt = block.send.una;
         block.establish(now);
-        block.send.stalled_since = now;
+        block.send.rare.stalled_since = Some(now);
         let mut data = syn.clone();
         data.trim_front(1);
         let has_data = !data.payload.is_empty();
@@ -241,7 +241,7 @@ impl Connection {
         }
         block.events |= Events::TIMEOUT;
         block.send.retransmits += 1;
-        block.counts.timeouts = block.counts.timeouts.saturating_add(1);
+        block.count_timeout();
         block.send.rtt.back_off();
         block.send.window.size = 1;
         block.syn_due = true;
@@ -255,8 +255,8 @@ impl Block {
         self.syn_due = false;
         let send = &mut self.send;
         if send.retransmits == 0 {
-            send.rtt
-                .sample(now - send.stalled_since, send.una, send.nxt);
+            let passed = send.stalled(now);
+            send.rtt.sample(passed, send.una, send.nxt);
         } else {
             send.rtt.recover();
         }

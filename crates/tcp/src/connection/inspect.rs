@@ -104,7 +104,10 @@ impl Connection {
 
     /// Packets that the peer has got, and of those the ones of whose marks it told (RFC 3168 6.1.3).
     pub fn delivered(&self) -> (u32, u32) {
-        (self.block.counts.delivered, self.block.delivered_ce)
+        (
+            self.block.counts.delivered,
+            self.block.send.rare.delivered_ce,
+        )
     }
 
     /// SND.UNA, SND.NXT, RCV.NXT.
@@ -173,18 +176,11 @@ impl Connection {
         block.options.heap()
             + block.send.queue.boxed()
             + block.send.queue.heap()
+            + block.send.flight.boxed()
             + block.send.flight.heap()
-            + block
-                .send
-                .pacing
-                .as_ref()
-                .map_or(0, |pacing| size_of_val(&**pacing))
+            + block.send.rare.boxed()
+            + block.send.rare.heap()
             + block.send.congestion.heap()
-            + block
-                .send
-                .recovery
-                .as_ref()
-                .map_or(0, |recovery| size_of_val(&**recovery))
             + block.recv.queue.boxed()
             + block.recv.queue.heap()
             + block.recv.rare.boxed()
@@ -202,7 +198,7 @@ impl Connection {
         let sampled = send.rtt.srtt();
         let (delivery_rate, delivery_rate_app_limited) = send.rate.best(send.mss.into());
         let (total_rto_recoveries, total_rto_time) = send.timeouts(now);
-        let (busy_time, rwnd_limited, sndbuf_limited) = send.chronograph.told(now);
+        let (busy_time, rwnd_limited, sndbuf_limited) = send.busy_times(now);
         Info {
             state,
             ca_state: send.phase.number(),
@@ -245,7 +241,7 @@ impl Connection {
             reord_seen: block.reordering_seen(),
             rcv_rtt: core::time::Duration::from_micros(u64::from(recv.autotune.rtt)),
             rcv_space: recv.autotune.space,
-            total_retrans: block.counts.retransmitted,
+            total_retrans: send.rare.retransmitted,
             bytes_acked: block.counts.bytes_acked,
             bytes_received: recv.position + u64::from(recv.fin),
             segs_out: block.counts.segments_out,
@@ -255,14 +251,14 @@ impl Connection {
             data_segs_in: block.counts.data_in,
             data_segs_out: block.counts.data_out,
             delivered: block.counts.delivered,
-            delivered_ce: block.delivered_ce,
-            bytes_sent: block.counts.bytes_sent + block.counts.bytes_retransmitted,
-            bytes_retrans: block.counts.bytes_retransmitted,
-            dsack_dups: block.counts.dsacks,
+            delivered_ce: send.rare.delivered_ce,
+            bytes_sent: block.counts.bytes_sent + send.rare.bytes_retransmitted,
+            bytes_retrans: send.rare.bytes_retransmitted,
+            dsack_dups: send.rare.dsacks,
             rcv_ooopack: recv.rare.out_of_order_segments,
             snd_wnd: send.wnd,
             rcv_wnd: recv.window,
-            total_rto: block.counts.timeouts,
+            total_rto: send.rare.timeouts,
             total_rto_recoveries,
             total_rto_time,
             pacing_rate: block.pacing_rate(),
@@ -272,7 +268,7 @@ impl Connection {
             busy_time,
             rwnd_limited,
             sndbuf_limited,
-            is_paced: send.pacing.is_some(),
+            is_paced: send.rare.pacing.is_some(),
             bbr: send.congestion.bbr_info(send.mss.into()),
             is_app_limited: send.rate.is_app_limited(),
             congestion: send.congestion.algorithm().name(),

@@ -149,7 +149,7 @@ impl Block {
                 self.alert(news, 0, now);
             }
         }
-        if self.send.recovery.is_some() {
+        if self.send.rare.recovery.is_some() {
             self.answer_probe(news);
             self.send.forget_recovery();
         }
@@ -181,15 +181,15 @@ impl Block {
             send.queue.advance(data);
         }
         send.una += advanced;
-        // Numbers that lie behind must not fall out of the half of the space in which they mean anything.
-        send.short_end = send.short_end.latest(send.una);
-        send.pushed = send.pushed.latest(send.una);
-        send.usage.keep_up(send.una);
-        if send
-            .urgent
-            .is_some_and(|urgent| urgent.at_or_before(send.una))
-        {
-            send.urgent = None;
+        let una = send.una;
+        if let Some(queue) = send.queue.existing() {
+            queue.pushed = queue.pushed.filter(|pushed| pushed.after(una));
+        }
+        if let Some(flight) = send.flight.existing() {
+            flight.keep_up(una);
+        }
+        if let Some(rare) = send.rare.existing() {
+            rare.urgent = rare.urgent.filter(|urgent| urgent.after(una));
         }
         send.retransmits = 0;
         // RFC 4898 tcpEStatsAppHCThruOctetsAcked counts what SND.UNA moves by, the FIN too.
@@ -222,7 +222,7 @@ impl Block {
                 self.check_reordering(low, LossCount::SackReorder);
             }
         }
-        if self.send.recovery.is_some() {
+        if self.send.rare.recovery.is_some() {
             self.adapt_reordering_window();
             self.answer_probe(news);
         }
@@ -235,32 +235,35 @@ impl Block {
         }
         self.counts.delivered = self.counts.delivered.wrapping_add(news.got.delivered);
         if news.is_echo {
-            self.delivered_ce = self.delivered_ce.wrapping_add(news.got.delivered);
+            let told = &mut self.send.rare.delivered_ce;
+            *told = told.wrapping_add(news.got.delivered);
         }
         let rate = self.sample_rate(&news.got, now);
         if !self.steer(&rate, news.got.delivered, sample, now) {
             self.control_congestion(news, sample, now);
             self.update_pacing();
         }
-        if self.send.recovery.is_some() {
+        if self.send.rare.recovery.is_some() {
             self.send.settle_timeouts(now);
             self.send.forget_recovery();
         }
         if self.send.flight.is_empty() && !self.send.has_unsent() {
             // Nothing may go out for long that would notice.
-            self.send.chronograph.turn(Busy::Idle, now);
+            self.send.turn(Busy::Idle, now);
         }
     }
 
     /// The delivery rate that the acknowledgment tells of.
     fn sample_rate(&mut self, got: &Delivery, now: Instant) -> Sample {
         let send = &mut self.send;
-        let lost = send.flight.losses.ever();
+        let min_rtt = send.rtt.min().unwrap_or_default();
+        let flight = &mut *send.flight;
         send.rate.sample(
+            &mut flight.course,
             got.newest,
             (self.counts.delivered, got.delivered),
-            lost,
-            send.rtt.min().unwrap_or_default(),
+            flight.losses.ever(),
+            min_rtt,
             now,
         )
     }

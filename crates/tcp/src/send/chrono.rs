@@ -1,6 +1,7 @@
 //! What held the sender back, and how long (`tcp_chrono`): `tcpi_busy_time`, `tcpi_rwnd_limited`, `tcpi_sndbuf_limited`.
 use core::time::Duration;
 
+use super::Sender;
 use crate::Instant;
 
 /// What the sender is busy with. The greater one is told where two hold.
@@ -16,53 +17,71 @@ pub(crate) enum Busy {
     Buffer,
 }
 
-/// Milliseconds of each, as Linux counts ticks.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Chronograph {
-    sending: u32,
-    window: u32,
-    buffer: u32,
-    /// Since when it is as it is, in ms that wrap.
+/// What the sender is busy with, and since when in ms that wrap, as Linux counts ticks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Watch {
+    busy: Busy,
     since: u32,
-    now: Busy,
 }
 
 fn millis(now: Instant) -> u32 {
     u32::try_from(now.as_millis() & u64::from(u32::MAX)).unwrap_or(0)
 }
 
-impl Chronograph {
-    /// From now on it is so.
-    pub(crate) fn turn(&mut self, busy: Busy, now: Instant) {
-        if busy == self.now {
-            return;
-        }
-        let now = millis(now);
-        let passed = now.wrapping_sub(self.since);
-        if let Some(total) = self.total_mut(self.now) {
-            *total = total.saturating_add(passed);
-        }
-        self.since = now;
-        self.now = busy;
+impl Watch {
+    pub(crate) const IDLE: Watch = Watch {
+        busy: Busy::Idle,
+        since: 0,
+    };
+
+    pub(crate) fn is_idle(self) -> bool {
+        self.busy == Busy::Idle
     }
 
-    fn total_mut(&mut self, busy: Busy) -> Option<&mut u32> {
-        match busy {
-            Busy::Idle => None,
-            Busy::Sending => Some(&mut self.sending),
-            Busy::Window => Some(&mut self.window),
-            Busy::Buffer => Some(&mut self.buffer),
+    /// What it was until now, and how long.
+    fn read(self, now: Instant) -> (Busy, u32) {
+        (self.busy, millis(now).wrapping_sub(self.since))
+    }
+}
+
+impl Sender {
+    /// From now on it is so.
+    pub(crate) fn turn(&mut self, busy: Busy, now: Instant) {
+        let watch = self.flight.watch;
+        if busy == watch.busy {
+            return;
         }
+        match watch.read(now) {
+            (Busy::Sending, passed) => add(&mut self.sending_time, passed),
+            (Busy::Window, passed) if passed > 0 => add(&mut self.rare.window_time, passed),
+            (Busy::Buffer, passed) if passed > 0 => add(&mut self.rare.buffer_time, passed),
+            _ => {}
+        }
+        let since = millis(now);
+        self.flight.watch = Watch { busy, since };
     }
 
     /// Busy at all, held back by the window, held back by the buffer (`tcp_get_info_chrono_stats`).
-    pub(crate) fn told(&self, now: Instant) -> (Duration, Duration, Duration) {
-        let mut until = self.clone();
-        until.turn(Busy::Idle, now);
+    pub(crate) fn busy_times(&self, now: Instant) -> (Duration, Duration, Duration) {
+        let (mut sending, mut window, mut buffer) = (
+            self.sending_time,
+            self.rare.window_time,
+            self.rare.buffer_time,
+        );
+        match self.flight.watch.read(now) {
+            (Busy::Idle, _) => {}
+            (Busy::Sending, passed) => add(&mut sending, passed),
+            (Busy::Window, passed) => add(&mut window, passed),
+            (Busy::Buffer, passed) => add(&mut buffer, passed),
+        }
         let of = |total: u32| Duration::from_millis(total.into());
-        let (window, buffer) = (of(until.window), of(until.buffer));
-        (of(until.sending) + window + buffer, window, buffer)
+        let (window, buffer) = (of(window), of(buffer));
+        (of(sending) + window + buffer, window, buffer)
     }
+}
+
+fn add(total: &mut u32, passed: u32) {
+    *total = total.saturating_add(passed);
 }
 
 #[cfg(test)]
@@ -72,13 +91,13 @@ mod tests {
     #[test]
     fn each_time_is_counted_where_it_belongs_and_all_of_them_are_busy() {
         let at = Instant::from_millis;
-        let mut chronograph = Chronograph::default();
-        chronograph.turn(Busy::Sending, at(1000));
-        chronograph.turn(Busy::Window, at(1100));
-        chronograph.turn(Busy::Buffer, at(1130));
-        chronograph.turn(Busy::Idle, at(1135));
-        chronograph.turn(Busy::Sending, at(2000));
+        let mut send = crate::block::Block::new(crate::Settings::default(), 0, at(0)).send;
+        send.turn(Busy::Sending, at(1000));
+        send.turn(Busy::Window, at(1100));
+        send.turn(Busy::Buffer, at(1130));
+        send.turn(Busy::Idle, at(1135));
+        send.turn(Busy::Sending, at(2000));
         let ms = Duration::from_millis;
-        assert_eq!(chronograph.told(at(2007)), (ms(142), ms(30), ms(5)));
+        assert_eq!(send.busy_times(at(2007)), (ms(142), ms(30), ms(5)));
     }
 }

@@ -9,11 +9,13 @@ mod sack;
 
 use alloc::boxed::Box;
 
+use super::chrono::Watch;
 use super::losses::Ledger;
 use super::rack::{self, Rack};
-use super::rate::{Newest, Stamp};
+use super::rate::{Course, Newest, Stamp};
+use super::usage::Round;
 use crate::deque::InlineDeque;
-use crate::lazy::{Lazy, Resting};
+use crate::lazy::Resting;
 use crate::{Instant, Seq};
 use board::Board;
 
@@ -144,35 +146,50 @@ fn lowest(place: &mut Option<Seq>, seq: Seq) {
     *place = Some(place.map_or(seq, |old| old.earliest(seq)));
 }
 
+/// The records, and what else is known only as long as something is in flight.
 #[derive(Debug, Default)]
 pub(crate) struct Flight {
-    pub(super) records: Lazy<InlineDeque<Sent>>,
+    pub(super) records: InlineDeque<Sent>,
     /// Packets in all records.
     pub(crate) out: u32,
     pub(crate) losses: Ledger,
     board: Option<Box<Board>>,
+    pub(crate) course: Course,
+    pub(crate) round: Round,
+    pub(crate) watch: Watch,
+    /// The end of the last short segment in flight (Minshall's Nagle).
+    pub(crate) short_end: Option<Seq>,
 }
 
 fn packets(bytes: u32, mss: u32) -> u16 {
     u16::try_from(bytes.div_ceil(mss.max(1)).max(1)).unwrap_or(u16::MAX)
 }
 
-impl Resting for InlineDeque<Sent> {
-    fn resting() -> &'static InlineDeque<Sent> {
-        static EMPTY: InlineDeque<Sent> = InlineDeque::EMPTY;
+impl Resting for Flight {
+    fn resting() -> &'static Flight {
+        static EMPTY: Flight = Flight {
+            records: InlineDeque::EMPTY,
+            out: 0,
+            losses: Ledger::NONE,
+            board: None,
+            course: Course::NONE,
+            round: Round::NONE,
+            watch: Watch::IDLE,
+            short_end: None,
+        };
         &EMPTY
     }
 }
 
 impl Flight {
-    /// Nothing is in flight, and nothing will be soon.
-    pub(crate) fn rest(&mut self) {
-        self.records.rest();
+    /// Nothing is in flight, and nothing is known that is still of use when something is.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_empty() && self.losses.is_none() && self.watch.is_idle()
     }
 
+    /// Heap memory owned, in bytes.
     pub(crate) fn heap(&self) -> usize {
-        self.records.boxed()
-            + self.records.heap()
+        self.records.heap()
             + self.losses.heap()
             + self.board.as_ref().map_or(0, |board| board.heap())
     }
@@ -554,7 +571,16 @@ impl Flight {
     }
 
     pub(crate) fn clear(&mut self) {
-        *self = Flight::default();
+        *self = Flight {
+            watch: self.watch,
+            ..Flight::default()
+        };
+    }
+
+    /// Numbers that lie behind must not fall out of the half of the space in which they mean anything.
+    pub(crate) fn keep_up(&mut self, una: Seq) {
+        self.short_end = self.short_end.filter(|end| end.after(una));
+        self.round.keep_up(una);
     }
 
     /// Recounts from the records; used by tests and debug checks.

@@ -45,7 +45,7 @@ impl Block {
         self.events |= Events::TIMEOUT;
         if self.send.retransmits == 0 {
             // As `retrans_stamp`: the first retransmission starts the clock.
-            self.send.stalled_since = now;
+            self.send.rare.stalled_since = Some(now);
         }
         if self.send.wnd == 0 {
             // RFC 9293 3.8.6: the window was taken back. What is retransmitted are probes, and no reason to give up as
@@ -60,7 +60,7 @@ impl Block {
             self.events |= Events::SUSPECT_PATH;
         }
         self.forget_path_probe();
-        let stalled = now - self.send.stalled_since;
+        let stalled = self.send.stalled(now);
         let patience = duration_of(self.limits.retries1, self.send.rtt.rto_max());
         if self.send.retransmits > 0 && stalled >= patience {
             self.suspect_path(now);
@@ -69,7 +69,7 @@ impl Block {
         self.send.note_timeout(now);
         self.enter_loss(now);
         self.send.retransmits = self.send.retransmits.saturating_add(1);
-        self.counts.timeouts = self.counts.timeouts.saturating_add(1);
+        self.count_timeout();
         if is_open && self.is_thin() {
             self.send.rtt.repeat();
         } else {
@@ -90,6 +90,11 @@ impl Block {
             && send.retransmits <= THIN_RETRIES
     }
 
+    pub(crate) fn count_timeout(&mut self) {
+        let timeouts = &mut self.send.rare.timeouts;
+        *timeouts = timeouts.saturating_add(1);
+    }
+
     fn timed_out(&mut self) -> Error {
         self.events |= Events::ABORT_ON_TIMEOUT;
         self.soft_error.take().unwrap_or(Error::TimedOut)
@@ -97,7 +102,7 @@ impl Block {
 
     /// RFC 9293 3.8.3 R2, or the user timeout (RFC 5482).
     fn has_stalled_too_long(&self, now: Instant) -> bool {
-        let stalled = now - self.send.stalled_since;
+        let stalled = self.send.stalled(now);
         if let Some(limit) = self.options.user_timeout {
             return stalled >= limit;
         }
@@ -206,12 +211,14 @@ impl Block {
             self.send.probes = 0;
             return Ok(());
         }
-        if self.send.probes == 0 && self.send.probe == Probe::None && self.send.rtt.backoff == 0 {
-            self.send.stalled_since = now;
+        let is_first =
+            self.send.probes == 0 && self.send.probe == Probe::None && self.send.rtt.backoff == 0;
+        if is_first || self.send.rare.stalled_since.is_none() {
+            self.send.rare.stalled_since = Some(now);
         } else if self
             .options
             .user_timeout
-            .is_some_and(|limit| now - self.send.stalled_since >= limit)
+            .is_some_and(|limit| self.send.stalled(now) >= limit)
         {
             return Err(self.timed_out());
         }

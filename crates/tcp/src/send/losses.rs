@@ -30,6 +30,12 @@ pub(crate) struct Losses {
 pub(crate) struct Ledger(Option<Box<Losses>>);
 
 impl Ledger {
+    pub(crate) const NONE: Ledger = Ledger(None);
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// C.lost
     pub(crate) fn ever(&self) -> u32 {
         self.0.as_ref().map_or(0, |losses| losses.ever)

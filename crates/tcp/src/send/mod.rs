@@ -10,6 +10,7 @@ pub(crate) mod path;
 pub(crate) mod prr;
 pub(crate) mod queue;
 pub(crate) mod rack;
+pub(crate) mod rare;
 pub(crate) mod rate;
 pub(crate) mod records;
 pub(crate) mod recovery;
@@ -23,19 +24,14 @@ pub(crate) mod transmit;
 pub(crate) mod undo;
 pub(crate) mod usage;
 
-use alloc::boxed::Box;
-
 use crate::congestion::{Congestion, Window};
 use crate::connection::fast_open::FastOpenState;
 use crate::lazy::Lazy;
 use crate::{Instant, Seq};
-use chrono::Chronograph;
 use flight::Flight;
-use pacing::Pacing;
-use path::PathSearch;
 use queue::SendQueue;
+use rare::Rare;
 use rate::Rate;
-use recovery::Recovery;
 use rtt::RoundTrip;
 use tail::Pending;
 use usage::Usage;
@@ -124,22 +120,15 @@ pub(crate) struct Sender {
     /// Probes in a row without an answer, of a zero window or of keepalive.
     pub(crate) probes: u8,
     pub(crate) queue: Lazy<SendQueue>,
-    pub(crate) flight: Flight,
+    pub(crate) flight: Lazy<Flight>,
+    pub(crate) rare: Lazy<Rare>,
     pub(crate) rtt: RoundTrip,
     pub(crate) window: Window,
     pub(crate) congestion: Congestion,
-    /// What is remembered of losses.
-    pub(crate) recovery: Option<Box<Recovery>>,
     /// What the retransmission timer stands for.
     pub(crate) pending: Pending,
     /// RFC 6675 RecoveryPoint.
     pub(crate) recovery_point: Seq,
-    /// SND.UP: behind the urgent byte, if there is one not yet acknowledged.
-    pub(crate) urgent: Option<Seq>,
-    /// The end of the last short segment sent (Minshall's Nagle).
-    pub(crate) short_end: Seq,
-    /// Up to here the application wants it pushed.
-    pub(crate) pushed: Seq,
     /// `MSG_MORE`: more follows soon.
     pub(crate) more: bool,
     /// What Fast Open has come to; here because here is room for a byte.
@@ -148,12 +137,8 @@ pub(crate) struct Sender {
     pub(crate) is_starved: bool,
     pub(crate) usage: Usage,
     pub(crate) rate: Rate,
-    pub(crate) chronograph: Chronograph,
-    pub(crate) pacing: Option<Box<Pacing>>,
-    /// What is known of a path that carries less than both ends do.
-    pub(crate) path: Option<Box<PathSearch>>,
-    /// Since when nothing gets through: when what timed out was sent, or the first of the probes in a row.
-    pub(crate) stalled_since: Instant,
+    /// How long there was something to send or in flight that neither window nor buffer held back, in ms.
+    pub(crate) sending_time: u32,
     /// When data was sent last.
     pub(crate) last: Instant,
     /// Buffer size (`SO_SNDBUF`).
@@ -206,8 +191,9 @@ impl Sender {
     /// `forced_push`: so much was written without an end that the peer should hear of it.
     pub(crate) fn mark_pushed(&mut self, more: bool) {
         let end = self.data_end();
-        if !more || end.after(self.pushed + (self.max_wnd >> 1)) {
-            self.pushed = end;
+        let pushed = self.queue.pushed.unwrap_or(self.una);
+        if !more || end.after(pushed + (self.max_wnd >> 1)) {
+            self.queue.pushed = Some(end);
         }
     }
 
@@ -232,10 +218,14 @@ impl Sender {
     /// Nothing will be sent any more.
     pub(crate) fn purge(&mut self) {
         self.queue.rest();
-        self.flight.clear();
-        self.recovery = None;
+        if let Some(flight) = self.flight.existing() {
+            flight.clear();
+        }
+        if let Some(rare) = self.rare.existing() {
+            rare.recovery = None;
+            rare.urgent = None;
+        }
         self.pending = Pending::Timeout;
         self.probe = Probe::None;
-        self.urgent = None;
     }
 }

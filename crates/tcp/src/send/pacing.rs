@@ -2,7 +2,6 @@
 //!
 //! Only connections that need it own a [`Pacing`]: those whose algorithm asks for it and those with
 //! `SO_MAX_PACING_RATE`. Others do nothing for it and may send super-segments of any length.
-use alloc::boxed::Box;
 use core::time::Duration;
 
 use super::Sender;
@@ -53,16 +52,21 @@ impl Pacing {
 }
 
 impl Sender {
+    /// The pace, if there is one.
+    fn known_pacing(&mut self) -> Option<&mut Pacing> {
+        self.rare.existing()?.pacing.as_mut()
+    }
+
     /// When the pacing timer is due, if it is set.
     pub(crate) fn pacing_deadline(&self) -> Option<Instant> {
-        let pacing = self.pacing.as_ref()?;
+        let pacing = self.rare.pacing.as_ref()?;
         pacing.is_waiting.then_some(pacing.next)
     }
 
     /// The pacing timer has done its work once it is due: what may leave then is asked for next. As long as it stays set its
     /// owner is called again and again at the same moment.
     pub(crate) fn take_pacing_due(&mut self, now: Instant) {
-        if let Some(pacing) = &mut self.pacing
+        if let Some(pacing) = self.known_pacing()
             && pacing.next <= now
         {
             pacing.is_waiting = false;
@@ -86,7 +90,7 @@ impl Sender {
 impl Block {
     /// The next segment must not leave yet.
     pub(super) fn is_paced_out(&self, now: Instant) -> bool {
-        let pacing = self.send.pacing.as_ref();
+        let pacing = self.send.rare.pacing.as_ref();
         pacing.is_some_and(|pacing| pacing.next > now)
     }
 
@@ -102,19 +106,19 @@ impl Block {
     /// Sees to it that the connection paces if it is to; once it does it goes on, as in Linux.
     pub(crate) fn fit_pacing(&mut self) {
         let most = self.options.max_pacing_rate;
-        if most == UNLIMITED && !self.send.congestion.steers() && self.send.pacing.is_none() {
+        if most == UNLIMITED && !self.send.congestion.steers() && self.send.rare.pacing.is_none() {
             return;
         }
         let rate = self.pacing_rate().min(most);
-        match &mut self.send.pacing {
+        match &mut self.send.rare.pacing {
             Some(pacing) => pacing.rate = rate,
-            none => *none = Some(Box::new(Pacing::new(rate))),
+            none => *none = Some(Pacing::new(rate)),
         }
     }
 
     /// After an acknowledgment: the window's pace, where the algorithm sets none of its own.
     pub(crate) fn update_pacing(&mut self) {
-        if self.send.pacing.is_some() && !self.send.congestion.steers() {
+        if self.send.rare.pacing.is_some() && !self.send.congestion.steers() {
             let rate = self.send.pace_of_window(self.limits.pacing_ratios);
             self.set_pacing_rate(rate);
         }
@@ -122,14 +126,14 @@ impl Block {
 
     pub(crate) fn set_pacing_rate(&mut self, rate: u64) {
         let rate = rate.min(self.options.max_pacing_rate);
-        if let Some(pacing) = &mut self.send.pacing {
+        if let Some(pacing) = self.send.known_pacing() {
             pacing.rate = rate;
         }
     }
 
     /// `tcpi_pacing_rate`: that of a connection that doesn't pace is what it would be.
     pub(crate) fn pacing_rate(&self) -> u64 {
-        match &self.send.pacing {
+        match &self.send.rare.pacing {
             Some(pacing) => pacing.rate,
             None => self.send.pace_of_window(self.limits.pacing_ratios),
         }
@@ -137,12 +141,12 @@ impl Block {
 
     /// `tcp_tso_autosize`: the longest super-segment, at least two packets and no more than leaves in a millisecond.
     pub(crate) fn quantum(&self, mss: u32) -> u32 {
-        if self.send.urgent.is_some() {
+        if self.send.rare.urgent.is_some() {
             // The pointer counts from each segment of its own (`tcp_write_xmit`).
             return mss;
         }
         let most = self.limits.max_super_segment;
-        let Some(pacing) = &self.send.pacing else {
+        let Some(pacing) = &self.send.rare.pacing else {
             return most;
         };
         let mut bytes = pacing.rate >> QUANTUM_SHIFT;
@@ -157,7 +161,7 @@ impl Block {
     /// A segment with data has left.
     pub(super) fn pace(&mut self, bytes: usize, now: Instant) {
         let packets = self.counts.data_out;
-        if let Some(pacing) = &mut self.send.pacing {
+        if let Some(pacing) = self.send.known_pacing() {
             pacing.sent(span(bytes), packets, now);
         }
     }
@@ -165,7 +169,7 @@ impl Block {
     /// Nothing more goes out: sets the timer if it is the pace that holds something back.
     pub(super) fn wait_for_pace(&mut self, now: Instant) {
         let is_waiting = self.is_paced_out(now) && self.plan_data().is_some();
-        if let Some(pacing) = &mut self.send.pacing {
+        if let Some(pacing) = self.send.known_pacing() {
             pacing.is_waiting = is_waiting;
         }
     }

@@ -93,8 +93,16 @@ impl PathSearch {
 }
 
 impl Sender {
+    /// What is known of the path, if there is anything.
+    fn known_path(&mut self) -> Option<&mut PathSearch> {
+        self.rare.existing()?.path.as_deref_mut()
+    }
+
     pub(crate) fn path_size(&self) -> Option<u16> {
-        self.path.as_ref().map(|path| path.known.min(path.clamp))
+        self.rare
+            .path
+            .as_ref()
+            .map(|path| path.known.min(path.clamp))
     }
 }
 
@@ -106,14 +114,14 @@ impl Block {
     fn path_search(&mut self, now: Instant) -> &mut PathSearch {
         let clamp = self.send.mss + self.options_len();
         let make = || Box::new(PathSearch::new(PathRules::default(), clamp, now));
-        self.send.path.get_or_insert_with(make)
+        self.send.rare.path.get_or_insert_with(make)
     }
 
     /// The handshake is complete: `tcp_mtu_probing` 2 searches from the beginning.
     pub(crate) fn start_path_search(&mut self, now: Instant) {
         let options = self.options_len();
         let clamp = self.send.mss + options;
-        let Some(path) = &mut self.send.path else {
+        let Some(path) = self.send.known_path() else {
             return;
         };
         (path.clamp, path.known, path.high) = (clamp, clamp, clamp);
@@ -125,7 +133,7 @@ impl Block {
 
     /// Segments are as long as the path is known to carry. True if they are shorter than before.
     fn follow_path(&mut self) -> bool {
-        let Some(path) = &self.send.path else {
+        let Some(path) = &self.send.rare.path else {
             return false;
         };
         let mss = path.longest() - self.options_len();
@@ -136,7 +144,7 @@ impl Block {
 
     /// The host knows how long segments may be, by ICMP or because what ICMP said is too old.
     pub(crate) fn learn_path(&mut self, size: u16, now: Instant) {
-        if self.send.path.is_none() && size >= self.send.mss + self.options_len() {
+        if self.send.rare.path.is_none() && size >= self.send.mss + self.options_len() {
             return;
         }
         let path = self.path_search(now);
@@ -152,12 +160,7 @@ impl Block {
     /// After `tcp_retries1` timeouts.
     pub(super) fn suspect_path(&mut self, now: Instant) {
         let options = self.options_len();
-        if let Some(path) = self
-            .send
-            .path
-            .as_mut()
-            .filter(|path| path.rules.probing > 0)
-        {
+        if let Some(path) = self.send.known_path().filter(|path| path.rules.probing > 0) {
             path.suspect(options, now);
             self.follow_path();
         }
@@ -165,7 +168,7 @@ impl Block {
 
     /// A timeout says nothing of the probe.
     pub(super) fn forget_path_probe(&mut self) {
-        if let Some(path) = &mut self.send.path {
+        if let Some(path) = self.send.known_path() {
             path.probe = None;
         }
     }
@@ -173,7 +176,7 @@ impl Block {
     /// `tcp_mtu_probe`: RFC 4821 7.3 asks for enough data and window that a lost probe is found out without a timeout.
     pub(super) fn plan_path_probe(&self) -> Search {
         let send = &self.send;
-        let Some(path) = send.path.as_ref().filter(|path| path.is_on) else {
+        let Some(path) = send.rare.path.as_ref().filter(|path| path.is_on) else {
             return Search::No;
         };
         if path.probe.is_some()
@@ -211,7 +214,7 @@ impl Block {
     /// The probe left.
     pub(super) fn note_path_probe(&mut self, start: Seq, end: Seq) {
         let options = self.options_len();
-        if let Some(path) = &mut self.send.path {
+        if let Some(path) = self.send.known_path() {
             let size = u16::try_from(end.since(start)).unwrap_or(u16::MAX);
             let size = size.saturating_add(options);
             path.probe = Some(Flying { start, end, size });
@@ -220,13 +223,11 @@ impl Block {
 
     /// Something was acknowledged: the probe, too? (`tcp_mtup_probe_success`)
     pub(super) fn answer_path_probe(&mut self) {
-        let Some(path) = &mut self.send.path else {
+        let una = self.send.una;
+        let Some(path) = self.send.known_path() else {
             return;
         };
-        let Some(probe) = path
-            .probe
-            .filter(|probe| probe.end.at_or_before(self.send.una))
-        else {
+        let Some(probe) = path.probe.filter(|probe| probe.end.at_or_before(una)) else {
             return;
         };
         path.low = probe.size;
@@ -246,7 +247,7 @@ impl Block {
     /// 7.6.2). True if that is what it was.
     pub(super) fn is_path_probe_lost(&mut self) -> bool {
         let una = self.send.una;
-        let Some(path) = &mut self.send.path else {
+        let Some(path) = self.send.known_path() else {
             return false;
         };
         let Some(probe) = path.probe.take_if(|probe| probe.start == una) else {
@@ -260,7 +261,7 @@ impl Block {
     /// `tcp_mtu_check_reprobe`: after a while the path may have become another.
     pub(super) fn search_path_again(&mut self, now: Instant) {
         let mss = self.send.mss + self.options_len();
-        let Some(path) = self.send.path.as_mut().filter(|path| path.is_on) else {
+        let Some(path) = self.send.known_path().filter(|path| path.is_on) else {
             return;
         };
         let is_found = path.high.saturating_sub(path.low) < path.rules.threshold;

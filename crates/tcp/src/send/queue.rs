@@ -10,6 +10,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use sockeye_wire::Payload;
 
 use super::records::Records;
+use crate::Seq;
 use crate::lazy::Resting;
 use crate::seq::{length, span};
 
@@ -56,6 +57,8 @@ pub(crate) struct SendQueue {
     /// `MSG_EOR`
     pub(crate) records: Records,
     length: u32,
+    /// Up to here the application wants it pushed.
+    pub(crate) pushed: Option<Seq>,
 }
 
 /// What a queue of more than one chunk has.
@@ -89,6 +92,7 @@ impl Resting for SendQueue {
             rest: None,
             records: Records::NONE,
             length: 0,
+            pushed: None,
         };
         &EMPTY
     }

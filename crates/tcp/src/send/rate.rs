@@ -104,13 +104,25 @@ pub(crate) struct Sample {
     pub(crate) lost: u32,
 }
 
-/// What a connection measures.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Rate {
+/// The moments from which samples are measured, as long as something is in flight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Course {
     /// C.delivered_time
     delivered_at: Micros,
     /// C.first_send_time
     first_sent: Micros,
+}
+
+impl Course {
+    pub(crate) const NONE: Course = Course {
+        delivered_at: Micros(0),
+        first_sent: Micros(0),
+    };
+}
+
+/// What a connection has measured.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rate {
     /// C.app_limited: until so many packets are delivered, samples tell of the application.
     app_limited: Option<NonZeroU32>,
     /// The last sample that was not, or the highest one that was: packets, and microseconds with [`APP_LIMITED`].
@@ -120,7 +132,8 @@ pub(crate) struct Rate {
 impl Rate {
     /// A packet is sent (`tcp_rate_skb_sent`): what it is to remember. `pipe` counts it already.
     pub(crate) fn sent(
-        &mut self,
+        &self,
+        course: &mut Course,
         is_first: bool,
         delivered: u32,
         lost: u32,
@@ -130,8 +143,8 @@ impl Rate {
         if is_first {
             // Nothing was under way: the interval begins now.
             let now = Micros::at(now);
-            self.first_sent = now;
-            self.delivered_at = now;
+            course.first_sent = now;
+            course.delivered_at = now;
         }
         let app_limited = if self.app_limited.is_some() {
             APP_LIMITED
@@ -140,8 +153,8 @@ impl Rate {
         };
         Stamp {
             delivered,
-            delivered_at: self.delivered_at,
-            first_sent: self.first_sent,
+            delivered_at: course.delivered_at,
+            first_sent: course.first_sent,
             lost,
             in_flight: pipe | app_limited,
         }
@@ -160,6 +173,7 @@ impl Rate {
     /// An acknowledgment has been taken in (`tcp_rate_gen`). `delivered` and `lost` count all packets there have been.
     pub(crate) fn sample(
         &mut self,
+        course: &mut Course,
         newest: Option<Newest>,
         (delivered, newly_acked): (u32, u32),
         lost: u32,
@@ -175,7 +189,7 @@ impl Rate {
         }
         let now = Micros::at(now);
         if newly_acked > 0 {
-            self.delivered_at = now;
+            course.delivered_at = now;
         }
         let mut sample = Sample::default();
         let Some(newest) = newest else {
@@ -183,7 +197,7 @@ impl Rate {
         };
         let stamp = &newest.stamp;
         let sent = Micros::at(newest.sent);
-        self.first_sent = sent;
+        course.first_sent = sent;
         // Whichever took longer, sending or hearing of it: a burst of acknowledgments is no rate.
         let sending = sent.since(stamp.first_sent);
         let hearing = now.since(stamp.delivered_at);

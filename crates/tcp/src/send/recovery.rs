@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use super::ack::News;
 use super::prr::Reduction;
+use super::rare::Rare;
 use super::reordering::Reordering;
 use super::tail::{Pending, Tail};
 use super::undo::Undo;
@@ -54,7 +55,7 @@ impl Recovery {
 impl Sender {
     /// The memory of losses, which there is from now on.
     pub(crate) fn recovery(&mut self) -> &mut Recovery {
-        self.recovery.get_or_insert_default()
+        self.rare.recovery.get_or_insert_default()
     }
 
     pub(super) fn count(&mut self, what: LossCount, by: u32) {
@@ -64,13 +65,14 @@ impl Sender {
     }
 
     pub(super) fn set_resend(&mut self, resend: Resend) {
-        if let Some(recovery) = &mut self.recovery {
+        if let Some(recovery) = self.known_recovery() {
             recovery.resend = resend;
         }
     }
 
     pub(super) fn resend(&self) -> Resend {
-        self.recovery
+        self.rare
+            .recovery
             .as_ref()
             .map_or(Resend::Lost, |recovery| recovery.resend)
     }
@@ -98,7 +100,7 @@ impl Sender {
 
     /// RFC 9937 6, `tcp_end_cwnd_reduction`: at the end the window is what it was to come down to, unless that was undone.
     pub(super) fn end_reduction(&mut self) {
-        let Some(recovery) = &mut self.recovery else {
+        let Some(recovery) = self.known_recovery() else {
             return;
         };
         let is_undone = recovery.reduction.take().is_none() || recovery.undo.marker.is_none();
@@ -126,7 +128,7 @@ impl Sender {
     pub(super) fn forget_recovery(&mut self) {
         if self.phase == Phase::Open
             && self.flight.is_empty()
-            && self.recovery.as_ref().is_some_and(|recovery| {
+            && self.rare.recovery.as_ref().is_some_and(|recovery| {
                 recovery.tail.is_none()
                     && recovery.undo.marker.is_none()
                     && recovery.tally.is_empty()
@@ -134,7 +136,7 @@ impl Sender {
                     && recovery.reordering.is_default()
             })
         {
-            self.recovery = None;
+            self.rare.recovery = None;
         }
     }
 }
@@ -149,7 +151,7 @@ impl Block {
     /// An acknowledgment that is not just progress (`tcp_fastretrans_alert`).
     pub(super) fn alert(&mut self, news: &mut News, duplicates: u32, now: Instant) {
         self.send.set_resend(Resend::Hold);
-        if let (true, Some(recovery)) = (news.is_echo, &mut self.send.recovery) {
+        if let (true, Some(recovery)) = (news.is_echo, self.send.known_recovery()) {
             // RFC 3168 6.1.2: a mark is a reason to go slower whatever else there was.
             recovery.undo.threshold = None;
         }
@@ -166,7 +168,7 @@ impl Block {
         let is_past = send.una.at_or_after(send.recovery_point);
         match send.phase {
             Phase::Open => {
-                if let Some(recovery) = &mut send.recovery {
+                if let Some(recovery) = send.known_recovery() {
                     recovery.undo.first_again = None;
                 }
             }
@@ -246,7 +248,7 @@ impl Block {
             self.enter_cwr();
         }
         let send = &mut self.send;
-        if let (Some(recovery), false) = (&mut send.recovery, send.flight.has_retransmitted()) {
+        if let (false, Some(recovery)) = (send.flight.has_retransmitted(), send.known_recovery()) {
             recovery.undo.first_again = None;
         }
         if send.phase != Phase::Cwr {
@@ -326,7 +328,10 @@ impl Block {
     pub(super) fn reduce(&mut self, delivered: u32, is_good: bool) {
         let send = &mut self.send;
         let pipe = send.flight.pipe();
-        let reduction = send.recovery.as_mut().and_then(|r| r.reduction.as_mut());
+        let rare = send.rare.existing();
+        let reduction = rare
+            .and_then(Rare::recovery_mut)
+            .and_then(|r| r.reduction.as_mut());
         if let (true, Some(reduction)) = (delivered > 0, reduction) {
             let more = reduction.delivered(delivered, send.window.threshold, pipe, is_good);
             send.window.size = pipe.saturating_add(more).max(1);
@@ -335,7 +340,7 @@ impl Block {
 
     /// The owner wants to count what happened to losses since it last asked.
     pub(crate) fn take_tally(&mut self) -> Option<Box<Tally>> {
-        let recovery = self.send.recovery.as_mut()?;
+        let recovery = self.send.known_recovery()?;
         if recovery.tally.is_empty() {
             return None;
         }

@@ -72,7 +72,7 @@ impl Reordering {
 impl Block {
     /// `tp->reordering`
     pub(crate) fn reordering(&self) -> u32 {
-        match &self.send.recovery {
+        match &self.send.rare.recovery {
             Some(recovery) if recovery.reordering.degree > 0 => {
                 u32::from(recovery.reordering.degree)
             }
@@ -82,7 +82,7 @@ impl Block {
 
     /// How often reordering was seen (`tcpi_reord_seen`).
     pub(crate) fn reordering_seen(&self) -> u32 {
-        let recovery = self.send.recovery.as_ref();
+        let recovery = self.send.rare.recovery.as_ref();
         recovery.map_or(0, |recovery| recovery.reordering.seen)
     }
 
@@ -128,7 +128,11 @@ impl Block {
                 return Duration::ZERO;
             }
         }
-        let extra = send.recovery.as_ref().map_or(0, |r| r.reordering.extra);
+        let extra = send
+            .rare
+            .recovery
+            .as_ref()
+            .map_or(0, |r| r.reordering.extra);
         let step = send.rtt.min().unwrap_or(Duration::MAX) / 4;
         step.saturating_mul(u32::from(extra) + 1)
             .min(send.rtt.srtt().unwrap_or_default())
@@ -174,7 +178,7 @@ impl Block {
         if self.limits.loss.is(LossRules::RACK_STATIC_REO_WND) {
             return;
         }
-        if let Some(recovery) = &mut self.send.recovery {
+        if let Some(recovery) = self.send.known_recovery() {
             recovery.reordering.adapt(una, nxt);
         }
     }

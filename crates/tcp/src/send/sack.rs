@@ -38,7 +38,7 @@ impl Block {
             return;
         }
         let (una, nxt) = (self.send.una, self.send.nxt);
-        let marker = self.send.recovery.as_ref().and_then(|r| r.undo.marker);
+        let marker = self.send.rare.recovery.as_ref().and_then(|r| r.undo.marker);
         for (index, place) in all.iter_mut().enumerate() {
             let Some((start, end)) = *place else {
                 continue;
@@ -122,13 +122,14 @@ impl Block {
         }
         let length = end.since(start);
         let packets = length.div_ceil(u32::from(self.send.mss).max(1));
-        let tail = self.send.recovery.as_ref().and_then(|r| r.tail);
+        let tail = self.send.rare.recovery.as_ref().and_then(|r| r.tail);
         if packets == 1 && tail.is_some_and(|tail| tail.ends_at(end)) {
             news.dsack_of_probe = true;
         }
-        self.counts.dsacks = self.counts.dsacks.wrapping_add(packets);
+        let rare = &mut *self.send.rare;
+        rare.dsacks = rare.dsacks.wrapping_add(packets);
         // More than was ever sent again: the network made them, or the peer did.
-        if self.counts.dsacks > self.counts.retransmitted {
+        if rare.dsacks > rare.retransmitted {
             return None;
         }
         // A probe is no consequence of a window too short.

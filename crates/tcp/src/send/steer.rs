@@ -71,7 +71,9 @@ impl Block {
         let send = &mut self.send;
         let (mss, rtt) = (u32::from(send.mss), send.rtt.srtt());
         let Some(model) = send.congestion.model() else {
-            send.flight.losses.unwatch();
+            if let Some(flight) = send.flight.existing() {
+                flight.losses.unwatch();
+            }
             return None;
         };
         let rate = model.init_pacing_rate(send.window.size, mss, rtt);

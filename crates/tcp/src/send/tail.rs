@@ -52,7 +52,7 @@ impl Block {
             && !self.send.flight.is_empty()
         {
             // RFC 5482: it does not wait beyond the user timeout (`tcp_clamp_rto_to_user_timeout`).
-            let left = (self.send.stalled_since + limit) - now;
+            let left = limit.saturating_sub(self.send.stalled(now));
             delay = delay.min(left.max(Duration::from_millis(1)));
         }
         self.set_pending(Pending::Timeout, delay, now);
@@ -137,6 +137,7 @@ impl Block {
         // The timer has gone off; it stands for the timeout again.
         let is_out = self
             .send
+            .rare
             .recovery
             .as_ref()
             .is_some_and(|r| r.tail.is_some());
@@ -168,7 +169,7 @@ impl Block {
     /// The segment that a probe brought out is longer or shorter than was thought.
     pub(super) fn note_probe_sent(&mut self) {
         let nxt = self.send.nxt;
-        if let Some(tail) = self.send.recovery.as_mut().and_then(|r| r.tail.as_mut()) {
+        if let Some(tail) = self.send.known_recovery().and_then(|r| r.tail.as_mut()) {
             tail.end = nxt;
         }
     }
@@ -176,7 +177,7 @@ impl Block {
     /// RFC 8985 7.4 (`tcp_process_tlp_ack`)
     pub(super) fn answer_probe(&mut self, news: &News) {
         let send = &mut self.send;
-        let Some(tail) = send.recovery.as_ref().and_then(|r| r.tail) else {
+        let Some(tail) = send.rare.recovery.as_ref().and_then(|r| r.tail) else {
             return;
         };
         if news.ack.before(tail.end) {

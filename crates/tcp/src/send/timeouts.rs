@@ -40,7 +40,7 @@ impl Sender {
         if self.phase == Phase::Loss {
             return;
         }
-        if let Some(recovery) = &mut self.recovery
+        if let Some(recovery) = self.known_recovery()
             && let Some(since) = recovery.timeouts.since.take()
         {
             recovery.timeouts.total += now - since;
@@ -49,7 +49,7 @@ impl Sender {
 
     /// What `TCP_INFO` tells of them.
     pub(crate) fn timeouts(&self, now: Instant) -> (u16, Duration) {
-        let recovery = self.recovery.as_ref();
+        let recovery = self.rare.recovery.as_ref();
         recovery.map_or((0, Duration::ZERO), |recovery| recovery.timeouts.told(now))
     }
 }

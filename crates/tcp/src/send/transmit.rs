@@ -181,7 +181,7 @@ impl Block {
     /// RFC 9293 3.7.4 (Nagle), with Minshall's change: only an unacknowledged *short* segment holds back a short one.
     fn may_send_short(&self) -> bool {
         let send = &self.send;
-        if send.urgent.is_some() || send.resend() == Resend::NewFirst {
+        if send.rare.urgent.is_some() || send.resend() == Resend::NewFirst {
             return true;
         }
         if self.options.cork || send.more {
@@ -190,7 +190,8 @@ impl Block {
         if self.options.nodelay || send.flight.is_empty() {
             return true;
         }
-        !(send.short_end.after(send.una) && send.short_end.at_or_before(send.nxt))
+        let short = send.flight.short_end;
+        !short.is_some_and(|end| end.after(send.una) && end.at_or_before(send.nxt))
     }
 
     /// Data in a full segment, given the options that will be on it.
@@ -218,9 +219,9 @@ impl Block {
             Plan::Tail => self.send_tail(now),
             Plan::New { bytes, fin } => Some(self.send_new(bytes, fin, now)),
             Plan::PathProbe { bytes } => {
-                let (start, short_end) = (self.send.nxt, self.send.short_end);
+                let (start, short_end) = (self.send.nxt, self.send.flight.short_end);
                 let mut segment = self.send_new(bytes, false, now);
-                self.send.short_end = short_end;
+                self.send.flight.short_end = short_end;
                 segment.segment_size = None;
                 // It is one segment, and more follows.
                 segment.segment.flags.remove(TcpFlags::PSH);
@@ -307,8 +308,9 @@ impl Block {
             .queue
             .slice(sent.start.since(self.send.una), data, Access::Again);
         let packets = data.div_ceil(mss).max(1);
-        self.counts.retransmitted = self.counts.retransmitted.wrapping_add(packets);
-        self.counts.bytes_retransmitted += u64::from(data);
+        let rare = &mut *self.send.rare;
+        rare.retransmitted = rare.retransmitted.wrapping_add(packets);
+        rare.bytes_retransmitted += u64::from(data);
         let mut flags = self.push(data, sent.ends_a_write());
         flags.set(TcpFlags::FIN, sent.has_fin());
         self.send_data(sent.start, flags, payload, mss, true, now)
@@ -322,7 +324,9 @@ impl Block {
         let start = send.nxt;
         let payload = send.queue.slice(start.since(send.una), bytes, Access::New);
         let end = start + bytes;
-        let push = bytes > 0 && send.pushed.after(start) && send.pushed.at_or_before(end);
+        let pushed = send.queue.pushed;
+        let push = bytes > 0
+            && pushed.is_some_and(|pushed| pushed.after(start) && pushed.at_or_before(end));
         let ends_a_record =
             send.queue.records.end_after(start.since(send.una)) == Some(end.since(send.una));
         let ends_a_write = push || ends_a_record || end == send.data_end();
@@ -333,15 +337,15 @@ impl Block {
         if fin {
             send.fin = Fin::Sent;
         }
-        if !bytes.is_multiple_of(mss) {
-            send.short_end = end;
-        }
         send.nxt = end + u32::from(fin);
-        let was_empty = send.flight.is_empty();
+        let flight = &mut *send.flight;
+        if !bytes.is_multiple_of(mss) {
+            flight.short_end = Some(end);
+        }
+        let was_empty = flight.is_empty();
         let range = (start, send.nxt);
-        send.flight
-            .push(range, (ends_a_write, fin), u32::from(send.mss), stamp, now);
-        send.usage.sent();
+        flight.push(range, (ends_a_write, fin), u32::from(send.mss), stamp, now);
+        flight.round.sent();
         self.counts.bytes_sent += u64::from(bytes);
         self.recv.ack.data_sent(now);
         if probe == Probe::Data && !was_empty {
@@ -382,7 +386,7 @@ impl Block {
         self.pace(payload.len(), now);
         let send = &mut self.send;
         if send.phase.is_reducing() {
-            let reduction = send.recovery.as_mut().and_then(|r| r.reduction.as_mut());
+            let reduction = send.known_recovery().and_then(|r| r.reduction.as_mut());
             if let Some(reduction) = reduction {
                 reduction.sent(packets);
             }
@@ -443,7 +447,7 @@ impl Block {
 
     /// RFC 6093: the pointer names the byte behind the urgent one, as all implementations have it.
     fn mark_urgent(&self, segment: &mut Segment) {
-        if let Some(urgent) = self.send.urgent
+        if let Some(urgent) = self.send.rare.urgent
             && segment.sequence.before(urgent)
         {
             match u16::try_from(urgent.since(segment.sequence)) {
@@ -490,11 +494,14 @@ impl Block {
     /// What so many new packets, or old ones, are to remember of the moment they are sent.
     pub(crate) fn stamp_rate(&mut self, packets: u32, now: Instant) -> Stamp {
         let send = &mut self.send;
+        let flight = &mut *send.flight;
+        let (is_first, pipe) = (flight.is_empty(), flight.pipe() + packets);
         send.rate.sent(
-            send.flight.is_empty(),
+            &mut flight.course,
+            is_first,
             self.counts.delivered,
-            send.flight.losses.ever(),
-            send.flight.pipe() + packets,
+            flight.losses.ever(),
+            pipe,
             now,
         )
     }
@@ -537,9 +544,12 @@ impl Block {
             return;
         }
         if send.queue.len() == 0 {
-            send.flight.rest();
             send.queue.rest();
         }
+        if send.flight.is_over() {
+            send.flight.rest();
+        }
+        send.rest_rare();
         if self.recv.queue.is_empty() {
             self.recv.queue.rest();
         }
@@ -559,6 +569,6 @@ impl Block {
             Busy::Sending
         };
         self.send.is_starved = is_starved;
-        self.send.chronograph.turn(busy, now);
+        self.send.turn(busy, now);
     }
 }

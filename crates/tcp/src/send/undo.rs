@@ -2,6 +2,7 @@
 //! and RFC 4015), and after a timeout by what arrives (F-RTO, RFC 5682).
 use super::Phase;
 use super::ack::News;
+use super::rare::Rare;
 use super::recovery::Resend;
 use crate::Seq;
 use crate::block::Block;
@@ -50,7 +51,7 @@ impl Undo {
 
 impl Block {
     fn undo(&self) -> Undo {
-        let recovery = self.send.recovery.as_ref();
+        let recovery = self.send.rare.recovery.as_ref();
         recovery.map(|recovery| recovery.undo).unwrap_or_default()
     }
 
@@ -77,7 +78,7 @@ impl Block {
         if let Some(rack) = send.flight.rack() {
             rack.advanced = true;
         }
-        let Some(recovery) = &mut send.recovery else {
+        let Some(recovery) = send.rare.existing().and_then(Rare::recovery_mut) else {
             return;
         };
         let undo = &mut recovery.undo;
@@ -97,9 +98,11 @@ impl Block {
     fn is_held(&mut self) -> bool {
         let send = &mut self.send;
         let is_held = !self.sack && send.una == send.recovery_point;
-        if let (true, false, Some(recovery)) =
-            (is_held, send.flight.has_retransmitted(), &mut send.recovery)
-        {
+        if let (true, false, Some(recovery)) = (
+            is_held,
+            send.flight.has_retransmitted(),
+            send.known_recovery(),
+        ) {
             recovery.undo.first_again = None;
         }
         is_held
@@ -115,7 +118,7 @@ impl Block {
                 LossCount::FullUndo
             };
             self.send.count(what, 1);
-        } else if let Some(recovery) = &mut self.send.recovery {
+        } else if let Some(recovery) = self.send.known_recovery() {
             recovery.reordering.recovered();
         }
         if self.is_held() {
@@ -137,7 +140,7 @@ impl Block {
         }
         if let (false, Some(recovery)) = (
             self.send.flight.has_retransmitted(),
-            &mut self.send.recovery,
+            self.send.known_recovery(),
         ) {
             recovery.undo.first_again = None;
         }
@@ -152,7 +155,7 @@ impl Block {
         if !self.undo().by_dsack() {
             return false;
         }
-        if let Some(recovery) = &mut self.send.recovery {
+        if let Some(recovery) = self.send.known_recovery() {
             recovery.reordering.was_underestimated();
         }
         self.restore_window(false);
@@ -185,7 +188,7 @@ impl Block {
         if news.advanced && self.try_undo_loss(false, news.echo) {
             return Resend::Hold;
         }
-        let is_trying = self.send.recovery.as_ref().is_some_and(|r| r.frto);
+        let is_trying = self.send.rare.recovery.as_ref().is_some_and(|r| r.frto);
         if is_trying {
             // RFC 5682 3.1 step 3.b: what was sent once arrives, so not everything was lost.
             if news.got.original && self.try_undo_loss(true, news.echo) {

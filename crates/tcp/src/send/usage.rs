@@ -6,17 +6,22 @@ use super::Phase;
 use crate::block::Block;
 use crate::{Instant, Seq};
 
-/// The use of the window.
-#[derive(Clone, Debug)]
-pub(crate) struct Usage {
+/// The use of the window in one round of it, as long as something is in flight.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Round {
     /// The window was what held the sender back in this window's round (`is_cwnd_limited`).
     is_limited: bool,
     /// Something was sent since the last look.
     has_sent: bool,
     /// The most packets out in it (`max_packets_out`).
     most: u32,
-    /// Where it ends (`cwnd_usage_seq`).
-    end: Seq,
+    /// Where it ends (`cwnd_usage_seq`), if it has begun.
+    end: Option<Seq>,
+}
+
+/// The use of the window over longer times.
+#[derive(Clone, Debug)]
+pub(crate) struct Usage {
     /// The most packets out since the window was last used in full (`snd_cwnd_used`), and when that was or an
     /// acknowledgment came last, in ms that wrap (`snd_cwnd_stamp`).
     used: u32,
@@ -27,20 +32,29 @@ fn millis(now: Instant) -> u32 {
     u32::try_from(now.as_millis() & u64::from(u32::MAX)).unwrap_or(0)
 }
 
-impl Usage {
-    pub(crate) fn new(isn: Seq, now: Instant) -> Usage {
-        Usage {
-            is_limited: false,
-            has_sent: false,
-            most: 0,
-            end: isn,
-            used: 0,
-            full_at: millis(now),
-        }
-    }
+impl Round {
+    pub(crate) const NONE: Round = Round {
+        is_limited: false,
+        has_sent: false,
+        most: 0,
+        end: None,
+    };
 
     pub(crate) fn sent(&mut self) {
         self.has_sent = true;
+    }
+
+    pub(crate) fn keep_up(&mut self, una: Seq) {
+        self.end = self.end.map(|end| end.latest(una));
+    }
+}
+
+impl Usage {
+    pub(crate) fn new(now: Instant) -> Usage {
+        Usage {
+            used: 0,
+            full_at: millis(now),
+        }
     }
 
     /// The window was judged, whether it grew or not (`tcp_cong_avoid`).
@@ -53,36 +67,36 @@ impl Usage {
         self.used = 0;
         self.full_at = millis(now);
     }
-
-    /// Numbers that lie behind must not fall out of the half of the space in which they mean anything.
-    pub(crate) fn keep_up(&mut self, una: Seq) {
-        self.end = self.end.latest(una);
-    }
 }
 
 impl Block {
     /// `tcp_is_cwnd_limited`: only then may the window grow. In slow start to twice what was out, at least.
     pub(crate) fn is_window_limited(&self) -> bool {
         let send = &self.send;
-        send.usage.is_limited
-            || (send.window.in_slow_start() && send.window.size < 2 * send.usage.most)
+        let round = &send.flight.round;
+        round.is_limited || (send.window.in_slow_start() && send.window.size < 2 * round.most)
     }
 
     /// `tcp_cwnd_validate`, after all was sent that may be.
     pub(super) fn validate_window(&mut self, waiting: bool, now: Instant) {
         let send = &mut self.send;
-        let has_sent = core::mem::take(&mut send.usage.has_sent);
-        let is_limited = send.flight.pipe() >= send.window.size;
+        let Some(flight) = send.flight.existing() else {
+            return;
+        };
+        let has_sent = core::mem::take(&mut flight.round.has_sent);
+        let is_limited = flight.pipe() >= send.window.size;
         if !(has_sent || waiting && is_limited) {
             return;
         }
-        let out = send.flight.out;
-        let usage = &mut send.usage;
-        if send.una.at_or_after(usage.end) || is_limited || (!usage.is_limited && out > usage.most)
+        let out = flight.out;
+        let round = &mut flight.round;
+        if round.end.is_none_or(|end| send.una.at_or_after(end))
+            || is_limited
+            || (!round.is_limited && out > round.most)
         {
-            usage.is_limited = is_limited;
-            usage.most = out;
-            usage.end = send.nxt;
+            round.is_limited = is_limited;
+            round.most = out;
+            round.end = Some(send.nxt);
         }
         if self.is_window_limited() {
             self.send.usage.restart(now);

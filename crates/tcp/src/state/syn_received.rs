@@ -255,7 +255,7 @@ impl SynReceived {
         }
         block.events |= Events::TIMEOUT;
         block.send.retransmits += 1;
-        block.counts.timeouts = block.counts.timeouts.saturating_add(1);
+        block.count_timeout();
         block.send.rtt.back_off();
         if waits && tried + 1 < patience {
             block.restart_retransmit(now);

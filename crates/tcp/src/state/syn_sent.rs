@@ -189,7 +189,7 @@ impl SynSent {
         }
         block.events |= Events::TIMEOUT;
         block.send.retransmits += 1;
-        block.counts.timeouts = block.counts.timeouts.saturating_add(1);
+        block.count_timeout();
         block.tell_of_reduction();
         // Linux repeats the first few at the same interval (tcp_syn_linear_timeouts).
         if block.send.retransmits > block.limits.syn_linear_timeouts {
@@ -261,7 +261,8 @@ impl Block {
         self.syn_due = false;
         self.counts.segments_out = self.counts.segments_out.wrapping_add(1);
         if self.send.retransmits > 0 {
-            self.counts.retransmitted = self.counts.retransmitted.wrapping_add(1);
+            let again = &mut self.send.rare.retransmitted;
+            *again = again.wrapping_add(1);
         }
         // RFC 7323 2.2: not scaled in a SYN.
         self.recv.window = self.recv.window.min(u32::from(u16::MAX));

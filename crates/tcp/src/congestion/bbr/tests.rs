@@ -4,7 +4,7 @@ use std::vec::Vec;
 use super::*;
 use crate::Seq;
 use crate::send::losses::Ledger;
-use crate::send::rate::{Newest, Rate, Stamp};
+use crate::send::rate::{Course, Newest, Rate, Stamp};
 
 const MSS: u32 = 1000;
 
@@ -13,6 +13,7 @@ struct Path {
     bbr: Bbr,
     window: Window,
     rate: Rate,
+    course: Course,
     losses: Ledger,
     delivered: u32,
     /// Packets under way: when each arrives, and what it remembers.
@@ -41,6 +42,7 @@ impl Path {
             bbr,
             window: Window::new(10),
             rate: Rate::default(),
+            course: Course::default(),
             losses,
             delivered: 0,
             flight: VecDeque::new(),
@@ -65,9 +67,14 @@ impl Path {
         let in_flight = self.in_flight();
         let lost = self.losses.ever();
         let is_first = in_flight == 0;
-        let stamp = self
-            .rate
-            .sent(is_first, self.delivered, lost, in_flight + 1, self.now);
+        let stamp = self.rate.sent(
+            &mut self.course,
+            is_first,
+            self.delivered,
+            lost,
+            in_flight + 1,
+            self.now,
+        );
         self.free_at = self.free_at.max(self.now) + self.every;
         let arrives = self.free_at + self.delay;
         self.flight.push_back((arrives, self.now, stamp));
@@ -87,6 +94,7 @@ impl Path {
         self.delivered += 1;
         let newest = Newest::of(None, stamp, sent, Seq::new(self.delivered), false);
         let sample = self.rate.sample(
+            &mut self.course,
             newest,
             (self.delivered, 1),
             self.losses.ever(),

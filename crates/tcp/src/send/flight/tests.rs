@@ -207,7 +207,7 @@ proptest! {
         prop_assert!(flight.is_empty());
         prop_assert_eq!(flight.counts(), (0, 0, 0, 0));
         prop_assert_eq!(flight.pipe(), 0);
-        flight.rest();
+        prop_assert!(flight.is_over());
         prop_assert_eq!(flight.heap(), 0);
     }
 }

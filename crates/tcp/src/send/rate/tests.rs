@@ -6,6 +6,7 @@ use super::*;
 #[derive(Default)]
 struct Path {
     rate: Rate,
+    course: Course,
     delivered: u32,
     pipe: u32,
     min_rtt: Duration,
@@ -17,7 +18,14 @@ impl Path {
         let now = Instant::from_millis(ms);
         let is_first = self.pipe == 0;
         self.pipe += 1;
-        let stamp = self.rate.sent(is_first, self.delivered, 0, self.pipe, now);
+        let stamp = self.rate.sent(
+            &mut self.course,
+            is_first,
+            self.delivered,
+            0,
+            self.pipe,
+            now,
+        );
         Newest::of(None, stamp, now, Seq::new(end), false).expect("there was none")
     }
 
@@ -30,8 +38,14 @@ impl Path {
             Newest::of(newest, packet.stamp, packet.sent, packet.end, false)
         });
         let (delivered, now) = (self.delivered, Instant::from_millis(ms));
-        self.rate
-            .sample(newest, (delivered, count), 0, self.min_rtt, now)
+        self.rate.sample(
+            &mut self.course,
+            newest,
+            (delivered, count),
+            0,
+            self.min_rtt,
+            now,
+        )
     }
 }
 
