@@ -1,10 +1,13 @@
 //! The control block: what all synchronized states share (RFC 9293 3.3.1).
+use alloc::sync::Arc;
+
 use sockeye_wire::{TcpFlags, Timestamps};
 
 use crate::congestion::{Congestion, Window};
 use crate::connection::fast_open::FastOpenState;
 use crate::ecn::EcnState;
 use crate::lazy::Lazy;
+use crate::limits::Limits;
 use crate::recv::Receiver;
 use crate::recv::ack::Acknowledger;
 use crate::recv::paws::RecentTimestamp;
@@ -17,7 +20,6 @@ use crate::send::tail::Pending;
 use crate::send::usage::Usage;
 use crate::send::{Fin, Phase, Probe, Sender};
 use crate::seq::span;
-use crate::settings::LossRules;
 use crate::timers::{Timer, Timers};
 use crate::{Error, Events, Instant, Segment, Seq, Settings, SocketOptions};
 
@@ -28,32 +30,6 @@ pub(crate) const TIMESTAMPS_LEN: u16 = 12;
 
 /// `TCP_INIT_CWND`
 const INITIAL_SEGMENTS: u32 = 10;
-
-/// What of the settings is needed after the opening.
-#[derive(Debug, Clone)]
-pub(crate) struct Limits {
-    pub(crate) max_super_segment: u32,
-    /// In ms.
-    pub(crate) fin_timeout: u32,
-    pub(crate) initial_window: u16,
-    pub(crate) syn_retries: u8,
-    pub(crate) syn_linear_timeouts: u8,
-    pub(crate) synack_retries: u8,
-    pub(crate) retries1: u8,
-    pub(crate) retries2: u8,
-    pub(crate) orphan_retries: u8,
-    pub(crate) slow_start_after_idle: bool,
-    /// `tcp_pacing_ss_ratio`, `tcp_pacing_ca_ratio`
-    pub(crate) pacing_ratios: (u16, u16),
-    pub(crate) dsack: bool,
-    /// What we offer, or would accept.
-    pub(crate) window_scaling: bool,
-    pub(crate) default_mss: u16,
-    /// `tcp_invalid_ratelimit`, in ms.
-    pub(crate) invalid_interval: u16,
-    pub(crate) rfc1337: bool,
-    pub(crate) loss: LossRules,
-}
 
 /// Counters for `tcp_info`; those of what went wrong are elsewhere.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +49,12 @@ pub(crate) struct Block {
     pub(crate) recv: Receiver,
     pub(crate) timers: Timers,
     pub(crate) options: SocketOptions,
-    pub(crate) limits: Limits,
+    /// The MSS of a peer that names none.
+    pub(crate) default_mss: u16,
+    /// What the host decides, which its connections share.
+    pub(crate) limits: Arc<Limits>,
+    /// Offered (before the handshake) or in use.
+    pub(crate) window_scaling: bool,
     pub(crate) counts: Counts,
     pub(crate) events: Events,
     pub(crate) error: Option<Error>,
@@ -101,7 +82,6 @@ impl Block {
     /// `options` is what options take of each segment, as far as that is known.
     pub(crate) fn new(settings: Settings, options: u16, now: Instant) -> Block {
         let buffer = span(settings.receive_buffer).clamp(2304, 1 << 30);
-        let buffer_max = span(settings.receive_buffer_max).clamp(buffer, 1 << 30);
         let local_mss = match settings.options.max_segment {
             Some(limit) => settings.local_mss.min(limit),
             None => settings.local_mss,
@@ -151,7 +131,7 @@ impl Block {
                 sending_time: 0,
                 last: now,
                 buffer: span(settings.send_buffer).clamp(4608, 1 << 30),
-                buffer_max: span(settings.send_buffer_max).clamp(4608, 1 << 30),
+                is_fixed: settings.fixes_send_buffer(),
             },
             recv: Receiver {
                 nxt: Seq::new(0),
@@ -169,31 +149,15 @@ impl Block {
                 is_pressed: false,
                 ratio: HALF,
                 buffer,
-                buffer_max,
+                is_fixed: settings.fixes_receive_buffer(),
                 threshold,
                 // `tcp_init_buffer_space`
                 autotune: Autotune::new(threshold.min(INITIAL_SEGMENTS * mss)),
             },
             timers: Timers::default(),
-            limits: Limits {
-                max_super_segment: span(settings.max_super_segment),
-                fin_timeout: u32::try_from(settings.fin_timeout.as_millis()).unwrap_or(u32::MAX),
-                initial_window: u16::try_from(settings.initial_window).unwrap_or(u16::MAX),
-                syn_retries: settings.syn_retries,
-                syn_linear_timeouts: settings.syn_linear_timeouts,
-                synack_retries: settings.synack_retries,
-                retries1: settings.retries1,
-                retries2: settings.retries2,
-                orphan_retries: settings.orphan_retries,
-                slow_start_after_idle: settings.slow_start_after_idle,
-                pacing_ratios: settings.pacing_ratios,
-                dsack: settings.dsack,
-                window_scaling: settings.window_scaling,
-                default_mss: settings.default_mss,
-                invalid_interval: settings.invalid_interval,
-                rfc1337: settings.rfc1337,
-                loss: LossRules::new(&settings),
-            },
+            limits: settings.rules.limits(&settings),
+            window_scaling: settings.window_scaling,
+            default_mss: settings.default_mss,
             options: settings.options,
             counts: Counts::default(),
             events: Events::empty(),
@@ -220,16 +184,16 @@ impl Block {
         let peer_mss = offered
             .mss
             .filter(|&mss| mss > 0)
-            .unwrap_or(self.limits.default_mss);
+            .unwrap_or(self.default_mss);
         self.timestamps &= offered.timestamps.is_some();
         self.sack &= offered.sack_permitted;
         match offered.window_scale {
             // RFC 7323 2.3: more than 14 is taken as 14.
-            Some(shift) if self.limits.window_scaling => self.send.shift = shift.min(14),
+            Some(shift) if self.window_scaling => self.send.shift = shift.min(14),
             _ => {
                 self.send.shift = 0;
                 self.recv.shift = 0;
-                self.limits.window_scaling = false;
+                self.window_scaling = false;
             }
         }
         if let (true, Some(timestamps)) = (self.timestamps, offered.timestamps) {
@@ -249,7 +213,7 @@ impl Block {
         self.send.wl1 = syn.sequence;
         self.last_received = now;
         // Linux: tcp_init_buffer_space.
-        self.send.expand_buffer();
+        self.send.expand_buffer(&self.limits);
     }
 
     /// The handshake is complete.
@@ -347,10 +311,11 @@ impl Block {
             return;
         }
         let clamp = self.options.window_clamp;
-        self.recv.adjust_space(count, self.send.rtt.srtt(), now);
+        self.recv
+            .adjust_space(count, self.send.rtt.srtt(), &self.limits, now);
         let recv = &mut self.recv;
-        if !recv.ack.scheduled && !recv.ack.ping_pong && recv.queue.is_empty() {
-            // It was acknowledged before it was read, and nothing says that an answer follows.
+        if !recv.ack.scheduled && recv.queue.is_empty() {
+            // It was acknowledged before it was read, so that no answer was worth waiting for.
             recv.queue.rest();
         }
         if recv.ack.scheduled {

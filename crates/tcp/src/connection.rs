@@ -444,7 +444,9 @@ impl Connection {
     pub fn options_changed(&mut self, now: Instant) {
         let block = &mut self.block;
         block.send.rtt.set_bounds(&block.options);
-        block.recv.make_room_for(block.options.receive_low_water);
+        block
+            .recv
+            .make_room_for(block.options.receive_low_water, &block.limits);
         block.fit_pacing();
         if !self.machine.transmits() || block.orphan {
             return;
@@ -509,14 +511,14 @@ impl Connection {
     pub fn set_send_buffer(&mut self, size: usize) {
         let size = span(size).clamp(4608, 1 << 30);
         self.block.send.buffer = size;
-        self.block.send.buffer_max = size;
+        self.block.send.is_fixed = true;
     }
 
     /// `SO_RCVBUF` in `getsockopt`'s units; stops autotuning. The window never shrinks.
     pub fn set_receive_buffer(&mut self, size: usize) {
         let size = span(size).clamp(2304, 1 << 30);
         self.block.recv.buffer = size;
-        self.block.recv.buffer_max = size;
+        self.block.recv.is_fixed = true;
     }
 
     /// `SO_SNDBUF` and `SO_RCVBUF` as they are now.

@@ -6,9 +6,9 @@ use alloc::boxed::Box;
 use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 
-use crate::Seq;
 use crate::congestion::Algorithm;
 use crate::ecn::EcnPolicy;
+use crate::{Rules, Seq};
 
 /// `TCP_INIT_CWND` (RFC 6928 2)
 pub(crate) const INITIAL_WINDOW: u32 = 10;
@@ -91,6 +91,8 @@ pub struct Settings {
     pub congestion: Algorithm,
     /// `TCP_QUICKACK` is off from the beginning: acknowledge as in a ping-pong.
     pub ping_pong: bool,
+    /// Shared with other connections as far as they say the same as these settings; see [`crate::KnownRules::share`].
+    pub rules: Rules,
     /// The socket's options at open.
     pub options: SocketOptions,
 }
@@ -134,13 +136,26 @@ impl Default for Settings {
             thin_linear_timeouts: false,
             congestion: Algorithm::Cubic,
             ping_pong: false,
+            rules: Rules::default(),
             options: SocketOptions::default(),
         }
     }
 }
 
+impl Settings {
+    /// The receive buffer does not grow.
+    pub(crate) fn fixes_receive_buffer(&self) -> bool {
+        self.receive_buffer_max <= self.receive_buffer
+    }
+
+    /// The send buffer does not grow.
+    pub(crate) fn fixes_send_buffer(&self) -> bool {
+        self.send_buffer_max <= self.send_buffer
+    }
+}
+
 /// Of the settings what loss detection goes by.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LossRules {
     flags: u8,
     pub(crate) reordering: u8,

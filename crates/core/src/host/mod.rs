@@ -71,6 +71,8 @@ pub(crate) struct Stack {
     pub(crate) fast_open: FastOpen,
     pub(crate) secrets: Secrets,
     pub(crate) challenges: ChallengeBudget,
+    /// What TCP connections share of the settings.
+    pub(crate) tcp_rules: sockeye_tcp::KnownRules,
     pub(crate) memory: TcpMemory,
     /// The time of the last input or call.
     pub(crate) now: Instant,
@@ -158,6 +160,7 @@ impl Host {
             fast_open: FastOpen::new(keyed),
             secrets: Secrets::new(keyed),
             challenges: ChallengeBudget::default(),
+            tcp_rules: sockeye_tcp::KnownRules::default(),
             memory: TcpMemory::default(),
             raw: RawTable::new(keyed),
             chunks: Chunks::default(),

@@ -204,7 +204,7 @@ pub(super) fn settings(
     // What leaves the host stays within what Linux sends by default: readers of captures sum larger segments wrongly.
     let is_internal = path.interface == InterfaceId::LOOPBACK
         && stack.config.loopback == crate::Loopback::Internal;
-    Settings {
+    let mut settings = Settings {
         isn: stack.secrets.isn(tuple, now),
         timestamp_offset: stack.secrets.timestamp_offset(tuple, sysctl.tcp_timestamps),
         local_mss: mss,
@@ -262,7 +262,9 @@ pub(super) fn settings(
         fin_timeout: sysctl.tcp_fin_timeout,
         options: shared.tcp_options(sysctl),
         ..Settings::default()
-    }
+    };
+    stack.tcp_rules.share(&mut settings);
+    settings
 }
 
 /// How much longer than usual `IP_OPTIONS` makes the headers of packets to this address.

@@ -211,7 +211,7 @@ impl Connection {
             ecn_seen: block.ecn.contains(EcnState::SEEN),
             syn_data: block.send.fast_open.contains(FastOpenState::SYN_DATA),
             fastopen_client_fail: block.send.fast_open.failure(),
-            window_scale: (block.limits.window_scaling && synchronized)
+            window_scale: (block.window_scaling && synchronized)
                 .then_some((send.shift, recv.shift)),
             rto: send.rtt.rto(),
             ato: recv.ack.ato(),

@@ -48,7 +48,8 @@ pub(crate) struct Receiver {
     pub(crate) ratio: u8,
     /// Receive buffer in Linux's units: not all of it is for data.
     pub(crate) buffer: u32,
-    pub(crate) buffer_max: u32,
+    /// Its size was set.
+    pub(crate) is_fixed: bool,
     /// The window is not opened beyond this yet (`rcv_ssthresh`).
     pub(crate) threshold: u32,
     pub(crate) autotune: Autotune,

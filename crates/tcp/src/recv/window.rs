@@ -5,6 +5,7 @@
 use core::time::Duration;
 
 use super::Receiver;
+use crate::limits::Limits;
 use crate::seq::span;
 use crate::{Instant, Seq};
 
@@ -73,9 +74,18 @@ impl Receiver {
         }
     }
 
+    /// To which the buffer may grow.
+    fn most(&self, limits: &Limits) -> u32 {
+        if self.is_fixed {
+            self.buffer
+        } else {
+            limits.receive_buffer.max(self.buffer)
+        }
+    }
+
     /// `tcp_set_rcvlowat`: who waits for so many bytes gets a buffer that holds them, unless its size is fixed.
-    pub(crate) fn make_room_for(&mut self, low_water: u32) {
-        let wanted = low_water.saturating_mul(2).min(self.buffer_max);
+    pub(crate) fn make_room_for(&mut self, low_water: u32, limits: &Limits) {
+        let wanted = low_water.saturating_mul(2).min(self.most(limits));
         self.buffer = self.buffer.max(wanted);
     }
 
@@ -164,7 +174,13 @@ impl Receiver {
     }
 
     /// `tcp_rcv_space_adjust`: `count` bytes were read; if the application keeps up, the buffer grows.
-    pub(crate) fn adjust_space(&mut self, count: usize, srtt: Option<Duration>, now: Instant) {
+    pub(crate) fn adjust_space(
+        &mut self,
+        count: usize,
+        srtt: Option<Duration>,
+        limits: &Limits,
+        now: Instant,
+    ) {
         let tune = &mut self.autotune;
         tune.read = tune.read.saturating_add(span(count));
         let rtt = srtt.map_or(tune.rtt, |srtt| {
@@ -195,14 +211,13 @@ impl Receiver {
             .as_ref()
             .map_or(0, |assembler| assembler.end().saturating_sub(self.position));
         tune.space = read;
-        if self.buffer >= self.buffer_max || self.is_pressed {
+        let most = self.most(limits);
+        if self.buffer >= most || self.is_pressed {
             return;
         }
         let window = base + 2 * growth + behind;
         let wanted = window.saturating_mul(256) / u64::from(self.ratio);
-        let wanted = u32::try_from(wanted)
-            .unwrap_or(u32::MAX)
-            .min(self.buffer_max);
+        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).min(most);
         self.buffer = self.buffer.max(wanted);
     }
 }

@@ -350,7 +350,7 @@ impl Block {
                 .control()
                 .acknowledged(&mut send.window, &acked);
             if !self.recv.is_pressed {
-                send.expand_buffer();
+                send.expand_buffer(&self.limits);
             }
         }
     }

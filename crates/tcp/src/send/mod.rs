@@ -27,6 +27,7 @@ pub(crate) mod usage;
 use crate::congestion::{Congestion, Window};
 use crate::connection::fast_open::FastOpenState;
 use crate::lazy::Lazy;
+use crate::limits::Limits;
 use crate::{Instant, Seq};
 use flight::Flight;
 use queue::SendQueue;
@@ -143,7 +144,8 @@ pub(crate) struct Sender {
     pub(crate) last: Instant,
     /// Buffer size (`SO_SNDBUF`).
     pub(crate) buffer: u32,
-    pub(crate) buffer_max: u32,
+    /// Its size was set.
+    pub(crate) is_fixed: bool,
 }
 
 impl Sender {
@@ -198,12 +200,15 @@ impl Sender {
     }
 
     /// `tcp_sndbuf_expand`: room for two congestion windows.
-    pub(crate) fn expand_buffer(&mut self) {
+    pub(crate) fn expand_buffer(&mut self, limits: &Limits) {
+        if self.is_fixed {
+            return;
+        }
         let wanted = 2 * u64::from(self.window.size.max(10)) * (u64::from(self.mss) + 256);
         let wanted = wanted.min(u64::from(ANY_PATH).max(self.path_holds()));
         let wanted = u32::try_from(wanted)
             .unwrap_or(u32::MAX)
-            .min(self.buffer_max);
+            .min(limits.send_buffer);
         self.buffer = self.buffer.max(wanted);
     }
 

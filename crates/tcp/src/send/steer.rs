@@ -49,7 +49,7 @@ impl Block {
             let pipe = send.flight.pipe();
             send.rate.app_limited(self.counts.delivered, pipe);
         }
-        send.expand_buffer();
+        send.expand_buffer(&self.limits);
         self.set_pacing_rate(decision.pacing_rate);
         true
     }

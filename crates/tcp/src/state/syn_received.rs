@@ -40,7 +40,7 @@ impl Offer {
 
     /// What was offered, before the peer's SYN takes some of it away.
     pub(crate) fn of(block: &Block) -> Offer {
-        let mut bits = match block.limits.window_scaling {
+        let mut bits = match block.window_scaling {
             true => block.recv.shift & Offer::SCALE,
             false => Offer::SCALE,
         };

@@ -290,7 +290,7 @@ impl Block {
             window: u16::try_from(self.recv.window).unwrap_or(u16::MAX),
             options: TcpOptions {
                 mss: Some(self.recv.told_mss),
-                window_scale: self.limits.window_scaling.then_some(self.recv.shift),
+                window_scale: self.window_scaling.then_some(self.recv.shift),
                 sack_permitted: self.sack,
                 timestamps,
                 ..TcpOptions::NONE

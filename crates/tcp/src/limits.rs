@@ -1,0 +1,104 @@
+//! What the settings of a host say of all its connections after their opening. Connections share it.
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::Settings;
+use crate::seq::span;
+use crate::settings::LossRules;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) max_super_segment: u32,
+    /// In ms.
+    pub(crate) fin_timeout: u32,
+    /// To which autotuning may grow the buffers, unless their size is fixed.
+    pub(crate) receive_buffer: u32,
+    pub(crate) send_buffer: u32,
+    pub(crate) initial_window: u16,
+    pub(crate) syn_retries: u8,
+    pub(crate) syn_linear_timeouts: u8,
+    pub(crate) synack_retries: u8,
+    pub(crate) retries1: u8,
+    pub(crate) retries2: u8,
+    pub(crate) orphan_retries: u8,
+    pub(crate) slow_start_after_idle: bool,
+    /// `tcp_pacing_ss_ratio`, `tcp_pacing_ca_ratio`
+    pub(crate) pacing_ratios: (u16, u16),
+    pub(crate) dsack: bool,
+    /// `tcp_invalid_ratelimit`, in ms.
+    pub(crate) invalid_interval: u16,
+    pub(crate) rfc1337: bool,
+    pub(crate) loss: LossRules,
+}
+
+impl Limits {
+    fn of(settings: &Settings) -> Limits {
+        Limits {
+            max_super_segment: span(settings.max_super_segment),
+            fin_timeout: u32::try_from(settings.fin_timeout.as_millis()).unwrap_or(u32::MAX),
+            // A buffer of a fixed size is no reason for limits of its own.
+            receive_buffer: if settings.fixes_receive_buffer() {
+                0
+            } else {
+                span(settings.receive_buffer_max).clamp(2304, 1 << 30)
+            },
+            send_buffer: if settings.fixes_send_buffer() {
+                0
+            } else {
+                span(settings.send_buffer_max).clamp(4608, 1 << 30)
+            },
+            initial_window: u16::try_from(settings.initial_window).unwrap_or(u16::MAX),
+            syn_retries: settings.syn_retries,
+            syn_linear_timeouts: settings.syn_linear_timeouts,
+            synack_retries: settings.synack_retries,
+            retries1: settings.retries1,
+            retries2: settings.retries2,
+            orphan_retries: settings.orphan_retries,
+            slow_start_after_idle: settings.slow_start_after_idle,
+            pacing_ratios: settings.pacing_ratios,
+            dsack: settings.dsack,
+            invalid_interval: settings.invalid_interval,
+            rfc1337: settings.rfc1337,
+            loss: LossRules::new(settings),
+        }
+    }
+}
+
+/// The limits of one connection, from [`KnownRules`]; by default there are none yet.
+#[derive(Clone, Debug, Default)]
+pub struct Rules(Option<Arc<Limits>>);
+
+impl Rules {
+    /// What these settings say: shared with others if it is still what they said when they were shared.
+    pub(crate) fn limits(&self, settings: &Settings) -> Arc<Limits> {
+        let limits = Limits::of(settings);
+        match &self.0 {
+            Some(known) if **known == limits => known.clone(),
+            _ => Arc::new(limits),
+        }
+    }
+}
+
+/// What the connections of a host go by: few kinds of limits, each kept once.
+#[derive(Clone, Debug, Default)]
+pub struct KnownRules(Vec<Arc<Limits>>);
+
+impl KnownRules {
+    /// As many as there are kinds in use at once on most hosts: by interface and by socket.
+    const MOST: usize = 4;
+
+    /// Makes the connection that these settings open share its limits with those before it. Settings that are changed
+    /// afterwards hold all the same.
+    pub fn share(&mut self, settings: &mut Settings) {
+        let limits = Limits::of(settings);
+        let known = self.0.iter().find(|known| ***known == limits).cloned();
+        settings.rules = Rules(Some(known.unwrap_or_else(|| {
+            let new = Arc::new(limits);
+            if self.0.len() == Self::MOST {
+                self.0.remove(0);
+            }
+            self.0.push(new.clone());
+            new
+        })));
+    }
+}
