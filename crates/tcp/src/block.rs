@@ -1,5 +1,6 @@
 //! The control block: what all synchronized states share (RFC 9293 3.3.1).
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use sockeye_wire::{TcpFlags, Timestamps};
 
@@ -20,6 +21,7 @@ use crate::send::tail::Pending;
 use crate::send::usage::Usage;
 use crate::send::{Fin, Phase, Probe, Sender};
 use crate::seq::span;
+use crate::time::Millis;
 use crate::timers::{Timer, Timers};
 use crate::{Error, Events, Instant, Segment, Seq, Settings, SocketOptions};
 
@@ -74,7 +76,7 @@ pub(crate) struct Block {
     /// A reset is to be sent, the last thing this connection does.
     pub(crate) reset_due: bool,
     /// When anything came last.
-    pub(crate) last_received: Instant,
+    pub(crate) last_received: Millis,
     pub(crate) keep_probes: u8,
 }
 
@@ -129,7 +131,7 @@ impl Block {
                 usage: Usage::new(now),
                 rate: Rate::default(),
                 sending_time: 0,
-                last: now,
+                last: Millis::at(now),
                 buffer: span(settings.send_buffer).clamp(4608, 1 << 30),
                 is_fixed: settings.fixes_send_buffer(),
             },
@@ -171,7 +173,7 @@ impl Block {
             timestamp_offset: settings.timestamp_offset,
             syn_due: false,
             reset_due: false,
-            last_received: now,
+            last_received: Millis::at(now),
             keep_probes: 0,
         }
     }
@@ -211,7 +213,7 @@ impl Block {
         self.send.wnd = u32::from(syn.window);
         self.send.max_wnd = self.send.wnd;
         self.send.wl1 = syn.sequence;
-        self.last_received = now;
+        self.last_received = Millis::at(now);
         // Linux: tcp_init_buffer_space.
         self.send.expand_buffer(&self.limits);
     }
@@ -220,8 +222,8 @@ impl Block {
     pub(crate) fn establish(&mut self, now: Instant) {
         self.events |= Events::ESTABLISHED;
         self.send.retransmits = 0;
-        self.send.last = now;
-        self.recv.ack.last = now;
+        self.send.last = Millis::at(now);
+        self.recv.ack.last = Millis::at(now);
         // The SYN counts as delivered (`tcp_rcv_state_process`).
         self.counts.delivered += 1;
         self.send.recovery_point = self.send.una;
@@ -233,7 +235,7 @@ impl Block {
 
     /// The millisecond clock of RFC 7323 5.4, with this connection's offset.
     pub(crate) fn timestamp(&self, now: Instant) -> u32 {
-        wrapping_millis(now).wrapping_add(self.timestamp_offset)
+        Millis::at(now).get().wrapping_add(self.timestamp_offset)
     }
 
     pub(crate) fn timestamps_option(&self, now: Instant) -> Option<Timestamps> {
@@ -263,15 +265,14 @@ impl Block {
     }
 
     pub(crate) fn may_answer_invalid(&mut self, skipped: Events, now: Instant) -> bool {
-        let now = wrapping_millis(now);
-        let interval = u32::from(self.limits.invalid_interval);
+        let interval = Duration::from_millis(self.limits.invalid_interval.into());
         let last = self.send.rare.last_challenge;
-        if last.is_some_and(|last| now.wrapping_sub(last) < interval) {
+        if last.is_some_and(|last| last.ago(now) < interval) {
             self.events |= skipped;
             return false;
         }
-        if interval > 0 {
-            self.send.rare.last_challenge = Some(now);
+        if !interval.is_zero() {
+            self.send.rare.last_challenge = Some(Millis::at(now));
         }
         true
     }
@@ -348,9 +349,4 @@ impl Block {
             self.recv.queue.rest();
         }
     }
-}
-
-/// The low 32 bits of the millisecond clock.
-fn wrapping_millis(now: Instant) -> u32 {
-    u32::try_from(now.as_millis() & u64::from(u32::MAX)).unwrap_or(0)
 }

@@ -452,10 +452,9 @@ impl Connection {
             return;
         }
         if block.options.keepalive {
-            let idle = block.options.keep_idle;
-            block
-                .timers
-                .set(Timer::Keepalive, (block.last_received + idle).max(now));
+            let idle = block.last_received.ago(now);
+            let left = block.options.keep_idle.saturating_sub(idle);
+            block.timers.set(Timer::Keepalive, now + left);
         } else {
             block.timers.clear(Timer::Keepalive);
         }

@@ -59,6 +59,32 @@ impl Instant {
     }
 }
 
+/// A moment in milliseconds that wrap after 49 days, as Linux's ticks do: half the room of an [`Instant`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Millis(u32);
+
+impl Millis {
+    pub(crate) fn at(now: Instant) -> Millis {
+        Millis(u32::try_from(now.as_millis() & u64::from(u32::MAX)).unwrap_or(0))
+    }
+
+    pub(crate) const ZERO: Millis = Millis(0);
+
+    pub(crate) fn get(self) -> u32 {
+        self.0
+    }
+
+    /// Milliseconds since then.
+    pub(crate) fn passed(self, now: Instant) -> u32 {
+        Millis::at(now).0.wrapping_sub(self.0)
+    }
+
+    /// How long ago it is.
+    pub(crate) fn ago(self, now: Instant) -> Duration {
+        Duration::from_millis(self.passed(now).into())
+    }
+}
+
 impl Add<Duration> for Instant {
     type Output = Instant;
 

@@ -15,6 +15,7 @@ fn an_idle_connection_that_has_exchanged_messages_owns_nothing_beside_itself() {
     for round in 0..10 {
         let now = pair.now;
         pair.ends[round % 2].send_slice(b"a message", false, now);
+        pair.flush();
         pair.run_for(Duration::from_millis(100));
         pair.ends[1 - round % 2].read(&mut [0; 100], pair.now);
         pair.flush();

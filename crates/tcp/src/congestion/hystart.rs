@@ -33,21 +33,17 @@ pub(crate) struct HyStart {
     baseline: u32,
 }
 
-impl Default for HyStart {
-    fn default() -> Self {
-        HyStart {
-            round_end: Seq::new(0),
-            has_begun: false,
-            last: INFINITE,
-            current: INFINITE,
-            samples: 0,
-            conservative: 0,
-            baseline: INFINITE,
-        }
-    }
-}
-
 impl HyStart {
+    pub(super) const NEW: HyStart = HyStart {
+        round_end: Seq::new(0),
+        has_begun: false,
+        last: INFINITE,
+        current: INFINITE,
+        samples: 0,
+        conservative: 0,
+        baseline: INFINITE,
+    };
+
     /// The window grows for what was acknowledged. True when slow start is over: the threshold is the window.
     pub(super) fn acknowledged(&mut self, window: &mut Window, acked: &Acked) -> bool {
         if !self.has_begun || acked.una.at_or_after(self.round_end) {

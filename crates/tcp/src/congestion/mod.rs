@@ -12,6 +12,7 @@ mod tests;
 use alloc::boxed::Box;
 use core::time::Duration;
 
+use crate::lazy::Lazy;
 use crate::{Instant, Seq};
 use bbr::Bbr;
 pub use bbr::BbrInfo;
@@ -141,9 +142,10 @@ pub(crate) trait Control {
 }
 
 /// An algorithm with its state.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Congestion {
-    Cubic(Cubic),
+    /// What it has learnt once the window held the sender back.
+    Cubic(Lazy<Cubic>),
     Reno(Reno),
     Bbr(Box<Bbr>),
 }
@@ -151,7 +153,7 @@ pub(crate) enum Congestion {
 impl Congestion {
     pub(crate) fn new(algorithm: Algorithm) -> Congestion {
         match algorithm {
-            Algorithm::Cubic => Congestion::Cubic(Cubic::default()),
+            Algorithm::Cubic => Congestion::Cubic(Lazy::RESTING),
             Algorithm::Reno => Congestion::Reno(Reno),
             Algorithm::Bbr => Congestion::Bbr(Box::new(Bbr::new())),
         }
@@ -182,7 +184,8 @@ impl Congestion {
     pub(crate) fn heap(&self) -> usize {
         match self {
             Congestion::Bbr(bbr) => size_of_val(&**bbr),
-            Congestion::Cubic(_) | Congestion::Reno(_) => 0,
+            Congestion::Cubic(cubic) => cubic.boxed(),
+            Congestion::Reno(_) => 0,
         }
     }
 
@@ -200,9 +203,22 @@ impl Congestion {
         if self.steers() && rate < SLOW { 1 } else { 2 }
     }
 
+    /// Sending starts again after a pause, of which only what was learnt has to know.
+    pub(crate) fn restarted(&mut self, idle: Duration) {
+        match self {
+            Congestion::Cubic(cubic) => {
+                if let Some(cubic) = cubic.existing() {
+                    cubic.restarted(idle);
+                }
+            }
+            Congestion::Reno(reno) => reno.restarted(idle),
+            Congestion::Bbr(bbr) => bbr.restarted(idle),
+        }
+    }
+
     pub(crate) fn control(&mut self) -> &mut dyn Control {
         match self {
-            Congestion::Cubic(cubic) => cubic,
+            Congestion::Cubic(cubic) => &mut **cubic,
             Congestion::Reno(reno) => reno,
             Congestion::Bbr(bbr) => &mut **bbr,
         }

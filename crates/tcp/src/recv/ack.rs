@@ -6,6 +6,7 @@
 use core::time::Duration;
 
 use crate::Instant;
+use crate::time::Millis;
 
 /// `TCP_ATO_MIN`, `TCP_DELACK_MIN`
 pub(crate) const DELAY_MIN: Duration = Duration::from_millis(40);
@@ -31,7 +32,7 @@ pub(crate) struct Acknowledger {
     /// The delay, in ms (ATO); 0 before the first data.
     delay: u16,
     /// When data came last.
-    pub(crate) last: Instant,
+    pub(crate) last: Millis,
 }
 
 impl Acknowledger {
@@ -57,7 +58,7 @@ impl Acknowledger {
             self.enter_quick(quota);
             self.delay = minimum;
         } else {
-            let gap = now - self.last;
+            let gap = self.last.ago(now);
             let delay = Duration::from_millis(u64::from(self.delay));
             if gap <= DELAY_MIN / 2 {
                 self.delay = self.delay / 2 + minimum / 2;
@@ -69,7 +70,7 @@ impl Acknowledger {
                 self.enter_quick(quota);
             }
         }
-        self.last = now;
+        self.last = Millis::at(now);
     }
 
     /// Acknowledge at once for the next segments.
@@ -96,7 +97,7 @@ impl Acknowledger {
 
     /// Data was sent; if soon after data was received, it is an answer.
     pub(crate) fn data_sent(&mut self, now: Instant) {
-        if self.delay > 0 && now - self.last < Duration::from_millis(u64::from(self.delay)) {
+        if self.delay > 0 && self.last.ago(now) < Duration::from_millis(u64::from(self.delay)) {
             self.ping_pong = true;
         }
     }

@@ -3,6 +3,7 @@ use core::time::Duration;
 
 use super::Sender;
 use crate::Instant;
+use crate::time::Millis;
 
 /// What the sender is busy with. The greater one is told where two hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,21 +18,17 @@ pub(crate) enum Busy {
     Buffer,
 }
 
-/// What the sender is busy with, and since when in ms that wrap, as Linux counts ticks.
+/// What the sender is busy with, and since when.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Watch {
     busy: Busy,
-    since: u32,
-}
-
-fn millis(now: Instant) -> u32 {
-    u32::try_from(now.as_millis() & u64::from(u32::MAX)).unwrap_or(0)
+    since: Millis,
 }
 
 impl Watch {
     pub(crate) const IDLE: Watch = Watch {
         busy: Busy::Idle,
-        since: 0,
+        since: Millis::ZERO,
     };
 
     pub(crate) fn is_idle(self) -> bool {
@@ -40,7 +37,7 @@ impl Watch {
 
     /// What it was until now, and how long.
     fn read(self, now: Instant) -> (Busy, u32) {
-        (self.busy, millis(now).wrapping_sub(self.since))
+        (self.busy, self.since.passed(now))
     }
 }
 
@@ -57,7 +54,7 @@ impl Sender {
             (Busy::Buffer, passed) if passed > 0 => add(&mut self.rare.buffer_time, passed),
             _ => {}
         }
-        let since = millis(now);
+        let since = Millis::at(now);
         self.flight.watch = Watch { busy, since };
     }
 

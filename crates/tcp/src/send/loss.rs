@@ -50,7 +50,7 @@ impl Block {
         if self.send.wnd == 0 {
             // RFC 9293 3.8.6: the window was taken back. What is retransmitted are probes, and no reason to give up as
             // long as the peer answers.
-            if now - self.last_received > self.send.rtt.rto_max() {
+            if self.last_received.ago(now) > self.send.rtt.rto_max() {
                 return Err(self.timed_out());
             }
         } else if self.has_stalled_too_long(now) {
@@ -258,7 +258,7 @@ impl Block {
         if !self.options.keepalive {
             return Ok(());
         }
-        let idle = now - self.last_received;
+        let idle = self.last_received.ago(now);
         if !self.send.flight.is_empty() || self.send.has_unsent() {
             // The retransmission timer watches already.
             self.timers
@@ -267,10 +267,8 @@ impl Block {
         }
         if idle < self.options.keep_idle {
             self.keep_probes = 0;
-            self.timers.set(
-                Timer::Keepalive,
-                self.last_received + self.options.keep_idle,
-            );
+            self.timers
+                .set(Timer::Keepalive, now + (self.options.keep_idle - idle));
             return Ok(());
         }
         let over = match self.options.user_timeout {

@@ -24,11 +24,12 @@ pub(crate) mod transmit;
 pub(crate) mod undo;
 pub(crate) mod usage;
 
+use crate::Seq;
 use crate::congestion::{Congestion, Window};
 use crate::connection::fast_open::FastOpenState;
 use crate::lazy::Lazy;
 use crate::limits::Limits;
-use crate::{Instant, Seq};
+use crate::time::Millis;
 use flight::Flight;
 use queue::SendQueue;
 use rare::Rare;
@@ -141,7 +142,7 @@ pub(crate) struct Sender {
     /// How long there was something to send or in flight that neither window nor buffer held back, in ms.
     pub(crate) sending_time: u32,
     /// When data was sent last.
-    pub(crate) last: Instant,
+    pub(crate) last: Millis,
     /// Buffer size (`SO_SNDBUF`).
     pub(crate) buffer: u32,
     /// Its size was set.

@@ -9,6 +9,7 @@ use super::path::PathSearch;
 use super::recovery::Recovery;
 use crate::connection::fast_open::FastOpenState;
 use crate::lazy::{Lazy, Resting};
+use crate::time::Millis;
 use crate::{Instant, Seq};
 
 /// To the others it costs a word.
@@ -23,8 +24,8 @@ pub(crate) struct Rare {
     pub(crate) path: Option<Box<PathSearch>>,
     /// Since when nothing gets through: when what timed out was sent, or the first of the probes in a row.
     pub(crate) stalled_since: Option<Instant>,
-    /// When an invalid segment was answered last, in ms that wrap.
-    pub(crate) last_challenge: Option<u32>,
+    /// When an invalid segment was answered last.
+    pub(crate) last_challenge: Option<Millis>,
     /// How long the peer's window and the send buffer held the sender back, in ms.
     pub(crate) window_time: u32,
     pub(crate) buffer_time: u32,

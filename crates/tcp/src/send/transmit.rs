@@ -17,6 +17,7 @@ use super::{Fin, Phase, Probe};
 use crate::block::Block;
 use crate::seq::span;
 use crate::tally::LossCount;
+use crate::time::Millis;
 use crate::timers::Timer;
 use crate::{Events, Instant, OutgoingSegment, Segment, Seq};
 
@@ -378,7 +379,7 @@ impl Block {
         let length = span(payload.len());
         let packets = length.div_ceil(mss).max(1);
         if length > 0 {
-            self.send.last = now;
+            self.send.last = Millis::at(now);
             self.counts.data_out = self.counts.data_out.wrapping_add(packets);
         }
         // `stamp` counts one.
@@ -474,7 +475,7 @@ impl Block {
             self.resume(now);
             return;
         }
-        let idle = now - send.last;
+        let idle = send.last.ago(now);
         let rto = send.rtt.rto();
         if !self.limits.slow_start_after_idle || idle <= rto {
             return;
@@ -488,7 +489,7 @@ impl Block {
         }
         send.window.credit = 0;
         send.usage.restart(now);
-        send.congestion.control().restarted(idle);
+        send.congestion.restarted(idle);
     }
 
     /// What so many new packets, or old ones, are to remember of the moment they are sent.

@@ -1,9 +1,8 @@
 //! How much of the congestion window is used: a window that isn't must neither grow nor be trusted for long (RFC 7661,
 //! RFC 2861, as `tcp_cwnd_validate` has them).
-use core::time::Duration;
-
 use super::Phase;
 use crate::block::Block;
+use crate::time::Millis;
 use crate::{Instant, Seq};
 
 /// The use of the window in one round of it, as long as something is in flight.
@@ -23,13 +22,9 @@ pub(crate) struct Round {
 #[derive(Clone, Debug)]
 pub(crate) struct Usage {
     /// The most packets out since the window was last used in full (`snd_cwnd_used`), and when that was or an
-    /// acknowledgment came last, in ms that wrap (`snd_cwnd_stamp`).
+    /// acknowledgment came last (`snd_cwnd_stamp`).
     used: u32,
-    full_at: u32,
-}
-
-fn millis(now: Instant) -> u32 {
-    u32::try_from(now.as_millis() & u64::from(u32::MAX)).unwrap_or(0)
+    full_at: Millis,
 }
 
 impl Round {
@@ -53,19 +48,19 @@ impl Usage {
     pub(crate) fn new(now: Instant) -> Usage {
         Usage {
             used: 0,
-            full_at: millis(now),
+            full_at: Millis::at(now),
         }
     }
 
     /// The window was judged, whether it grew or not (`tcp_cong_avoid`).
     pub(crate) fn judged(&mut self, now: Instant) {
-        self.full_at = millis(now);
+        self.full_at = Millis::at(now);
     }
 
     /// The window was set anew.
     pub(crate) fn restart(&mut self, now: Instant) {
         self.used = 0;
-        self.full_at = millis(now);
+        self.full_at = Millis::at(now);
     }
 }
 
@@ -104,7 +99,7 @@ impl Block {
         }
         let send = &mut self.send;
         send.usage.used = send.usage.used.max(out);
-        let idle = Duration::from_millis(millis(now).wrapping_sub(send.usage.full_at).into());
+        let idle = send.usage.full_at.ago(now);
         if self.limits.slow_start_after_idle && idle >= send.rtt.rto() && !send.congestion.steers()
         {
             self.limit_to_use(now);
@@ -122,6 +117,6 @@ impl Block {
             }
             send.usage.used = 0;
         }
-        send.usage.full_at = millis(now);
+        send.usage.full_at = Millis::at(now);
     }
 }

@@ -6,6 +6,7 @@ use crate::block::Block;
 use crate::recv::Misplaced;
 use crate::send::Fin;
 use crate::send::ack::Verdict;
+use crate::time::Millis;
 use crate::{Error, Events, Instant, Segment, State};
 
 /// The outcome of the checks.
@@ -84,7 +85,7 @@ impl Block {
         if !segment.has(TcpFlags::ACK) {
             return Screen::Drop;
         }
-        self.last_received = now;
+        self.last_received = Millis::at(now);
         self.keep_probes = 0;
         Screen::Pass
     }
