@@ -54,6 +54,11 @@ impl Ours {
         Ok(ours)
     }
 
+    /// Takes the memory for this many connections' ids, which is the bench's own.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.connections.reserve_exact(count);
+    }
+
     /// Opens this many connections more. Each end sends a byte to the other, so that each has worked and is idle.
     pub(crate) fn open(&mut self, count: usize) -> Result<()> {
         let mut left = count;

@@ -11,6 +11,7 @@
 //! - entries of one slot fire in the order in which they were put there, so a run is reproducible.
 
 use alloc::vec::Vec;
+use core::fmt;
 use core::num::NonZeroU32;
 
 use sockeye_tcp::Instant;
@@ -39,12 +40,33 @@ impl TimerId {
     }
 }
 
+/// An [`Instant`] that needs no more than the alignment of the numbers beside it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(Rust, packed(4))]
+struct Deadline(u64);
+
+impl Deadline {
+    const fn at(deadline: Instant) -> Self {
+        Self(deadline.as_nanos())
+    }
+
+    const fn get(self) -> Instant {
+        Instant::from_nanos(self.0)
+    }
+}
+
+impl fmt::Debug for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
 /// One of these for each connection.
 #[derive(Debug, Clone, Copy)]
 struct Entry<T> {
     token: T,
     /// When the owner wants to be woken; [`STOPPED`] for never.
-    deadline: Instant,
+    deadline: Deadline,
     /// The list this entry is on, as `level * SLOTS + slot`, or `NONE`.
     list: u32,
     previous: u32,
@@ -57,7 +79,9 @@ struct List {
     tail: u32,
 }
 
-const STOPPED: Instant = Instant::FAR_FUTURE;
+const STOPPED: Deadline = Deadline::at(Instant::FAR_FUTURE);
+
+const _: () = assert!(size_of::<Entry<crate::SocketId>>() == 28);
 
 const EMPTY: List = List {
     head: NONE,
@@ -124,7 +148,7 @@ impl<T: Copy> TimerWheel<T> {
     /// Sets when the timer fires, or stops it. Cheap when nothing changes and when the deadline moves later.
     pub(crate) fn set(&mut self, id: TimerId, deadline: Option<Instant>) {
         let entry = &mut self.entries[id.index()];
-        entry.deadline = deadline.unwrap_or(STOPPED);
+        entry.deadline = deadline.map_or(STOPPED, Deadline::at);
         let list = entry.list;
         let Some(deadline) = deadline else {
             // The entry stays where it is: most timers that stop are started again before it comes up.
@@ -160,11 +184,11 @@ impl<T: Copy> TimerWheel<T> {
                 let entry = &mut self.entries[index];
                 match entry.deadline {
                     STOPPED => {}
-                    deadline if deadline <= now => {
+                    deadline if deadline.get() <= now => {
                         entry.deadline = STOPPED;
                         return Some(entry.token);
                     }
-                    deadline => self.link(index, tick_after(deadline)),
+                    deadline => self.link(index, tick_after(deadline.get())),
                 }
             }
             let (tick, list) = self.earliest()?;
@@ -211,7 +235,7 @@ impl<T: Copy> TimerWheel<T> {
             entry.list = NONE;
             // A deadline that has moved later since is taken up here; a timer that was stopped drops out.
             if entry.deadline != STOPPED {
-                let tick = tick_after(entry.deadline);
+                let tick = tick_after(entry.deadline.get());
                 self.link(index, tick);
             }
             index = next;

@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 use super::ephemeral::PortSet;
 use crate::ids::InterfaceId;
 use crate::pages::Pages;
+use profiles::{ProfileId, Profiles};
 
 /// Ports of different protocols do not conflict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,6 +109,13 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
+    fn leaves_port_to_connect(self) -> bool {
+        match self.holder {
+            Holder::Connected | Holder::TimeWait => true,
+            Holder::Bound | Holder::Listening => false,
+        }
+    }
+
     /// Whether `self`, which is new, may not stand beside `other`.
     fn conflicts_with(&self, other: &Self) -> bool {
         let same_device = match (self.device, other.device) {
@@ -146,7 +154,9 @@ impl Claim {
 /// The holders of one port that are alike.
 #[derive(Debug, Clone)]
 struct Kind {
-    binding: Binding,
+    port: u16,
+    /// What they claim but for the port.
+    profile: ProfileId,
     /// How many there are; 0 if this place is free.
     count: u32,
     /// The next kind of the same port.
@@ -157,6 +167,7 @@ struct Kind {
 #[derive(Debug)]
 pub(crate) struct BindTable<S> {
     kinds: Pages<Kind>,
+    profiles: Profiles,
     /// Free places of `kinds`.
     free: Vec<Claim>,
     /// The first kind of each port that has a holder.
@@ -176,19 +187,10 @@ pub(crate) struct Sets {
 }
 
 impl Sets {
-    fn update<'a>(&mut self, port: u16, mut kinds: impl Iterator<Item = &'a Kind> + Clone) {
-        self.occupied.set(port, kinds.clone().next().is_some());
+    fn update(&mut self, port: u16, mut bindings: impl Iterator<Item = Binding> + Clone) {
+        self.occupied.set(port, bindings.clone().next().is_some());
         self.bound
-            .set(port, !kinds.all(Kind::leaves_port_to_connect));
-    }
-}
-
-impl Kind {
-    fn leaves_port_to_connect(&self) -> bool {
-        match self.binding.holder {
-            Holder::Connected | Holder::TimeWait => true,
-            Holder::Bound | Holder::Listening => false,
-        }
+            .set(port, !bindings.all(Binding::leaves_port_to_connect));
     }
 }
 
@@ -197,6 +199,7 @@ impl<S: BuildHasher> BindTable<S> {
     pub(crate) fn new(hasher: S) -> Self {
         Self {
             kinds: Pages::new(),
+            profiles: Profiles::new(),
             free: Vec::new(),
             ports: HashTable::new(),
             hasher,
@@ -215,7 +218,7 @@ impl<S: BuildHasher> BindTable<S> {
             for first in &self.ports {
                 let binding = self.binding(*first);
                 if binding.space == space {
-                    sets.update(binding.port, self.chain(Some(*first)));
+                    sets.update(binding.port, self.bindings(Some(*first)));
                 }
             }
             self.sets.push((space, Box::new(sets)));
@@ -229,39 +232,44 @@ impl<S: BuildHasher> BindTable<S> {
             return;
         };
         let mut sets = core::mem::take(&mut self.sets);
-        sets[index].1.update(port, self.kinds_of(space, port));
+        sets[index]
+            .1
+            .update(port, self.bindings(self.first(space, port)));
         self.sets = sets;
     }
 
     /// What is claimed.
     pub(crate) fn binding(&self, claim: Claim) -> Binding {
-        self.kinds[claim.index()].binding
+        self.binding_of(&self.kinds[claim.index()])
+    }
+
+    fn binding_of(&self, kind: &Kind) -> Binding {
+        Binding {
+            port: kind.port,
+            ..self.profiles.get(kind.profile)
+        }
     }
 
     /// Whether `binding` conflicts with the claims of other sockets: `EADDRINUSE`.
     pub(crate) fn conflicts(&self, binding: &Binding) -> bool {
-        self.kinds_of(binding.space, binding.port)
-            .any(|kind| binding.conflicts_with(&kind.binding))
+        self.bindings(self.first(binding.space, binding.port))
+            .any(|other| binding.conflicts_with(&other))
     }
 
     /// Whether `new` would conflict if the claim `own`, which the same socket holds, were not there.
     pub(crate) fn conflicts_without(&self, own: Claim, new: &Binding) -> bool {
-        let own = self.binding(own);
-        self.kinds_of(new.space, new.port).any(|kind| {
-            let others = if kind.binding == own {
-                kind.count - 1
-            } else {
-                kind.count
-            };
-            others > 0 && new.conflicts_with(&kind.binding)
-        })
+        self.chain(self.first(new.space, new.port))
+            .any(|(claim, kind)| {
+                let others = kind.count - u32::from(claim == own);
+                others > 0 && new.conflicts_with(&self.binding_of(kind))
+            })
     }
 
     /// Whether `connect` may give the port of `binding` to one more connection: nobody has bound it on purpose. Its
     /// addresses must still be unique.
     pub(crate) fn is_free_for_connect(&self, binding: &Binding) -> bool {
-        self.kinds_of(binding.space, binding.port)
-            .all(Kind::leaves_port_to_connect)
+        self.bindings(self.first(binding.space, binding.port))
+            .all(Binding::leaves_port_to_connect)
     }
 
     /// Adds a claim. Whether it may stand is the caller's question to `conflicts`: accepted connections take their
@@ -273,16 +281,16 @@ impl<S: BuildHasher> BindTable<S> {
         let mut last = first;
         let mut at = first;
         while let Some(claim) = at {
-            let kind = &mut self.kinds[claim.index()];
-            if kind.binding == binding {
-                kind.count += 1;
+            if self.binding(claim) == binding {
+                self.kinds[claim.index()].count += 1;
                 return Some(claim);
             }
             last = at;
-            at = kind.next;
+            at = self.kinds[claim.index()].next;
         }
         let kind = Kind {
-            binding,
+            port,
+            profile: self.profiles.hold(binding, &self.hasher)?,
             count: 1,
             next: None,
         };
@@ -297,10 +305,10 @@ impl<S: BuildHasher> BindTable<S> {
             Some(last) => self.kinds[last.index()].next = Some(claim),
             None => {
                 let hash = self.hasher.hash_one((space, port));
-                let (kinds, hasher) = (&self.kinds, &self.hasher);
+                let (kinds, profiles, hasher) = (&self.kinds, &self.profiles, &self.hasher);
                 self.ports.insert_unique(hash, claim, |first| {
-                    let binding = &kinds[first.index()].binding;
-                    hasher.hash_one((binding.space, binding.port))
+                    let kind = &kinds[first.index()];
+                    hasher.hash_one((profiles.get(kind.profile).space, kind.port))
                 });
             }
         }
@@ -317,13 +325,14 @@ impl<S: BuildHasher> BindTable<S> {
             return;
         }
         let next = kind.next.take();
-        let Binding { space, port, .. } = kind.binding;
-        let kinds = &self.kinds;
+        let (port, profile) = (kind.port, kind.profile);
+        let space = self.profiles.get(profile).space;
+        let (kinds, profiles) = (&self.kinds, &self.profiles);
         let entry = self
             .ports
             .find_entry(self.hasher.hash_one((space, port)), |first| {
-                let binding = &kinds[first.index()].binding;
-                (binding.space, binding.port) == (space, port)
+                let kind = &kinds[first.index()];
+                (profiles.get(kind.profile).space, kind.port) == (space, port)
             });
         let Ok(mut entry) = entry else {
             return;
@@ -342,6 +351,7 @@ impl<S: BuildHasher> BindTable<S> {
             entry.remove();
         }
         self.free.push(claim);
+        self.profiles.release(profile, &self.hasher);
         self.update_sets(space, port);
     }
 
@@ -364,18 +374,19 @@ impl<S: BuildHasher> BindTable<S> {
     fn first(&self, space: PortSpace, port: u16) -> Option<Claim> {
         let hash = self.hasher.hash_one((space, port));
         let is_it = |first: &Claim| {
-            let binding = &self.kinds[first.index()].binding;
+            let binding = self.binding(*first);
             (binding.space, binding.port) == (space, port)
         };
         self.ports.find(hash, is_it).copied()
     }
 
-    fn kinds_of(&self, space: PortSpace, port: u16) -> impl Iterator<Item = &Kind> + Clone {
-        self.chain(self.first(space, port))
+    /// What is claimed by `first` and those behind it: all of one port.
+    fn bindings(&self, first: Option<Claim>) -> impl Iterator<Item = Binding> + Clone {
+        self.chain(first).map(|(_, kind)| self.binding_of(kind))
     }
 
-    fn chain(&self, first: Option<Claim>) -> impl Iterator<Item = &Kind> + Clone {
-        Self::chain_in(&self.kinds, first).map(|(_, kind)| kind)
+    fn chain(&self, first: Option<Claim>) -> impl Iterator<Item = (Claim, &Kind)> + Clone {
+        Self::chain_in(&self.kinds, first)
     }
 
     fn chain_in(
@@ -387,5 +398,6 @@ impl<S: BuildHasher> BindTable<S> {
     }
 }
 
+mod profiles;
 #[cfg(test)]
 mod tests;

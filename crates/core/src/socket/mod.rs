@@ -53,7 +53,7 @@ pub(crate) enum Endpoint {
 
 /// What an idle TCP connection costs is this, a [`TcpEndpoint`] and its places in the tables: together at most 1 KiB, so
 /// that what few sockets need goes into a box.
-const _: () = assert!(size_of::<Socket>() <= 80);
+const _: () = assert!(size_of::<Socket>() <= 72);
 
 impl Socket {
     /// A stream's SYN waits for the first write (`TCP_FASTOPEN_CONNECT`).
