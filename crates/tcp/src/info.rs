@@ -41,6 +41,7 @@ pub struct Info {
     pub last_data_sent: Duration,
     pub last_data_recv: Duration,
     pub last_ack_recv: Duration,
+    /// Of a connection, which knows no IP: without the IP header.
     pub pmtu: u32,
     pub rcv_ssthresh: u32,
     pub rtt: Duration,

@@ -181,16 +181,31 @@ pub(crate) fn info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tc
     if let Phase::Joined(ends) = endpoint.phase {
         return Some(join::info(host, endpoint, ends));
     }
-    let connection = endpoint.connection()?;
-    (connection.state() != sockeye_tcp::State::Closed).then(|| connection.info(now))
+    live(host, id)?;
+    latest_info(host, id, now)
 }
 
 /// The same of any TCP socket: also of a connection that is over, and of none.
 pub(crate) fn last_info(host: &Host, id: SocketId, now: Instant) -> sockeye_tcp::Info {
-    info(host, id, now).unwrap_or_else(|| match latest(host, id) {
-        Some(connection) => connection.info(now),
-        None => sockeye_tcp::Info::of_new(now - Instant::ZERO),
-    })
+    info(host, id, now)
+        .or_else(|| latest_info(host, id, now))
+        .unwrap_or_else(|| sockeye_tcp::Info::of_new(now - Instant::ZERO))
+}
+
+/// What the connection itself tells; its path's MTU with the header that it does not know of.
+fn latest_info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tcp::Info> {
+    const IPV6_HEADER: u32 = 40;
+    const IPV4_HEADER: u32 = 20;
+    let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else {
+        return None;
+    };
+    let mut info = endpoint.connection()?.info(now);
+    info.pmtu += if endpoint.names.local.is_ipv4() {
+        IPV4_HEADER
+    } else {
+        IPV6_HEADER
+    };
+    Some(info)
 }
 
 /// The connection of a socket, also when it is over.

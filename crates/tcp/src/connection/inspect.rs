@@ -225,7 +225,7 @@ impl Connection {
             last_data_sent: send.last.ago(now),
             last_data_recv: recv.ack.last.ago(now),
             last_ack_recv: block.last_received.ago(now),
-            pmtu: u32::from(send.path_size().unwrap_or(recv.told_mss)) + 40,
+            pmtu: u32::from(send.path_size().unwrap_or(recv.told_mss)) + 20,
             rcv_ssthresh: recv.threshold,
             rtt: sampled.unwrap_or_default(),
             rttvar: sampled.map_or(Info::RTTVAR_UNKNOWN, |_| send.rtt.rttvar()),
