@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::Command;
 use std::sync::mpsc;
+use std::time::{Duration, Instant as Moment};
 
 use sockeye_core::{Frame, Instant};
 use sockeye_link::Link;
@@ -261,7 +262,30 @@ fn leave() -> Result<(), String> {
 fn raise(place: Place, name: &str) -> Result<(), String> {
     let (v4, v6) = (format!("{}/24", place.v4()), format!("{}/64", place.v6()));
     ip(&["address", "add", &v4, "dev", name])?;
-    ip(&["address", "add", &v6, "dev", name, "nodad"])
+    ip(&["address", "add", &v6, "dev", name, "nodad"])?;
+    // The route to it comes from a work queue of the kernel's (`addrconf_dad_work`); packets that come before are dropped, and a
+    // SYN that is sent again asks for less than the first (RFC 3168 6.1.1.1).
+    let address: String = place
+        .v6()
+        .octets()
+        .map(|byte| format!("{byte:02x}"))
+        .concat();
+    let began = Moment::now();
+    while !is_taken_up(&address)? {
+        if began.elapsed() > Duration::from_secs(10) {
+            return Err("an address that is not taken up".to_owned());
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    Ok(())
+}
+
+/// Whether the calling thread's namespace takes packets to this IPv6 address: has a route of all its bits.
+fn is_taken_up(address: &str) -> Result<bool, String> {
+    let path = "/proc/thread-self/net/ipv6_route";
+    let text = std::fs::read_to_string(path).map_err(failed(path))?;
+    let mut routes = text.lines().map(|line| line.split_whitespace());
+    Ok(routes.any(|mut words| words.next() == Some(address) && words.next() == Some("80")))
 }
 
 /// `ip` with these words in the calling thread's namespace.
