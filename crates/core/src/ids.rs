@@ -186,6 +186,12 @@ impl<T, K> Slab<T, K> {
         slot.value.as_ref()
     }
 
+    /// The id of the value in a slot.
+    pub fn id_at(&self, index: u32) -> Option<Id<K>> {
+        let slot = self.slots.get(index)?;
+        slot.value.as_ref().map(|_| Id::new(index, slot.generation))
+    }
+
     /// The value, if the id is not stale.
     pub fn get_mut(&mut self, id: Id<K>) -> Option<&mut T> {
         let slot = self.slots.get_mut(id.index).filter(|slot| slot.is_of(id))?;

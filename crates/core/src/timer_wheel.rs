@@ -1,4 +1,4 @@
-//! A hierarchical timing wheel: one entry per connection, every operation O(1).
+//! A hierarchical timing wheel: one entry for each timer that runs, every operation O(1).
 //!
 //! After Varghese and Lauck's scheme 7. A tick is 2^16 ns (65.5 us); each level has 64 slots, and a slot of one level
 //! spans the whole level beneath it. An entry lies in the slot of the lowest level that tells its tick from the
@@ -8,6 +8,8 @@
 //! - an entry never fires before its deadline, and at most one tick after it;
 //! - moving a deadline *later* only writes it down: the entry is looked at again when its old place comes up. A
 //!   retransmission timer that each acknowledgement pushes back costs one store, not one relinking;
+//! - an entry is there as long as it is linked: a timer that was stopped gives its entry back when the old place comes
+//!   up, so that a connection that has been idle for a while costs nothing here;
 //! - entries of one slot fire in the order in which they were put there, so a run is reproducible.
 
 use alloc::vec::Vec;
@@ -16,7 +18,7 @@ use core::num::NonZeroU32;
 
 use sockeye_tcp::Instant;
 
-use crate::pages::Pages;
+use entries::Entries;
 
 /// Nanoseconds of a tick, as a power of two.
 const TICK_SHIFT: u32 = 16;
@@ -27,7 +29,7 @@ const SLOTS: usize = 1 << LEVEL_SHIFT;
 const LEVELS: usize = 8;
 const NONE: u32 = u32::MAX;
 
-/// The place of one timer in a [`TimerWheel`], owned by whoever it wakes.
+/// The place that a timer had in a [`TimerWheel`] when it was set last. If the timer has given it back, it is another's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct TimerId(
     /// The entry's index and one, so that an `Option` of it is no larger.
@@ -61,13 +63,13 @@ impl fmt::Debug for Deadline {
     }
 }
 
-/// One of these for each connection.
+/// One of these for each timer that runs, or was stopped a while ago.
 #[derive(Debug, Clone, Copy)]
 struct Entry<T> {
     token: T,
     /// When the owner wants to be woken; [`STOPPED`] for never.
     deadline: Deadline,
-    /// The list this entry is on, as `level * SLOTS + slot`, or `NONE`.
+    /// The list this entry is on, as `level * SLOTS + slot`, or `NONE` if it is free.
     list: u32,
     previous: u32,
     next: u32,
@@ -88,11 +90,10 @@ const EMPTY: List = List {
     tail: NONE,
 };
 
-/// Timers of many connections. `T` names the owner of a timer.
+/// Timers of many connections. `T` names the owner of a timer, who has but one.
 #[derive(Debug)]
 pub(crate) struct TimerWheel<T> {
-    entries: Pages<Entry<T>>,
-    free: Vec<u32>,
+    entries: Entries<T>,
     lists: Vec<List>,
     /// One bit for each slot that is not empty.
     occupied: [u64; LEVELS],
@@ -105,12 +106,11 @@ pub(crate) struct TimerWheel<T> {
 /// The list number of `TimerWheel::due`.
 const DUE: u32 = NONE - 1;
 
-impl<T: Copy> TimerWheel<T> {
+impl<T: Copy + PartialEq> TimerWheel<T> {
     /// A wheel without timers, at time zero. It owns nothing until the first timer is set.
     pub(crate) fn new() -> Self {
         Self {
-            entries: Pages::new(),
-            free: Vec::new(),
+            entries: Entries::new(),
             lists: Vec::new(),
             occupied: [0; LEVELS],
             current: 0,
@@ -118,36 +118,28 @@ impl<T: Copy> TimerWheel<T> {
         }
     }
 
-    /// Adds a timer that is not running.
-    pub(crate) fn add(&mut self, token: T) -> TimerId {
-        let entry = Entry {
-            token,
-            deadline: STOPPED,
-            list: NONE,
-            previous: NONE,
-            next: NONE,
-        };
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.entries[index] = entry;
-                index
-            }
-            None => self.entries.push(entry).unwrap_or(NONE),
-        };
-        assert!(index < DUE, "more timers than a host can have sockets");
-        TimerId(NonZeroU32::MIN.saturating_add(index))
+    /// The entry of this owner's timer, if it still has it.
+    fn held(&self, id: Option<TimerId>, token: T) -> Option<u32> {
+        let index = id?.index();
+        let entry = self.entries.get(index)?;
+        (entry.list != NONE && entry.token == token).then_some(index)
     }
 
     /// Takes a timer away for good.
-    pub(crate) fn remove(&mut self, id: TimerId) {
-        self.unlink(id.index());
-        self.entries[id.index()].deadline = STOPPED;
-        self.free.push(id.index());
+    pub(crate) fn remove(&mut self, id: Option<TimerId>, token: T) {
+        if let Some(index) = self.held(id, token) {
+            self.unlink(index);
+            self.entries.remove(index);
+        }
     }
 
-    /// Sets when the timer fires, or stops it. Cheap when nothing changes and when the deadline moves later.
-    pub(crate) fn set(&mut self, id: TimerId, deadline: Option<Instant>) {
-        let entry = &mut self.entries[id.index()];
+    /// Sets when the timer of `token` fires, or stops it. Cheap when nothing changes and when the deadline moves later.
+    pub(crate) fn set(&mut self, id: &mut Option<TimerId>, token: T, deadline: Option<Instant>) {
+        let Some(index) = self.held(*id, token) else {
+            *id = deadline.map(|deadline| self.add(token, deadline));
+            return;
+        };
+        let entry = self.entries.at_mut(index);
         entry.deadline = deadline.map_or(STOPPED, Deadline::at);
         let list = entry.list;
         let Some(deadline) = deadline else {
@@ -155,11 +147,23 @@ impl<T: Copy> TimerWheel<T> {
             return;
         };
         let tick = tick_after(deadline);
-        if list != NONE && self.looked_at(list) <= tick {
+        if self.looked_at(list) <= tick {
             return;
         }
-        self.unlink(id.index());
-        self.link(id.index(), tick);
+        self.unlink(index);
+        self.link(index, tick);
+    }
+
+    fn add(&mut self, token: T, deadline: Instant) -> TimerId {
+        let index = self.entries.insert(Entry {
+            token,
+            deadline: Deadline::at(deadline),
+            list: NONE,
+            previous: NONE,
+            next: NONE,
+        });
+        self.link(index, tick_after(deadline));
+        TimerId(NonZeroU32::MIN.saturating_add(index))
     }
 
     /// The tick at which the entries of a list are looked at.
@@ -181,14 +185,16 @@ impl<T: Copy> TimerWheel<T> {
             while self.due.head != NONE {
                 let index = self.due.head;
                 self.unlink(index);
-                let entry = &mut self.entries[index];
-                match entry.deadline {
-                    STOPPED => {}
-                    deadline if deadline.get() <= now => {
-                        entry.deadline = STOPPED;
-                        return Some(entry.token);
-                    }
-                    deadline => self.link(index, tick_after(deadline.get())),
+                let Entry {
+                    token, deadline, ..
+                } = *self.entries.at(index);
+                if deadline != STOPPED && deadline.get() > now {
+                    self.link(index, tick_after(deadline.get()));
+                    continue;
+                }
+                self.entries.remove(index);
+                if deadline != STOPPED {
+                    return Some(token);
                 }
             }
             let (tick, list) = self.earliest()?;
@@ -230,13 +236,14 @@ impl<T: Copy> TimerWheel<T> {
         self.lists[list] = EMPTY;
         self.occupied[list / SLOTS] &= !(1 << (list % SLOTS));
         while index != NONE {
-            let entry = &mut self.entries[index];
-            let next = entry.next;
+            let entry = self.entries.at_mut(index);
+            let (next, deadline) = (entry.next, entry.deadline);
             entry.list = NONE;
             // A deadline that has moved later since is taken up here; a timer that was stopped drops out.
-            if entry.deadline != STOPPED {
-                let tick = tick_after(entry.deadline.get());
-                self.link(index, tick);
+            if deadline == STOPPED {
+                self.entries.remove(index);
+            } else {
+                self.link(index, tick_after(deadline.get()));
             }
             index = next;
         }
@@ -256,14 +263,14 @@ impl<T: Copy> TimerWheel<T> {
             self.lists.resize(LEVELS * SLOTS, EMPTY);
         }
         let tail = self.list_mut(list).tail;
-        let entry = &mut self.entries[index];
+        let entry = self.entries.at_mut(index);
         entry.list = list;
         entry.previous = tail;
         entry.next = NONE;
         if tail == NONE {
             self.list_mut(list).head = index;
         } else {
-            self.entries[tail].next = index;
+            self.entries.at_mut(tail).next = index;
         }
         self.list_mut(list).tail = index;
     }
@@ -274,21 +281,18 @@ impl<T: Copy> TimerWheel<T> {
             previous,
             next,
             ..
-        } = self.entries[index];
-        if list == NONE {
-            return;
-        }
+        } = *self.entries.at(index);
         if previous == NONE {
             self.list_mut(list).head = next;
         } else {
-            self.entries[previous].next = next;
+            self.entries.at_mut(previous).next = next;
         }
         if next == NONE {
             self.list_mut(list).tail = previous;
         } else {
-            self.entries[next].previous = previous;
+            self.entries.at_mut(next).previous = previous;
         }
-        self.entries[index].list = NONE;
+        self.entries.at_mut(index).list = NONE;
         if list != DUE && self.lists[list as usize].head == NONE {
             self.occupied[list as usize / SLOTS] &= !(1 << (list as usize % SLOTS));
         }
@@ -303,7 +307,7 @@ impl<T: Copy> TimerWheel<T> {
     }
 }
 
-impl<T: Copy> Default for TimerWheel<T> {
+impl<T: Copy + PartialEq> Default for TimerWheel<T> {
     fn default() -> Self {
         Self::new()
     }
@@ -315,5 +319,6 @@ fn tick_after(deadline: Instant) -> u64 {
     tick.min((1 << (LEVEL_SHIFT as usize * LEVELS)) - 1)
 }
 
+mod entries;
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ use crate::config::{Config, InterfaceConfig, Medium, OffloadCapabilities, Sysctl
 use crate::counters::Counters;
 use crate::ids::{InterfaceId, InterfaceKind, Slab, SocketKind};
 use crate::inet::bind_table::BindTable;
-use crate::inet::demux::{Connections, Receivers};
+use crate::inet::demux::{Connections, FourTuple, Receivers};
 use crate::inet::keyed::Keyed;
 use crate::interface::Interface;
 use crate::ip::icmp::RateLimit;
@@ -194,6 +194,11 @@ impl Host {
     /// The system-wide settings, to change them while the host runs. They hold for what is opened from now on.
     pub fn sysctl_mut(&mut self) -> &mut Sysctl {
         &mut self.stack.config.sysctl
+    }
+
+    /// The connected socket of these names, or one whose names have the same hash: the caller compares them.
+    pub(crate) fn connected(&self, tuple: &FourTuple) -> Option<SocketId> {
+        self.sockets.id_at(self.stack.connections.find(tuple)?)
     }
 
     /// The socket a program has under this id.

@@ -37,7 +37,7 @@ impl Host {
             remote: ip.destination(),
             remote_port,
         };
-        let connected = self.stack.connections.find(&tuple);
+        let connected = self.connected(&tuple);
         connected.or_else(|| self.stack.receivers.find(&tuple, InterfaceId::LOOPBACK))
     }
 }

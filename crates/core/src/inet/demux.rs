@@ -81,11 +81,47 @@ fn octets(address: IpAddr) -> [u8; 16] {
     }
 }
 
-/// The connected sockets. An entry is a hash and an id: the names are the socket's.
+/// A connected socket in the table: of the hash as much as makes two alike improbable, and the socket's slot. Its names and
+/// the rest of its id are the socket's. In pieces of two bytes, because the table has room for twice as many now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    hash: [u16; 3],
+    slot: [u16; 2],
+}
+
+const _: () = assert!(size_of::<Entry>() == 10);
+
+impl Entry {
+    fn new(hash: u64, slot: u32) -> Self {
+        let [a, b, c, d, e, f, _, _] = hash.to_le_bytes();
+        let [g, h, i, j] = slot.to_le_bytes();
+        Self {
+            hash: [[a, b], [c, d], [e, f]].map(u16::from_le_bytes),
+            slot: [[g, h], [i, j]].map(u16::from_le_bytes),
+        }
+    }
+
+    /// What of the hash an entry keeps. The table wants bits at the upper end, too.
+    fn kept(hash: u64) -> u64 {
+        (hash << 16 >> 16) | (hash << 48)
+    }
+
+    fn hash(self) -> u64 {
+        let [a, b, c] = self.hash.map(u64::from);
+        Self::kept(a | b << 16 | c << 32)
+    }
+
+    fn slot(self) -> u32 {
+        let [a, b] = self.slot.map(u32::from);
+        a | b << 16
+    }
+}
+
+/// The connected sockets.
 #[derive(Debug)]
 pub(crate) struct Connections {
     keyed: Keyed,
-    table: HashTable<(u64, SocketId)>,
+    table: HashTable<Entry>,
     /// Where the local ports run short.
     pub(crate) crowds: Crowds,
 }
@@ -99,31 +135,40 @@ impl Connections {
         }
     }
 
-    /// The socket under this tuple, unless two tuples share all 64 bits of their hash: the caller compares the names.
-    pub(crate) fn find(&self, tuple: &FourTuple) -> Option<SocketId> {
-        let hash = tuple.hash_with(self.keyed);
-        self.table
-            .find(hash, |(other, _)| *other == hash)
-            .map(|(_, id)| *id)
+    fn hash(&self, tuple: &FourTuple) -> u64 {
+        Entry::kept(tuple.hash_with(self.keyed))
+    }
+
+    /// The slot of the socket under this tuple, unless two tuples share 48 bits of their hash: the caller compares the
+    /// names.
+    pub(crate) fn find(&self, tuple: &FourTuple) -> Option<u32> {
+        let hash = self.hash(tuple);
+        let entry = self.table.find(hash, |other| other.hash() == hash)?;
+        Some(entry.slot())
     }
 
     /// Adds a connection. False, and nothing happens, if there is one of these names.
     pub(crate) fn insert(&mut self, tuple: &FourTuple, id: SocketId) -> bool {
-        let hash = tuple.hash_with(self.keyed);
-        if self.table.find(hash, |(other, _)| *other == hash).is_some() {
+        let hash = self.hash(tuple);
+        if self
+            .table
+            .find(hash, |other| other.hash() == hash)
+            .is_some()
+        {
             return false;
         }
-        self.table
-            .insert_unique(hash, (hash, id), |(hash, _)| *hash);
+        let entry = Entry::new(hash, id.index());
+        self.table.insert_unique(hash, entry, |entry| entry.hash());
         self.crowds.note(tuple, true);
         true
     }
 
     /// Takes a connection away.
     pub(crate) fn remove(&mut self, tuple: &FourTuple, id: SocketId) {
-        let hash = tuple.hash_with(self.keyed);
-        if let Ok(entry) = self.table.find_entry(hash, |entry| *entry == (hash, id)) {
-            entry.remove();
+        let hash = self.hash(tuple);
+        let entry = Entry::new(hash, id.index());
+        if let Ok(found) = self.table.find_entry(hash, |other| *other == entry) {
+            found.remove();
             self.crowds.note(tuple, false);
         }
     }

@@ -190,15 +190,7 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
     } else {
         connection.deadline()
     };
-    match (endpoint.timer, deadline) {
-        (Some(timer), deadline) => stack.timers.set(timer, deadline),
-        (None, None) => {}
-        (None, Some(_)) => {
-            let timer = stack.timers.add(id);
-            stack.timers.set(timer, deadline);
-            endpoint.timer = Some(timer);
-        }
-    }
+    stack.timers.set(&mut endpoint.timer, id, deadline);
     if is_finished {
         unlist(stack, endpoint, id);
         let queue = endpoint.queue;
@@ -257,9 +249,7 @@ pub(super) fn unlist(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: SocketId
             .connections
             .remove(&endpoint.names.tuple(PortSpace::Tcp), id);
     }
-    if let Some(timer) = endpoint.timer.take() {
-        stack.timers.remove(timer);
-    }
+    stack.timers.remove(endpoint.timer.take(), id);
 }
 
 /// A connection that was open before its handshake was over makes room for another once it is, or has ended.

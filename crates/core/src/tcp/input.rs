@@ -52,7 +52,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
         unit: inbound.frame.offload.segment_size,
         payload: inbound.frame.payload,
     };
-    if let Some(id) = host.stack.connections.find(&tuple) {
+    if let Some(id) = host.connected(&tuple) {
         deliver(host, id, &tuple, segment, now);
         return;
     }
@@ -206,7 +206,7 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
         remote: quote.destination,
         remote_port: destination_port,
     };
-    let Some(id) = host.stack.connections.find(&tuple) else {
+    let Some(id) = host.connected(&tuple) else {
         return;
     };
     let Host { sockets, stack } = host;

@@ -51,10 +51,7 @@ impl Host {
     /// The other end of a joined connection, if it is a socket of this host.
     fn joined_peer(&self, id: SocketId) -> Option<SocketId> {
         let names = self.get(id).ok()?.names()?;
-        let peer = self
-            .stack
-            .connections
-            .find(&names.tuple(PortSpace::Tcp).reversed())?;
+        let peer = self.connected(&names.tuple(PortSpace::Tcp).reversed())?;
         self.is_joined(id).then_some(peer)
     }
 

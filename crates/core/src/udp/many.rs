@@ -24,7 +24,7 @@ pub(super) fn deliver_to_many(
         ..
     } = datagram.envelope;
     let mut ids = host.stack.receivers.all(tuple, interface);
-    let connected = host.stack.connections.find(tuple);
+    let connected = host.connected(tuple);
     ids.extend(connected.filter(|id| is_connected_as(host, *id, tuple)));
     ids.retain(|id| {
         let Some(socket) = host.sockets.get(*id) else {

@@ -198,9 +198,7 @@ fn deliver(host: &mut Host, id: SocketId, kind: Kind, datagram: Datagram, partia
 /// The socket of a datagram with these names: the connected one, else who receives there.
 fn find(host: &Host, tuple: &FourTuple, interface: InterfaceId) -> Option<SocketId> {
     let connected = host
-        .stack
-        .connections
-        .find(tuple)
+        .connected(tuple)
         .filter(|id| is_connected_as(host, *id, tuple));
     connected.or_else(|| host.stack.receivers.find(tuple, interface))
 }

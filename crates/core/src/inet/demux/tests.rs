@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::ids::{Slab, SocketKind};
 
@@ -164,7 +166,7 @@ fn a_connection_is_found_by_its_names_only() {
     let names = tuple("fd00::1", 7);
     assert!(table.insert(&names, id[0]));
     assert!(!table.insert(&names, id[0]));
-    assert_eq!(table.find(&names), Some(id[0]));
+    assert_eq!(table.find(&names), Some(id[0].index()));
     assert_eq!(table.find(&names.reversed()), None);
     assert_eq!(
         table.find(&FourTuple {
@@ -175,4 +177,14 @@ fn a_connection_is_found_by_its_names_only() {
     );
     table.remove(&names, id[0]);
     assert_eq!((table.find(&names), table.len()), (None, 0));
+}
+
+proptest! {
+    #[test]
+    fn an_entry_keeps_a_slot_and_what_of_a_hash_the_table_goes_by(hash: u64, slot: u32) {
+        let hash = Entry::kept(hash);
+        let entry = Entry::new(hash, slot);
+        prop_assert_eq!((entry.hash(), entry.slot()), (hash, slot));
+        prop_assert_eq!(Entry::kept(hash), hash);
+    }
 }
