@@ -178,6 +178,8 @@ counters! {
     tcp_ext_tcp_loss_probe_recovery: "TcpExtTCPLossProbeRecovery",
     tcp_ext_tcp_reno_recovery_fail: "TcpExtTCPRenoRecoveryFail",
     tcp_ext_tcp_sack_recovery_fail: "TcpExtTCPSackRecoveryFail",
+    tcp_ext_tcp_dsack_old_sent: "TcpExtTCPDSACKOldSent",
+    tcp_ext_tcp_dsack_ofo_sent: "TcpExtTCPDSACKOfoSent",
     tcp_ext_tcp_dsack_recv: "TcpExtTCPDSACKRecv",
     tcp_ext_tcp_dsack_ofo_recv: "TcpExtTCPDSACKOfoRecv",
     tcp_ext_tcp_dsack_recv_segs: "TcpExtTCPDSACKRecvSegs",

@@ -59,6 +59,11 @@ impl Segment {
         self.flags.contains(flags)
     }
 
+    /// The number behind the last byte of data.
+    pub(crate) fn data_end(&self) -> Seq {
+        self.end() - u32::from(self.has(TcpFlags::FIN))
+    }
+
     /// Drops `count` bytes of sequence space from the front: first the SYN, then data.
     pub(crate) fn trim_front(&mut self, count: u32) {
         let mut left = count;

@@ -198,6 +198,10 @@ bitflags! {
         const EMBRYONIC_RESET = 1 << 34;
         /// `TCPACKSkippedSynRecv`
         const SKIPPED_SYN_RECEIVED = 1 << 35;
+        /// `TCPDSACKOldSent`: the peer was told that something came twice.
+        const DSACK_SENT_OLD = 1 << 36;
+        /// `TCPDSACKOfoSent`: so did something beyond a gap.
+        const DSACK_SENT_OUT_OF_ORDER = 1 << 37;
         /// `TCPACKSkippedSeq`
         const SKIPPED_SEQUENCE = 1 << 48;
         /// `TCPACKSkippedPAWS`

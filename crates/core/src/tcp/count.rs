@@ -43,6 +43,12 @@ const TABLE: &[(Events, Place)] = &[
     (Events::SKIPPED_PAWS, |c| {
         &mut c.tcp_ext_tcp_ack_skipped_paws
     }),
+    (Events::DSACK_SENT_OLD, |c| {
+        &mut c.tcp_ext_tcp_dsack_old_sent
+    }),
+    (Events::DSACK_SENT_OUT_OF_ORDER, |c| {
+        &mut c.tcp_ext_tcp_dsack_ofo_sent
+    }),
     (Events::PAWS_ACTIVE, |c| &mut c.tcp_ext_paws_active),
     (Events::EMBRYONIC_RESET, |c| &mut c.tcp_ext_embryonic_rsts),
     (Events::SKIPPED_SYN_RECEIVED, |c| {

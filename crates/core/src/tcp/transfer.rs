@@ -178,19 +178,18 @@ fn nothing_to_read(parts: &mut EndpointParts<'_>) -> Result<(), Errno> {
             None => Err(Errno::ENOTCONN),
         };
     };
-    let is_over = connection.is_receive_shut();
-    // SOCK_DONE: after the peer's FIN the end of the stream goes before an error.
-    if is_over
-        && connection.state() != State::Closed
-        && !connection.has_error()
-        && parts.error.is_none()
-    {
+    // SOCK_DONE: after the peer's FIN the end of the stream goes before an error, which stays.
+    if connection.is_ended_by_peer() {
         return Ok(());
     }
     if let Some(errno) = parts.error.take() {
         return Err(errno);
     }
-    if is_over { Ok(()) } else { Err(Errno::EAGAIN) }
+    if connection.is_receive_shut() {
+        Ok(())
+    } else {
+        Err(Errno::EAGAIN)
+    }
 }
 
 /// `MSG_ERRQUEUE`. The pending error is what comes next in the queue, or none (`sock_dequeue_err_skb`).

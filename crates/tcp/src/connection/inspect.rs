@@ -102,6 +102,11 @@ impl Connection {
         }
     }
 
+    /// The peer's FIN has come in order, whatever came then (`SOCK_DONE`).
+    pub fn is_ended_by_peer(&self) -> bool {
+        self.block.recv.fin
+    }
+
     /// Packets that the peer has got, and of those the ones of whose marks it told (RFC 3168 6.1.3).
     pub fn delivered(&self) -> (u32, u32) {
         (

@@ -1,7 +1,7 @@
 //! Out-of-order data: what has come beyond a gap.
 //!
 //! Positions are 64-bit offsets in the stream, so that they have an order. Data that was received first stays (an
-//! overlapping segment only fills gaps); memory is bounded by the limit given to [`Assembler::insert`], which charges a
+//! overlapping segment only fills gaps), and a FIN where there is data is none; memory is bounded by the limit given to [`Assembler::insert`], which charges a
 //! fixed price for each slice besides its bytes. RFC 2018 4 decides which ranges are reported.
 use alloc::collections::BTreeMap;
 
@@ -47,6 +47,10 @@ impl Assembler {
     pub(crate) fn insert(&mut self, position: u64, payload: &Payload, limit: usize) -> bool {
         let mut at = position;
         let mut complete = true;
+        let end = position + payload.len() as u64;
+        if let Some(fin) = self.fin.filter(|fin| (position..end).contains(fin)) {
+            self.remove_fin(fin);
+        }
         for chunk in payload.chunks() {
             complete &= self.insert_slice(at, chunk, limit);
             at += chunk.len() as u64;
@@ -57,12 +61,24 @@ impl Assembler {
         complete
     }
 
-    /// Keeps a FIN, which takes a number of its own and is reported with it. There is one.
+    /// Keeps a FIN, which takes a number of its own and is reported with it. There is one, and not amid data.
     pub(crate) fn insert_fin(&mut self, position: u64) {
-        if self.fin.is_none() {
+        if self.fin.is_none() && self.range_of(position).is_none() {
             self.fin = Some(position);
-            if self.range_of(position).is_none() {
-                self.add_range(position, position + 1);
+            self.add_range(position, position + 1);
+        }
+        self.touch(position);
+    }
+
+    /// The stream goes on where its end seemed to be.
+    fn remove_fin(&mut self, position: u64) {
+        self.fin = None;
+        if let Some((start, end)) = self.range_of(position) {
+            self.ranges.remove(&start);
+            for (from, to) in [(start, position), (position + 1, end)] {
+                if from < to {
+                    self.ranges.insert(from, to);
+                }
             }
         }
     }
@@ -161,9 +177,12 @@ impl Assembler {
             .filter_map(|&position| self.range_of(position))
     }
 
-    /// True if the whole range is there already.
-    pub(crate) fn covers(&self, start: u64, end: u64) -> bool {
-        self.range_of(start).is_some_and(|(_, to)| end <= to)
+    /// What of this range is there already: the first part of it that is.
+    pub(crate) fn first_overlap(&self, start: u64, end: u64) -> Option<(u64, u64)> {
+        let around = self.range_of(start);
+        let (from, to) =
+            around.or_else(|| self.ranges.range(start..end).next().map(|(&a, &b)| (a, b)))?;
+        Some((from.max(start), to.min(end)))
     }
 
     /// Takes out what is contiguous from `position` on, and forgets what is before it.

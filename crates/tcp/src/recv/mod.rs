@@ -194,13 +194,19 @@ impl Receiver {
         rare.out_of_order_segments = rare.out_of_order_segments.wrapping_add(1);
         let assembler = rare.assembler.get_or_insert_default();
         let fin = segment.has(TcpFlags::FIN);
-        if sack && assembler.covers(start, end + u64::from(fin)) {
-            rare.dsack = Some((segment.sequence, segment.end()));
+        if let (true, Some((from, to))) =
+            (sack, assembler.first_overlap(start, end + u64::from(fin)))
+        {
+            // RFC 2883 4: what of it had come; of several parts the first (`tcp_data_queue_ofo`).
+            let at = |position: u64| {
+                segment.sequence + u32::try_from(position.saturating_sub(start)).unwrap_or(0)
+            };
+            rare.dsack = Some((at(from), at(to)));
         }
+        result.dropped |= !assembler.insert(start, &segment.payload, limit);
         if fin {
             assembler.insert_fin(end);
         }
-        result.dropped |= !assembler.insert(start, &segment.payload, limit);
         if assembler.is_empty() {
             rare.assembler = None;
         }

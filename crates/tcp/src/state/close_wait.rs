@@ -2,6 +2,7 @@
 use super::Next;
 use super::screen::Screen;
 use crate::block::Block;
+use crate::send::ack::Verdict;
 use crate::{Instant, Segment, State};
 
 #[derive(Debug)]
@@ -17,8 +18,10 @@ impl CloseWait {
                 return Next::closed(block, error);
             }
             Screen::Pass => {
-                let _ = block.take_acknowledgment(&segment, now);
-                block.acknowledge_again(&segment);
+                let is_taken = block.take_acknowledgment(&segment, now) != Verdict::Dropped;
+                if is_taken && block.refuses_late(&segment) {
+                    return block.abort_on_data(&segment, State::CloseWait);
+                }
             }
         }
         self.into()

@@ -21,10 +21,10 @@ impl Closing {
         }
         match block.take_acknowledgment(&segment, now) {
             Verdict::Accepted { fin: true } => TimeWait::enter(block, now),
-            _ => {
-                block.acknowledge_again(&segment);
-                self.into()
+            Verdict::Accepted { .. } if block.refuses_late(&segment) => {
+                block.abort_on_data(&segment, State::Closing)
             }
+            _ => self.into(),
         }
     }
 }

@@ -22,10 +22,10 @@ impl LastAck {
         }
         match block.take_acknowledgment(&segment, now) {
             Verdict::Accepted { fin: true } => Next::closed(block, None),
-            _ => {
-                block.acknowledge_again(&segment);
-                self.into()
+            Verdict::Accepted { .. } if block.refuses_late(&segment) => {
+                block.abort_on_data(&segment, State::LastAck)
             }
+            _ => self.into(),
         }
     }
 }

@@ -2,8 +2,10 @@
 //! then (fifth to seventh).
 use sockeye_wire::TcpFlags;
 
+use super::Next;
 use crate::block::Block;
 use crate::recv::Misplaced;
+use crate::segment::reset_for;
 use crate::send::Fin;
 use crate::send::ack::Verdict;
 use crate::time::Millis;
@@ -102,11 +104,27 @@ impl Block {
     }
 
     /// After the peer's FIN there is nothing new to take, but what comes again is acknowledged: its sender missed the
-    /// acknowledgment (`tcp_data_queue`).
-    pub(super) fn acknowledge_again(&mut self, segment: &Segment) {
-        if segment.length() > 0 && segment.sequence.before(self.recv.nxt) {
-            self.note_duplicate(segment);
-            self.recv.ack.now = true;
+    /// acknowledgment (`tcp_data_queue`). RFC 1122 4.2.2.13: what goes on where the FIN was is answered with a reset; that
+    /// which is behind it is not looked at. True if it is to be.
+    pub(super) fn refuses_late(&mut self, segment: &Segment) -> bool {
+        if segment.length() == 0 || segment.sequence.at_or_after(self.recv.nxt) {
+            return false;
+        }
+        if !segment.payload.is_empty() && segment.data_end().after(self.recv.nxt) {
+            self.events |= Events::ABORT_ON_DATA;
+            return true;
+        }
+        self.note_duplicate(segment);
+        self.recv.ack.now = true;
+        false
+    }
+
+    /// The end for data that came too late.
+    pub(super) fn abort_on_data(&mut self, segment: &Segment, state: State) -> Next {
+        let error = self.reset_error(state);
+        Next {
+            reset: reset_for(segment),
+            ..Next::closed(self, error)
         }
     }
 
@@ -117,6 +135,7 @@ impl Block {
             if self.sack && self.limits.dsack {
                 let end = segment.end().earliest(self.recv.nxt);
                 self.recv.rare.dsack = Some((segment.sequence, end));
+                self.events |= Events::DSACK_SENT_OLD;
             }
             let quota = self.recv.quick_quota();
             self.recv.ack.force_quick(quota);
@@ -176,9 +195,21 @@ impl Block {
             return false;
         }
         let (unit, units) = (segment.unit_size(), segment.units());
+        let before = self.recv.rare.dsack;
         let accepted = self.recv.accept(segment, self.sack);
         if !self.sack || !self.limits.dsack {
             self.recv.forget_dsack();
+        }
+        if let Some((start, _)) = self
+            .recv
+            .rare
+            .dsack
+            .filter(|_| self.recv.rare.dsack != before)
+        {
+            self.events |= match start.before(self.recv.nxt) {
+                true => Events::DSACK_SENT_OLD,
+                false => Events::DSACK_SENT_OUT_OF_ORDER,
+            };
         }
         if size > 0 {
             self.counts.data_in = self.counts.data_in.wrapping_add(units);
@@ -231,9 +262,9 @@ impl Block {
 
     /// RFC 1122 4.2.2.13, RFC 2525 2.17: data for an application that will never read it is answered with a reset.
     pub(crate) fn refuses_data(&mut self, segment: &Segment) -> bool {
-        let data_end = segment.end() - u32::from(segment.has(TcpFlags::FIN));
-        let refuses =
-            self.receive_shut && !segment.payload.is_empty() && data_end.after(self.recv.nxt);
+        let refuses = self.receive_shut
+            && !segment.payload.is_empty()
+            && segment.data_end().after(self.recv.nxt);
         if refuses {
             self.events |= Events::ABORT_ON_DATA;
         }

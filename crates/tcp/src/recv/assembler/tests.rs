@@ -73,8 +73,8 @@ fn a_filled_gap_between_two_ranges_joins_them() {
         assembler.insert(start, &data(start, 10), usize::MAX);
     }
     assert_eq!(assembler.report().collect::<Vec<_>>(), [(10, 40)]);
-    assert!(assembler.covers(15, 40));
-    assert!(!assembler.covers(15, 41));
+    assert_eq!(assembler.first_overlap(15, 40), Some((15, 40)));
+    assert_eq!(assembler.first_overlap(15, 41), Some((15, 40)));
     assert_eq!(assembler.take(10).len(), 30);
     assert!(assembler.is_empty());
 }
@@ -89,4 +89,20 @@ fn ranges_are_reported_latest_first_and_at_most_four() {
         assembler.report().collect::<Vec<_>>(),
         [(50, 60), (90, 95), (70, 75), (30, 35)]
     );
+}
+
+#[test]
+fn data_where_a_fin_was_takes_its_place() {
+    let mut assembler = Assembler::default();
+    assembler.insert_fin(20);
+    assert!(assembler.insert(10, &data(10, 30), usize::MAX));
+    assert_eq!(assembler.fin, None);
+    assert_eq!(assembler.report().next(), Some((10, 40)));
+    assembler.insert_fin(25);
+    assert_eq!(assembler.fin, None);
+    assembler.insert_fin(40);
+    assert_eq!(assembler.fin, Some(40));
+    assert_eq!(assembler.first_overlap(5, 15), Some((10, 15)));
+    assert_eq!(assembler.first_overlap(41, 50), None);
+    assert_eq!(assembler.take(10).to_vec(), data(10, 30).to_vec());
 }
