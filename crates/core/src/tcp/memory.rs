@@ -129,10 +129,11 @@ pub(super) fn admit(
         .remove(TcpFlags::FIN | TcpFlags::PSH | TcpFlags::URG);
 }
 
-/// Before data is taken from a program: if memory is short, the buffer becomes smaller (`sk_stream_moderate_sndbuf`).
-pub(super) fn moderate(stack: &Stack, pages: u16, connection: &mut Connection) {
+/// Before data is taken from a program: if memory is short, the buffer becomes smaller, unless the program has set it
+/// (`sk_stream_moderate_sndbuf`).
+pub(super) fn moderate(stack: &Stack, pages: u16, is_set: bool, connection: &mut Connection) {
     connection.set_pressure(stack.memory.is_pressed);
-    if !stack.memory.allows(pages, &stack.config.sysctl.tcp_mem) {
+    if !is_set && !stack.memory.allows(pages, &stack.config.sysctl.tcp_mem) {
         connection.moderate_send_buffer();
     }
 }

@@ -64,9 +64,10 @@ pub(crate) fn send_message(
         return send_in_syn(host, id, message.data, now);
     }
     let pages = parts.endpoint.pages;
+    let is_set = parts.options.is_on(Switches::SEND_BUFFER_LOCKED);
     let connection = sendable(&mut parts)?;
     if stack.memory.is_pressed {
-        super::memory::moderate(stack, pages, connection);
+        super::memory::moderate(stack, pages, is_set, connection);
     }
     // sock_cmsg_send: only what is of SOL_SOCKET is looked at.
     if message
@@ -154,9 +155,10 @@ pub(crate) fn send_bytes(
         return send_in_syn(host, id, &[&data], now);
     }
     let pages = parts.endpoint.pages;
+    let is_set = parts.options.is_on(Switches::SEND_BUFFER_LOCKED);
     let connection = sendable(&mut parts)?;
     if stack.memory.is_pressed {
-        super::memory::moderate(stack, pages, connection);
+        super::memory::moderate(stack, pages, is_set, connection);
     }
     if data.is_empty() {
         return Ok(0);
