@@ -154,6 +154,14 @@ pub struct Sysctl {
     pub tcp_syn_retries: u8,
     /// `net.ipv4.tcp_synack_retries`.
     pub tcp_synack_retries: u8,
+    /// `net.ipv4.tcp_retries1`.
+    pub tcp_retries1: u8,
+    /// `net.ipv4.tcp_orphan_retries`: 0 means 8.
+    pub tcp_orphan_retries: u8,
+    /// `net.ipv4.tcp_min_rtt_wlen`, in seconds.
+    pub tcp_min_rtt_wlen: u32,
+    /// `net.ipv4.tcp_shrink_window`.
+    pub tcp_shrink_window: bool,
     /// `net.ipv4.tcp_retries2`.
     pub tcp_retries2: u8,
     /// `net.ipv4.tcp_max_syn_backlog`.
@@ -274,6 +282,10 @@ impl Default for Sysctl {
             tcp_notsent_lowat: u32::MAX,
             tcp_syn_retries: 6,
             tcp_synack_retries: 5,
+            tcp_retries1: 3,
+            tcp_orphan_retries: 0,
+            tcp_min_rtt_wlen: 300,
+            tcp_shrink_window: false,
             tcp_retries2: 15,
             tcp_max_syn_backlog: 4096,
             tcp_syncookies: 1,

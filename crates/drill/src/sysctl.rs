@@ -41,9 +41,15 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.route.mtu_expires" => seconds(value, &mut sysctl.mtu_expires),
         "ipv4.tcp_moderate_rcvbuf" => flag(value, &mut sysctl.tcp_moderate_rcvbuf),
         "ipv4.tcp_notsent_lowat" => number(value, &mut sysctl.tcp_notsent_lowat),
-        "ipv4.tcp_syn_retries" => number(value, &mut sysctl.tcp_syn_retries),
+        "ipv4.tcp_syn_retries" => within(value, 1..=127, &mut sysctl.tcp_syn_retries),
         "ipv4.tcp_synack_retries" => number(value, &mut sysctl.tcp_synack_retries),
+        "ipv4.tcp_retries1" => number(value, &mut sysctl.tcp_retries1),
         "ipv4.tcp_retries2" => number(value, &mut sysctl.tcp_retries2),
+        "ipv4.tcp_orphan_retries" => number(value, &mut sysctl.tcp_orphan_retries),
+        "ipv4.tcp_min_rtt_wlen" => within(value, 0..=86_400, &mut sysctl.tcp_min_rtt_wlen),
+        "ipv4.tcp_shrink_window" => flag(value, &mut sysctl.tcp_shrink_window),
+        // Since Linux 6.6 it is there and means nothing.
+        "ipv4.tcp_adv_win_scale" => within(value, -31..=31, &mut 0i8),
         "ipv4.tcp_max_syn_backlog" => number(value, &mut sysctl.tcp_max_syn_backlog),
         "ipv4.tcp_syncookies" => number(value, &mut sysctl.tcp_syncookies),
         "ipv4.tcp_abort_on_overflow" => flag(value, &mut sysctl.tcp_abort_on_overflow),
@@ -122,8 +128,6 @@ fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
     let known = [
         ("net.ipv4.tcp_no_metrics_save", "1"),
         ("net.ipv4.tcp_fack", "0"),
-        ("net.ipv4.tcp_retries1", "3"),
-        ("net.ipv4.tcp_orphan_retries", "0"),
         ("net.ipv4.tcp_syn_linear_timeouts", "4"),
         ("net.ipv4.tcp_stdurg", "0"),
     ];
@@ -137,6 +141,16 @@ fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
 
 fn number<T: std::str::FromStr>(text: &str, place: &mut T) -> Result<(), Refusal> {
     *place = text.parse().map_err(|_| Refusal::Value)?;
+    Ok(())
+}
+
+fn within<T: std::str::FromStr + PartialOrd>(
+    text: &str,
+    range: std::ops::RangeInclusive<T>,
+    place: &mut T,
+) -> Result<(), Refusal> {
+    let value = text.parse().ok().filter(|value| range.contains(value));
+    *place = value.ok_or(Refusal::Value)?;
     Ok(())
 }
 

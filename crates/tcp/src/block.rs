@@ -294,7 +294,8 @@ impl Block {
             || recv.rare.assembler.is_some()
             || (unacknowledged > u32::from(recv.mss)
                 && (span(recv.queue.len()) < low_water
-                    || recv.desired_window(self.options.window_clamp) >= recv.window))
+                    || recv.desired_window(self.options.window_clamp, self.limits.shrink_window)
+                        >= recv.window))
         {
             recv.ack.now = true;
             return;
@@ -331,7 +332,9 @@ impl Block {
         // More than the header can tell is no news (`tcp_select_initial_window` clamps the window to it).
         let all = recv.space().min(recv.tellable());
         if 2 * u64::from(open) <= u64::from(clamp.map_or(all, |clamp| clamp.min(all))) {
-            let new = recv.desired_window(clamp).min(recv.tellable());
+            let new = recv
+                .desired_window(clamp, self.limits.shrink_window)
+                .min(recv.tellable());
             recv.ack.now = new > 0 && new >= open.saturating_mul(2);
         }
     }

@@ -19,6 +19,10 @@ pub(crate) struct Limits {
     pub(crate) syn_linear_timeouts: u8,
     pub(crate) synack_retries: u8,
     pub(crate) retries1: u8,
+    /// `tcp_min_rtt_wlen`, in seconds.
+    pub(crate) min_rtt_window: u32,
+    /// `tcp_shrink_window`
+    pub(crate) shrink_window: bool,
     pub(crate) retries2: u8,
     pub(crate) orphan_retries: u8,
     pub(crate) slow_start_after_idle: bool,
@@ -52,6 +56,8 @@ impl Limits {
             syn_linear_timeouts: settings.syn_linear_timeouts,
             synack_retries: settings.synack_retries,
             retries1: settings.retries1,
+            min_rtt_window: settings.min_rtt_window,
+            shrink_window: settings.shrink_window,
             retries2: settings.retries2,
             orphan_retries: settings.orphan_retries,
             slow_start_after_idle: settings.slow_start_after_idle,

@@ -60,6 +60,10 @@ pub struct Settings {
     pub retries2: u8,
     /// The same when the application is gone (`tcp_orphan_retries`; 0 means 8).
     pub orphan_retries: u8,
+    /// The least round trip is that of so many seconds (`tcp_min_rtt_wlen`).
+    pub min_rtt_window: u32,
+    /// The window may shrink when memory does (`tcp_shrink_window`).
+    pub shrink_window: bool,
     /// How long an orphan stays in FIN-WAIT-2 (`tcp_fin_timeout`).
     pub fin_timeout: Duration,
     /// Start slowly again after an idle time (`tcp_slow_start_after_idle`).
@@ -121,6 +125,8 @@ impl Default for Settings {
             retries1: 3,
             retries2: 15,
             orphan_retries: 0,
+            min_rtt_window: 300,
+            shrink_window: false,
             fin_timeout: Duration::from_secs(60),
             slow_start_after_idle: true,
             ecn: EcnPolicy::default(),

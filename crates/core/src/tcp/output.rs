@@ -258,7 +258,11 @@ pub(super) fn settings(
         pacing_ratios: (sysctl.tcp_pacing_ss_ratio, sysctl.tcp_pacing_ca_ratio),
         ping_pong: shared.is_on(Switches::PING_PONG),
         synack_retries: sysctl.tcp_synack_retries,
+        retries1: sysctl.tcp_retries1,
         retries2: sysctl.tcp_retries2,
+        orphan_retries: sysctl.tcp_orphan_retries,
+        min_rtt_window: sysctl.tcp_min_rtt_wlen,
+        shrink_window: sysctl.tcp_shrink_window,
         fin_timeout: sysctl.tcp_fin_timeout,
         options: shared.tcp_options(sysctl),
         ..Settings::default()

@@ -253,13 +253,13 @@ impl Block {
     fn confirm(&mut self, now: Instant) {
         self.send.fast_open.remove(FastOpenState::UNCONFIRMED);
         self.syn_due = false;
-        let send = &mut self.send;
-        if send.retransmits == 0 {
-            let passed = send.stalled(now);
-            send.rtt.sample(passed, send.una, send.nxt);
+        if self.send.retransmits == 0 {
+            let passed = self.send.stalled(now);
+            self.sample_handshake(passed, now);
         } else {
-            send.rtt.recover();
+            self.send.rtt.recover();
         }
+        let send = &mut self.send;
         send.retransmits = 0;
         if send.flight.is_empty() {
             self.timers.clear(Timer::Retransmit);

@@ -100,11 +100,12 @@ impl Receiver {
         self.space().saturating_sub(span(held))
     }
 
-    /// The window to tell now, in bytes, not less than what is still open.
-    pub(crate) fn select_window(&self, clamp: Option<u32>) -> u32 {
+    /// The window to tell now, in bytes, not less than what is still open, unless it may shrink and is scaled
+    /// (`tcp_select_window`).
+    pub(crate) fn select_window(&self, clamp: Option<u32>, shrinks: bool) -> u32 {
         let open = self.open_window();
-        let new = self.desired_window(clamp);
-        if new < open {
+        let new = self.desired_window(clamp, shrinks);
+        if new < open && !(shrinks && self.shift > 0) {
             // RFC 9293 3.8.6.2.1: do not shrink. Rounded up so that scaling does not take anything back.
             return round_up(open, self.shift).min(self.tellable());
         }
@@ -117,7 +118,7 @@ impl Receiver {
     }
 
     /// RFC 9293 3.8.6.2.2 and RFC 1122 4.2.3.3, the way Linux does it.
-    pub(crate) fn desired_window(&self, clamp: Option<u32>) -> u32 {
+    pub(crate) fn desired_window(&self, clamp: Option<u32>, shrinks: bool) -> u32 {
         let all = self.space();
         let full = clamp.map_or(all, |clamp| clamp.min(all));
         let mss = u32::from(self.mss).min(full);
@@ -125,6 +126,18 @@ impl Receiver {
             return 0;
         }
         let mut free = self.free_space();
+        if shrinks && self.shift > 0 {
+            // RFC 7323 2.4: a window that follows the room exactly goes back when that does.
+            free = round_down(free, self.shift);
+            let is_little = free < all / 16 || free < mss || free < 1 << self.shift;
+            if free < full / 2 && is_little {
+                return 0;
+            }
+            return match free > self.threshold {
+                true => round_up(self.threshold, self.shift),
+                false => free,
+            };
+        }
         if free < full / 2 {
             free = round_down(free, self.shift);
             if free < all / 16 || free < mss {

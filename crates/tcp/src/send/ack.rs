@@ -311,7 +311,8 @@ impl Block {
         let (oldest, newest) = (oldest?, newest?);
         let (una, nxt) = (self.send.una, self.send.nxt);
         self.send.rtt.sample(oldest, una, nxt);
-        self.send.rtt.note_least(newest);
+        let window = self.limits.min_rtt_window;
+        self.send.rtt.note_least(newest, window, now);
         if let (false, Some((first, _)), Some(front)) =
             (news.rearm, sacked, self.send.flight.front())
         {

@@ -2,6 +2,7 @@
 use core::time::Duration;
 
 use super::rtt::RTO_MIN;
+use crate::block::Block;
 
 /// The time that `count` retransmissions with doubling intervals from 200 ms on take, `retransmits_timed_out`'s model: it
 /// makes `tcp_retries2` a duration (15 are 924.6 s) that does not depend on the path.
@@ -16,9 +17,17 @@ pub(crate) fn duration_of(count: u8, rto_max: Duration) -> Duration {
     }
 }
 
-/// `tcp_orphan_retries`, of which 0 means 8.
-pub(crate) fn orphan_retries(setting: u8) -> u8 {
-    if setting == 0 { 8 } else { setting }
+impl Block {
+    /// `tcp_orphan_retries`: 0 means 8 as long as the timeout can still grow, and then none. None either once ICMP has
+    /// told that something is wrong.
+    pub(super) fn orphan_retries(&self, timeout: Duration) -> u8 {
+        let is_growing = timeout < self.send.rtt.rto_max();
+        match self.limits.orphan_retries {
+            0 if is_growing => 8,
+            _ if !is_growing && self.soft_error.is_some() => 0,
+            retries => retries,
+        }
+    }
 }
 
 #[cfg(test)]

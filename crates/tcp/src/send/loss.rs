@@ -1,7 +1,7 @@
 //! Timers: retransmission timeouts (RFC 6298), zero-window probes, keepalive.
 use core::time::Duration;
 
-use super::give_up::{duration_of, orphan_retries};
+use super::give_up::duration_of;
 use super::recovery::Resend;
 use super::rtt::RTO_MIN;
 use super::tail::Pending;
@@ -107,7 +107,7 @@ impl Block {
             return stalled >= limit;
         }
         let retries = if self.orphan {
-            orphan_retries(self.limits.orphan_retries)
+            self.orphan_retries(self.send.rtt.rto())
         } else {
             self.limits.retries2
         };
@@ -224,7 +224,7 @@ impl Block {
         }
         // RFC 1122 4.2.2.17: as long as the peer answers the connection stays open; an orphan's not for ever.
         let (sent, limit) = if self.orphan {
-            let limit = orphan_retries(self.limits.orphan_retries);
+            let limit = self.orphan_retries(self.probe_interval());
             (self.send.probes.max(self.send.rtt.backoff), limit)
         } else {
             (self.send.probes, self.limits.retries2)

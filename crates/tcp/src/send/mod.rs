@@ -3,6 +3,7 @@ pub(crate) mod ack;
 pub(crate) mod chrono;
 pub(crate) mod flight;
 pub(crate) mod give_up;
+pub(crate) mod least;
 pub(crate) mod loss;
 pub(crate) mod losses;
 pub(crate) mod pacing;

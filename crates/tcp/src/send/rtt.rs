@@ -4,7 +4,9 @@
 //! below the minimum of 200 ms, so that RTO = SRTT + max(RTTVAR, 200 ms); a decreasing RTT weighs less into the variance.
 use core::time::Duration;
 
-use crate::{Seq, Tuning};
+use super::least::Least;
+use crate::block::Block;
+use crate::{Instant, Seq, Tuning};
 
 /// `TCP_RTO_MIN`
 pub(crate) const RTO_MIN: Duration = Duration::from_millis(200);
@@ -22,7 +24,7 @@ pub(crate) struct RoundTrip {
     round: Seq,
     rto: u32,
     pub(crate) backoff: u8,
-    min: u32,
+    min: Least,
     /// `tcp_rto_min`, in ms.
     least: u16,
     /// `tcp_rto_max`
@@ -43,7 +45,7 @@ impl RoundTrip {
             round: Seq::new(0),
             rto: micros(RTO_INITIAL),
             backoff: 0,
-            min: u32::MAX,
+            min: Least::default(),
             least: millis(tuning.rto_min),
             most: micros(tuning.rto_max),
         }
@@ -73,7 +75,6 @@ impl RoundTrip {
     /// Takes a sample; `una` and `nxt` delimit the round trip.
     pub(crate) fn sample(&mut self, sample: Duration, una: Seq, nxt: Seq) {
         let sample = micros(sample).max(1);
-        self.min = self.min.min(sample);
         if self.srtt == 0 {
             // RFC 6298 2.2
             self.srtt = sample.saturating_mul(8);
@@ -109,9 +110,9 @@ impl RoundTrip {
         self.update();
     }
 
-    /// A round trip too short for the average to have seen it.
-    pub(crate) fn note_least(&mut self, sample: Duration) {
-        self.min = self.min.min(micros(sample).max(1));
+    /// The least round trip of the last `window` seconds (`tcp_update_rtt_min`).
+    pub(crate) fn note_least(&mut self, sample: Duration, window: u32, now: Instant) {
+        self.min.note(micros(sample).max(1), window, now);
     }
 
     fn update(&mut self) {
@@ -177,6 +178,16 @@ impl RoundTrip {
     }
 
     pub(crate) fn min(&self) -> Option<Duration> {
-        (self.min != u32::MAX).then(|| Duration::from_micros(u64::from(self.min)))
+        self.min.get()
+    }
+}
+
+impl Block {
+    /// The round trip of a handshake.
+    pub(crate) fn sample_handshake(&mut self, sample: Duration, now: Instant) {
+        let (una, nxt) = (self.send.una, self.send.nxt);
+        self.send.rtt.sample(sample, una, nxt);
+        let window = self.limits.min_rtt_window;
+        self.send.rtt.note_least(sample, window, now);
     }
 }

@@ -418,7 +418,8 @@ impl Block {
     ) -> Segment {
         let sack = self.sack_blocks();
         self.recv.forget_dsack();
-        let window = self.recv.select_window(self.options.window_clamp);
+        let clamp = self.options.window_clamp;
+        let window = self.recv.select_window(clamp, self.limits.shrink_window);
         if window == 0 {
             self.recv.ack.leave_quick();
         }

@@ -210,13 +210,12 @@ impl SynReceived {
         block.send.wnd = u32::from(segment.window) << block.send.shift;
         block.send.max_wnd = block.send.wnd;
         block.send.wl1 = segment.sequence;
-        let (una, nxt) = (block.send.una, block.send.nxt);
         match (self.sent.get(), block.send.retransmits, self.round_trip) {
             (_, _, Some(micros)) => {
                 let sample = Duration::from_micros(u64::from(micros.get()));
-                block.send.rtt.sample(sample, una, nxt);
+                block.sample_handshake(sample, now);
             }
-            (Some(sent), 0, None) => block.send.rtt.sample(now - sent, una, nxt),
+            (Some(sent), 0, None) => block.sample_handshake(now - sent, now),
             // A cookie: nothing is known of the round trip, and nothing was lost.
             (None, 0, None) => {}
             _ => {

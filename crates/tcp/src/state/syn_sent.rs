@@ -142,10 +142,7 @@ impl SynSent {
             block.send.window.size = 1;
         }
         if let (Some(sent), 0) = (self.sent.get(), block.send.retransmits) {
-            block
-                .send
-                .rtt
-                .sample(now - sent, block.send.una, block.send.nxt);
+            block.sample_handshake(now - sent, now);
         }
         block.establish(now);
         Self::send_again(block, now);
