@@ -1,23 +1,27 @@
 //! Trapped calls: how they come in, wait, and are answered.
 //!
 //! A call is carried out by [`crate::calls`], which answers with an [`Outcome`]. Every answer may find its caller gone,
-//! killed or called away by a signal; then what the call did is undone, or remembered for when it is issued again. A
-//! call that has to wait is kept with its notification and simply carried out again when its conduit has news, so there
+//! killed or called away by a signal; then what the call did is undone, or remembered for when it is issued again
+//! ([`crate::untold`]). A call that has to wait is kept with its notification and simply carried out again when its conduit has news, so there
 //! is one piece of code for both.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use sockeye_core::{Errno, Instant};
 
 use crate::calls;
+use crate::conduit::PendingDatagram;
+use crate::memory::{self, Given};
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
-use crate::sys::Notification;
+use crate::sys::{Listener, Notification, Span};
 
 /// A trapped call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) notification: Notification,
     /// When it came in.
@@ -26,12 +30,30 @@ pub(crate) struct Call {
     pub(crate) deadline: Option<Instant>,
     /// It has waited before.
     pub(crate) resumed: bool,
+    /// What it has read that decides what it does.
+    pub(crate) given: RefCell<Given>,
 }
 
 impl Call {
     /// The calling thread.
     pub(crate) fn tid(&self) -> i32 {
         self.notification.pid.cast_signed()
+    }
+
+    /// Reads what the caller gives at an address.
+    pub(crate) fn read(&self, address: u64, length: usize) -> Result<Vec<u8>, Errno> {
+        let bytes = memory::read(self.tid(), address, length)?;
+        self.given
+            .borrow_mut()
+            .note(&[Span { address, length }], &bytes);
+        Ok(bytes)
+    }
+
+    /// Gathers what the caller gives in these spans.
+    pub(crate) fn gather(&self, spans: &[Span]) -> Result<Vec<u8>, Errno> {
+        let bytes = memory::gather(self.tid(), spans)?;
+        self.given.borrow_mut().note(spans, &bytes);
+        Ok(bytes)
     }
 
     pub(crate) fn number(&self) -> libc::c_long {
@@ -50,6 +72,9 @@ impl Call {
     }
 }
 
+/// What a call has received: whole, as it was in the queue.
+pub(crate) type Received = SmallVec<[PendingDatagram; 1]>;
+
 /// What carrying a call out came to, if not an errno.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -57,6 +82,12 @@ pub(crate) enum Outcome {
     Value(i64),
     /// A connect that succeeded.
     Connected(Id),
+    /// It ends with this value, and with these datagrams of the conduit's.
+    Received {
+        value: i64,
+        conduit: Id,
+        taken: Received,
+    },
     /// The kernel carries it out: the file is not ours, and nothing was read from the caller's memory that matters.
     Proceed,
     /// It ends with a descriptor for this file.
@@ -75,19 +106,13 @@ pub(crate) enum Outcome {
     Again(Duration),
 }
 
-/// What has to happen if an answer can't be delivered.
+/// What has to happen if a file can't be delivered.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Undo {
-    Nothing,
     /// The socket was never seen by anybody.
     Socket(Id),
-    /// The connect that is issued again is told that it succeeded.
-    Connect(Id),
     /// The connection goes back to the front of its listener's queue.
-    Accept {
-        listener: Id,
-        connection: Id,
-    },
+    Accept { listener: Id, connection: Id },
 }
 
 #[derive(Debug)]
@@ -139,30 +164,60 @@ impl Supervisor {
     pub(crate) fn take_notification(&mut self, notification: Notification) {
         // The thread's earlier call, if one waits, was interrupted: its notification is dead.
         self.waiting.take(notification.pid.cast_signed());
-        self.carry_out(Call {
+        let call = Call {
             notification,
             began: self.now,
             deadline: None,
             resumed: false,
+            given: RefCell::default(),
+        };
+        match self.answer_of(&call) {
+            Some(answer) => self.answer(&call, answer),
+            None => self.carry_out(call),
+        }
+    }
+
+    /// Ends a call that has taken effect.
+    fn answer(&mut self, call: &Call, answer: Result<i64, Errno>) {
+        let id = call.notification.id;
+        let told = self.tell(|listener| match answer {
+            Ok(value) => listener.answer(id, value),
+            Err(errno) => listener.fail(id, calls::number(errno)),
         });
+        if !told {
+            self.remember(call, answer);
+        }
     }
 
     /// Carries a call out and answers it or lets it wait.
     fn carry_out(&mut self, mut call: Call) {
         let id = call.notification.id;
+        call.given = RefCell::default();
         let outcome = calls::dispatch(self, &call);
         tracing::trace!(tid = call.tid(), number = call.number(), ?outcome, "call");
         match outcome {
-            Err(errno) => self.deliver(Undo::Nothing, |listener| {
-                listener.fail(id, calls::number(errno))
-            }),
-            Ok(Outcome::Value(value)) => {
-                self.deliver(Undo::Nothing, |listener| listener.answer(id, value))
+            Err(errno) => self.answer(&call, Err(errno)),
+            Ok(Outcome::Value(value)) => self.answer(&call, Ok(value)),
+            Ok(Outcome::Received {
+                value,
+                conduit,
+                taken,
+            }) => {
+                if !self.tell(|listener| listener.answer(id, value)) {
+                    self.put_back(conduit, taken);
+                }
             }
             Ok(Outcome::Connected(conduit)) => {
-                self.deliver(Undo::Connect(conduit), |listener| listener.answer(id, 0));
+                if !self.tell(|listener| listener.answer(id, 0))
+                    && let Some(conduit) = self.conduits.get_mut(conduit)
+                {
+                    // The connect that is issued again is told that it succeeded.
+                    conduit.untold = true;
+                }
             }
-            Ok(Outcome::Proceed) => self.deliver(Undo::Nothing, |listener| listener.proceed(id)),
+            Ok(Outcome::Proceed) => {
+                self.tell(|listener| listener.proceed(id));
+            }
             Ok(Outcome::File {
                 file,
                 close_on_exec,
@@ -175,12 +230,10 @@ impl Supervisor {
                     Ok(()) => {}
                     // The caller's table is full: the call fails, but the caller is there to be told.
                     Err(error) if error.raw_os_error() != Some(libc::ENOENT) => {
-                        self.undo(undo, Some(file));
-                        self.deliver(Undo::Nothing, |listener| {
-                            listener.fail(id, crate::sys::errno_of(&error))
-                        });
+                        self.undo(undo, file);
+                        self.tell(|listener| listener.fail(id, crate::sys::errno_of(&error)));
                     }
-                    Err(_) => self.undo(undo, Some(file)),
+                    Err(_) => self.undo(undo, file),
                 }
             }
             Ok(Outcome::Wait {
@@ -202,7 +255,7 @@ impl Supervisor {
                         late: Some(late),
                     });
                 } else {
-                    self.deliver(Undo::Nothing, |listener| listener.fail(id, libc::EBADF));
+                    self.tell(|listener| listener.fail(id, libc::EBADF));
                 }
             }
             Ok(Outcome::Again(after)) => {
@@ -217,33 +270,18 @@ impl Supervisor {
         }
     }
 
-    fn deliver(
-        &mut self,
-        undo: Undo,
-        send: impl FnOnce(&crate::sys::Listener) -> std::io::Result<()>,
-    ) {
-        // ENOENT: the caller has gone or was interrupted.
-        if send(&self.listener).is_err() {
-            self.undo(undo, None);
-        }
+    /// Whether the caller could be told: it may have gone, or been called away by a signal.
+    fn tell(&self, send: impl FnOnce(&Listener) -> std::io::Result<()>) -> bool {
+        send(&self.listener).is_ok()
     }
 
-    fn undo(&mut self, undo: Undo, file: Option<OwnedFd>) {
-        match (undo, file) {
-            (Undo::Nothing, _) | (Undo::Accept { .. }, None) => {}
-            (Undo::Connect(id), _) => {
-                if let Some(conduit) = self.conduits.get_mut(id) {
-                    conduit.untold = true;
-                }
-            }
-            (Undo::Socket(id), _) => self.retire(id),
-            (
-                Undo::Accept {
-                    listener,
-                    connection,
-                },
-                Some(file),
-            ) => calls::accept::give_back(self, listener, connection, file),
+    fn undo(&mut self, undo: Undo, file: OwnedFd) {
+        match undo {
+            Undo::Socket(id) => self.retire(id),
+            Undo::Accept {
+                listener,
+                connection,
+            } => calls::accept::give_back(self, listener, connection, file),
         }
     }
 
@@ -277,9 +315,9 @@ impl Supervisor {
         while let Some(parked) = self.waiting.take_due(self.now) {
             let id = parked.call.notification.id;
             match parked.late {
-                Some(errno) => self.deliver(Undo::Nothing, |listener| {
-                    listener.fail(id, calls::number(errno))
-                }),
+                Some(errno) => {
+                    self.tell(|listener| listener.fail(id, calls::number(errno)));
+                }
                 None if self.listener.is_waiting(id) => {
                     self.carry_out(Call {
                         deadline: None,

@@ -25,6 +25,7 @@ use crate::publish::Publisher;
 use crate::pump::Buffers;
 use crate::slab::Id;
 use crate::sys::{self, Ended, Epoll, Listener, Name, SignalMask};
+use crate::untold::Untold;
 
 /// The state of a run.
 pub(crate) struct Supervisor {
@@ -44,6 +45,7 @@ pub(crate) struct Supervisor {
     pub(crate) conduits: Conduits,
     pub(crate) callers: Callers,
     pub(crate) waiting: Waiting,
+    pub(crate) untold: Untold,
     pub(crate) names: Names,
     pub(crate) identities: Identities,
     pub(crate) loopback: Loopback,
@@ -155,6 +157,7 @@ impl Supervisor {
             conduits: Conduits::default(),
             callers: Callers::default(),
             waiting: Waiting::default(),
+            untold: Untold::default(),
             names,
             identities: Identities::default(),
             loopback: if capture.is_some() || options.netem.is_some() {

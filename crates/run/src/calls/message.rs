@@ -1,9 +1,10 @@
 //! What `sendmsg` and `recvmsg` have in common: the caller's `msghdr`.
 
 use sockeye_core::Errno;
-use sockeye_linux::message::{MSGHDR_SIZE, MessageHeader};
+use sockeye_linux::message::{IOVEC_SIZE, MSGHDR_SIZE, MessageHeader};
 
 use crate::memory;
+use crate::notify::Call;
 use crate::sys::Span;
 
 /// A `msghdr` of the caller with its spans of data.
@@ -17,14 +18,18 @@ pub(super) struct CallersMessage {
 const MOST_CONTROL: u64 = 128 * 1024;
 
 impl CallersMessage {
-    pub(super) fn read(tid: i32, address: u64) -> Result<CallersMessage, Errno> {
-        let bytes = memory::read(tid, address, MSGHDR_SIZE)?;
+    pub(super) fn read(call: &Call, address: u64) -> Result<CallersMessage, Errno> {
+        let bytes = call.read(address, MSGHDR_SIZE)?;
         let header = MessageHeader::decode(&bytes).ok_or(Errno::EFAULT)?;
         if header.name_length < 0 {
             return Err(Errno::EINVAL);
         }
         let count = usize::try_from(header.vector_count).unwrap_or(usize::MAX);
-        let spans = memory::read_vectors(tid, header.vectors, count)?;
+        if count > memory::MOST_SPANS {
+            return Err(Errno::EMSGSIZE);
+        }
+        let vectors = call.read(header.vectors, count * IOVEC_SIZE)?;
+        let spans = memory::spans(&vectors)?;
         Ok(CallersMessage {
             address,
             header,
@@ -33,7 +38,7 @@ impl CallersMessage {
     }
 
     /// The control data that came with a message to send.
-    pub(super) fn control(&self, tid: i32) -> Result<Vec<u8>, Errno> {
+    pub(super) fn control(&self, call: &Call) -> Result<Vec<u8>, Errno> {
         if self.header.control == 0 || self.header.control_length == 0 {
             return Ok(Vec::new());
         }
@@ -41,6 +46,6 @@ impl CallersMessage {
             return Err(Errno::ENOBUFS);
         }
         let length = usize::try_from(self.header.control_length).map_err(|_| Errno::ENOBUFS)?;
-        memory::read(tid, self.header.control, length)
+        call.read(self.header.control, length)
     }
 }

@@ -120,7 +120,7 @@ fn address_bytes(call: &Call, address: u64, length: i32) -> Result<Vec<u8>, Errn
         .ok()
         .filter(|length| *length <= STORAGE_SIZE)
         .ok_or(Errno::EINVAL)?;
-    memory::read(call.tid(), address, length)
+    call.read(address, length)
 }
 
 /// Reads an address argument of a call on this socket.

@@ -95,7 +95,7 @@ pub(super) fn set(
         // The program reads from a file of the kernel's, which has no such message.
         return Err(Errno::ENOPROTOOPT);
     }
-    let value = memory::read(call.tid(), call.argument(3), length.min(LONGEST))?;
+    let value = call.read(call.argument(3), length.min(LONGEST))?;
     supervisor
         .host
         .set_option(conduit.socket, level, name, &value, supervisor.now)?;

@@ -14,10 +14,10 @@ use sockeye_linux::{address, control};
 
 use super::message::CallersMessage;
 use super::{errno, write_address};
-use crate::conduit::State;
+use crate::conduit::{PendingDatagram, State};
 use crate::datagrams::{LARGEST, control_of};
 use crate::memory;
-use crate::notify::{Call, Outcome};
+use crate::notify::{Call, Outcome, Received};
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys;
@@ -27,13 +27,50 @@ const RETRY: Duration = Duration::from_millis(1);
 
 /// A datagram as the program gets it.
 struct Taken {
-    /// Cut to the room there was.
-    data: Vec<u8>,
+    /// Its data is cut to the room there was.
+    datagram: PendingDatagram,
     /// What the call answers.
     length: usize,
-    source: Vec<u8>,
-    control: Vec<u8>,
     flags: i32,
+}
+
+/// What goes back into the queue should the call's caller have been called away.
+struct Returns {
+    taken: Received,
+    /// Nothing that can't be put back was taken: what was cut, and entries of the error queue.
+    whole: bool,
+}
+
+impl Returns {
+    fn new() -> Returns {
+        Returns {
+            taken: Received::new(),
+            whole: true,
+        }
+    }
+
+    /// Notes what a call with these flags has taken.
+    fn note(&mut self, taken: Taken, flags: i32) {
+        if flags & libc::MSG_PEEK != 0 {
+            return;
+        }
+        self.whole &= flags & libc::MSG_ERRQUEUE == 0 && taken.flags & libc::MSG_TRUNC == 0;
+        self.taken.push(taken.datagram);
+    }
+
+    fn outcome(self, value: u64, conduit: Id) -> Outcome {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        let taken = self.taken;
+        if self.whole {
+            Outcome::Received {
+                value,
+                conduit,
+                taken,
+            }
+        } else {
+            Outcome::Value(value)
+        }
+    }
 }
 
 fn is_stream(supervisor: &Supervisor, id: Id) -> bool {
@@ -89,15 +126,14 @@ fn take(
         )?;
         data.truncate(received.length);
         supervisor.error_queue_read(id, file);
+        let source = received.address.as_ref().map(address::encode);
         return Ok(Taken {
             length: received.length,
-            data,
-            source: received
-                .address
-                .as_ref()
-                .map(address::encode)
-                .unwrap_or_default(),
-            control: control::encode(&received.ancillary),
+            datagram: PendingDatagram {
+                data,
+                source: source.unwrap_or_default(),
+                control: control::encode(&received.ancillary),
+            },
             flags: received.flags.bits().cast_signed(),
         });
     }
@@ -130,10 +166,12 @@ fn take(
     // There is room in the queue now.
     supervisor.deliver_datagrams(id);
     Ok(Taken {
-        data: buffer,
+        datagram: PendingDatagram {
+            data: buffer,
+            source,
+            control,
+        },
         length: received.length,
-        source,
-        control,
         flags: received.flags & libc::MSG_TRUNC,
     })
 }
@@ -161,13 +199,15 @@ pub(super) fn from(
         Err(Errno::EAGAIN) => return wait(supervisor, id, file, flags),
         taken => taken?,
     };
-    memory::write(call.tid(), buffer, &taken.data)?;
+    memory::write(call.tid(), buffer, &taken.datagram.data)?;
     if call.argument(4) != 0 {
-        write_address(call, &taken.source, call.argument(4), call.argument(5))?;
+        let source = &taken.datagram.source;
+        write_address(call, source, call.argument(4), call.argument(5))?;
     }
-    Ok(Outcome::Value(
-        i64::try_from(taken.length).unwrap_or(i64::MAX),
-    ))
+    let length = taken.length as u64;
+    let mut returns = Returns::new();
+    returns.note(taken, flags);
+    Ok(returns.outcome(length, id))
 }
 
 /// A stream gives no address: its length comes back as 0. tcp(7)
@@ -227,8 +267,17 @@ pub(super) fn message(
             Ok(Outcome::Proceed)
         };
     }
-    match one(supervisor, call, id, file, call.argument(1), flags) {
-        Ok(length) => Ok(Outcome::Value(i64::try_from(length).unwrap_or(i64::MAX))),
+    let mut returns = Returns::new();
+    match one(
+        supervisor,
+        call,
+        id,
+        file,
+        call.argument(1),
+        flags,
+        &mut returns,
+    ) {
+        Ok(length) => Ok(returns.outcome(length as u64, id)),
         Err(Errno::EAGAIN) => wait(supervisor, id, file, flags),
         Err(errno) => Err(errno),
     }
@@ -241,11 +290,12 @@ fn one(
     file: BorrowedFd<'_>,
     header: u64,
     flags: i32,
+    returns: &mut Returns,
 ) -> Result<usize, Errno> {
     let tid = call.tid();
-    let message = CallersMessage::read(tid, header)?;
+    let message = CallersMessage::read(call, header)?;
     let control_room = usize::try_from(message.header.control_length).unwrap_or(usize::MAX);
-    let mut taken = take(
+    let taken = take(
         supervisor,
         id,
         file,
@@ -253,16 +303,17 @@ fn one(
         control_room,
         flags,
     )?;
-    memory::scatter(tid, &message.spans, &taken.data)?;
+    let PendingDatagram {
+        data,
+        source,
+        control,
+    } = &taken.datagram;
+    memory::scatter(tid, &message.spans, data)?;
     let mut out = taken.flags;
     if message.header.name != 0 {
         let room = usize::try_from(message.header.name_length).map_err(|_| Errno::EINVAL)?;
-        memory::write(
-            tid,
-            message.header.name,
-            &taken.source[..room.min(taken.source.len())],
-        )?;
-        let whole = u32::try_from(taken.source.len()).unwrap_or(0);
+        memory::write(tid, message.header.name, &source[..room.min(source.len())])?;
+        let whole = u32::try_from(source.len()).unwrap_or(0);
         memory::write(
             tid,
             message.address.wrapping_add(NAME_LENGTH_OFFSET),
@@ -270,13 +321,14 @@ fn one(
         )?;
     }
     let mut given = 0;
-    if !taken.control.is_empty() {
+    if !control.is_empty() {
         if message.header.control != 0 && control_room > 0 {
-            if control::fit(&mut taken.control, control_room) {
+            let mut fitting = control.clone();
+            if control::fit(&mut fitting, control_room) {
                 out |= libc::MSG_CTRUNC;
             }
-            memory::write(tid, message.header.control, &taken.control)?;
-            given = taken.control.len();
+            memory::write(tid, message.header.control, &fitting)?;
+            given = fitting.len();
         } else {
             out |= libc::MSG_CTRUNC;
         }
@@ -291,7 +343,9 @@ fn one(
         message.address.wrapping_add(FLAGS_OFFSET),
         &out.to_ne_bytes(),
     )?;
-    Ok(taken.length)
+    let length = taken.length;
+    returns.note(taken, flags);
+    Ok(length)
 }
 
 /// `recvmmsg`: waits for the first, then takes what is there. (Linux without `MSG_WAITFORONE` waits for all of them; a
@@ -314,9 +368,10 @@ pub(super) fn messages(
     let flags = call.int(3);
     let count = call.int(2).cast_unsigned().min(1024);
     let mut done = 0_u64;
+    let mut returns = Returns::new();
     while done < u64::from(count) {
         let header = call.argument(1).wrapping_add(done * MMSGHDR_SIZE as u64);
-        match one(supervisor, call, id, file, header, flags) {
+        match one(supervisor, call, id, file, header, flags, &mut returns) {
             Ok(length) => {
                 let length = u32::try_from(length).unwrap_or(u32::MAX);
                 memory::write(
@@ -342,7 +397,7 @@ pub(super) fn messages(
         bytes[8..].copy_from_slice(&u64::from(left.subsec_nanos()).to_ne_bytes());
         memory::write(tid, call.argument(4), &bytes)?;
     }
-    Ok(Outcome::Value(i64::try_from(done).unwrap_or(i64::MAX)))
+    Ok(returns.outcome(done, id))
 }
 
 /// A `timespec` that is a time to wait (`poll_select_set_timeout`).

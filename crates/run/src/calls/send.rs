@@ -47,7 +47,7 @@ pub(super) fn to(
         }
         let given = (call.argument(4), call.int(5));
         return stream(supervisor, call, id, file, given, flags, || {
-            memory::read(call.tid(), call.argument(1), length.min(memory::MOST_BYTES))
+            call.read(call.argument(1), length.min(memory::MOST_BYTES))
         });
     }
     let address = if call.argument(4) == 0 {
@@ -59,7 +59,7 @@ pub(super) fn to(
     if length > 65_535 {
         return Err(Errno::EMSGSIZE);
     }
-    let data = memory::read(call.tid(), call.argument(1), length)?;
+    let data = call.read(call.argument(1), length)?;
     match datagram(
         supervisor,
         id,
@@ -225,7 +225,7 @@ pub(super) fn message(
 ) -> Result<Outcome, Errno> {
     let flags = flags_of(call, 2);
     if is_stream(supervisor, id) {
-        let mut message = CallersMessage::read(call.tid(), call.argument(1))?;
+        let mut message = CallersMessage::read(call, call.argument(1))?;
         let header = &message.header;
         // The conduit takes a stream's message as it is, but for an address.
         if header.name == 0 || header.name_length == 0 {
@@ -234,7 +234,7 @@ pub(super) fn message(
         let given = (header.name, header.name_length.min(128));
         return stream(supervisor, call, id, file, given, flags, || {
             memory::shorten(&mut message.spans, memory::MOST_BYTES);
-            memory::gather(call.tid(), &message.spans)
+            call.gather(&message.spans)
         });
     }
     match one(supervisor, call, id, file, call.argument(1), flags) {
@@ -252,7 +252,7 @@ fn one(
     header: u64,
     flags: MessageFlags,
 ) -> Result<usize, Errno> {
-    let message = CallersMessage::read(call.tid(), header)?;
+    let message = CallersMessage::read(call, header)?;
     let address = if message.header.name == 0 || message.header.name_length == 0 {
         None
     } else {
@@ -260,11 +260,11 @@ fn one(
         let given = (message.header.name, length);
         Some(read_address(supervisor, call, id, given, Purpose::Send)?)
     };
-    let ancillary = control::decode(&message.control(call.tid())?);
+    let ancillary = control::decode(&message.control(call)?);
     if memory::total(&message.spans) > 65_535 {
         return Err(Errno::EMSGSIZE);
     }
-    let data = memory::gather(call.tid(), &message.spans)?;
+    let data = call.gather(&message.spans)?;
     datagram(
         supervisor,
         id,

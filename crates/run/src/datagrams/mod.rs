@@ -15,6 +15,7 @@ pub(crate) use sources::{Sources, control_of};
 
 use crate::conduit::{PendingDatagram, State};
 use crate::event_loop::Source;
+use crate::notify::Received;
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys::{self, Name};
@@ -58,6 +59,33 @@ impl Supervisor {
         let target = self.names.name(name);
         if self.sources.send(&self.names, &next, &target).is_ok() {
             self.resume(id);
+        }
+    }
+
+    /// Puts datagrams that were received in vain back before what the program has not read yet.
+    pub(crate) fn put_back(&mut self, id: Id, taken: Received) {
+        if taken.is_empty() {
+            return;
+        }
+        let Some(file) = self.program_file(id) else {
+            return;
+        };
+        let kept = self.take_queue(file.as_fd());
+        for datagram in taken.into_iter().chain(kept.datagrams) {
+            self.requeue(id, datagram);
+        }
+        self.mark_again(id, file.as_fd(), kept.marked);
+        self.resume(id);
+    }
+
+    /// Puts a datagram that was in the program's file there again.
+    fn requeue(&mut self, id: Id, datagram: PendingDatagram) {
+        if let Some(State::Datagram(socket)) = self.conduits.get(id).map(|conduit| &conduit.state)
+            && let Some(end) = &socket.end
+        {
+            let _sent = sources::send_from(end.as_fd(), &datagram, None);
+        } else {
+            self.put_datagram(id, datagram);
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) fn nobody() -> Name {
 pub(super) struct Kept {
     pub(super) datagrams: Vec<PendingDatagram>,
     /// An error's stand-in was taken on the way.
-    marked: bool,
+    pub(super) marked: bool,
 }
 
 impl Supervisor {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A control message: level, type and first word.
@@ -22,6 +23,47 @@ fn size(answer: libc::ssize_t) -> io::Result<usize> {
 /// The errno of a call that has to fail.
 pub(crate) fn errno<T: std::fmt::Debug>(answer: io::Result<T>) -> i32 {
     answer.unwrap_err().raw_os_error().unwrap()
+}
+
+static INTERRUPTIONS: AtomicU32 = AtomicU32::new(0);
+
+/// How often the handler of [`interrupt`] has run.
+pub(crate) fn interruptions() -> u32 {
+    INTERRUPTIONS.load(Ordering::Relaxed)
+}
+
+/// Sends this process `SIGUSR1` all the time, each so long after the last.
+pub(crate) fn interrupt(every: Duration, flags: i32) {
+    extern "C" fn count(_: libc::c_int) {
+        INTERRUPTIONS.fetch_add(1, Ordering::Relaxed);
+    }
+    let handler: extern "C" fn(libc::c_int) = count;
+    // SAFETY: all zero is a valid sigaction, sigevent and itimerspec; what is passed lives across the calls.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler as *const () as libc::sighandler_t;
+        action.sa_flags = flags;
+        check(libc::sigaction(
+            libc::SIGUSR1,
+            &action,
+            std::ptr::null_mut(),
+        ))
+        .unwrap();
+        let mut event: libc::sigevent = std::mem::zeroed();
+        event.sigev_notify = libc::SIGEV_SIGNAL;
+        event.sigev_signo = libc::SIGUSR1;
+        let mut timer = std::mem::zeroed();
+        check(libc::timer_create(
+            libc::CLOCK_MONOTONIC,
+            &mut event,
+            &mut timer,
+        ))
+        .unwrap();
+        let mut times: libc::itimerspec = std::mem::zeroed();
+        times.it_value.tv_nsec = every.subsec_nanos().into();
+        times.it_interval = times.it_value;
+        check(libc::timer_settime(timer, 0, &times, std::ptr::null_mut())).unwrap();
+    }
 }
 
 pub(crate) fn alarm(seconds: u32) {
@@ -45,7 +87,9 @@ pub(crate) fn fork(body: impl FnOnce()) -> i32 {
 pub(crate) fn wait_for(pid: i32) -> i32 {
     let mut status = 0;
     // SAFETY: `status` lives across the call.
-    check(unsafe { libc::waitpid(pid, &mut status, 0) }).unwrap();
+    while let Err(error) = check(unsafe { libc::waitpid(pid, &mut status, 0) }) {
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+    }
     if libc::WIFEXITED(status) {
         libc::WEXITSTATUS(status)
     } else {
@@ -59,10 +103,14 @@ pub(crate) fn kill(pid: i32) {
 }
 
 pub(crate) fn socket(domain: i32, kind: i32) -> OwnedFd {
+    try_socket(domain, kind).unwrap()
+}
+
+pub(crate) fn try_socket(domain: i32, kind: i32) -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
-    let fd = check(unsafe { libc::socket(domain, kind, 0) }).unwrap();
+    let fd = check(unsafe { libc::socket(domain, kind, 0) })?;
     // SAFETY: just created.
-    unsafe { OwnedFd::from_raw_fd(fd) }
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// `connect` to `AF_UNSPEC`: the end of what the socket was.
@@ -74,6 +122,21 @@ pub(crate) fn dissolve(fd: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 pub(crate) fn connect_v4(fd: BorrowedFd<'_>, port: u16) -> io::Result<()> {
+    let (address, length) = v4_loopback(port);
+    // SAFETY: the address lives across the call and is as long as said.
+    check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const address).cast(), length) })?;
+    Ok(())
+}
+
+/// `bind(2)` to the IPv4 loopback.
+pub(crate) fn bind_v4(fd: BorrowedFd<'_>, port: u16) -> io::Result<()> {
+    let (address, length) = v4_loopback(port);
+    // SAFETY: the address lives across the call and is as long as said.
+    check(unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), length) })?;
+    Ok(())
+}
+
+fn v4_loopback(port: u16) -> (libc::sockaddr_in, libc::socklen_t) {
     let address = libc::sockaddr_in {
         sin_family: libc::sa_family_t::try_from(libc::AF_INET).unwrap(),
         sin_port: port.to_be(),
@@ -83,9 +146,7 @@ pub(crate) fn connect_v4(fd: BorrowedFd<'_>, port: u16) -> io::Result<()> {
         sin_zero: [0; 8],
     };
     let length = libc::socklen_t::try_from(size_of_val(&address)).unwrap();
-    // SAFETY: the address lives across the call and is as long as said.
-    check(unsafe { libc::connect(fd.as_raw_fd(), (&raw const address).cast(), length) })?;
-    Ok(())
+    (address, length)
 }
 
 pub(crate) fn listen(fd: BorrowedFd<'_>, backlog: i32) {
@@ -117,6 +178,23 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, length: usize, flags: i32) -> io::Resu
         size(unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), length, flags) })?;
     buffer.truncate(read);
     Ok(buffer)
+}
+
+/// `recvfrom(2)` that asks for an address, and does not look at it.
+pub(crate) fn receive_from(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut address = [0_u64; 16];
+    let mut length = libc::socklen_t::try_from(size_of_val(&address)).unwrap();
+    // SAFETY: the buffer and the address have room for what is said.
+    size(unsafe {
+        libc::recvfrom(
+            fd.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            0,
+            address.as_mut_ptr().cast(),
+            &mut length,
+        )
+    })
 }
 
 pub(crate) fn set_option(fd: BorrowedFd<'_>, level: i32, name: i32, value: &[i32]) {

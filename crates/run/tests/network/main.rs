@@ -10,6 +10,7 @@
 
 mod calls;
 mod datagrams;
+mod interrupted;
 mod names;
 mod processes;
 mod streams;
@@ -34,6 +35,7 @@ fn programs() -> impl Iterator<Item = Program> {
     [
         streams::PROGRAMS,
         datagrams::PROGRAMS,
+        interrupted::PROGRAMS,
         names::PROGRAMS,
         processes::PROGRAMS,
     ]

@@ -31,7 +31,7 @@ pub(super) fn to(
         return Ok(Outcome::Proceed);
     };
     let length = usize::try_from(call.argument(2)).unwrap_or(usize::MAX);
-    let data = memory::read(call.tid(), call.argument(1), length)?;
+    let data = call.read(call.argument(1), length)?;
     let sent = send(supervisor, call, call.int(3), file, &data, &name, &[]);
     value_or_wait(sent, call.int(3), file)
 }
@@ -43,7 +43,7 @@ pub(super) fn message(
     file: &OwnedFd,
 ) -> Result<Outcome, Errno> {
     // What can't be read the kernel refuses with the right error.
-    let Ok(message) = CallersMessage::read(call.tid(), call.argument(1)) else {
+    let Ok(message) = CallersMessage::read(call, call.argument(1)) else {
         return Ok(Outcome::Proceed);
     };
     if message.header.name == 0 || !is_unix(file) {
@@ -72,7 +72,7 @@ pub(super) fn messages(
             .wrapping_add(u64::from(at) * MMSGHDR_SIZE as u64)
     };
     for at in 0..count {
-        let Ok(message) = CallersMessage::read(call.tid(), header(at)) else {
+        let Ok(message) = CallersMessage::read(call, header(at)) else {
             break;
         };
         match one(supervisor, call, file, flags, &message) {
@@ -108,7 +108,7 @@ fn names_follow(
     headers: impl Iterator<Item = u64>,
 ) -> Result<bool, Errno> {
     for header in headers {
-        let Ok(message) = CallersMessage::read(call.tid(), header) else {
+        let Ok(message) = CallersMessage::read(call, header) else {
             return Ok(false);
         };
         let (name, length) = (message.header.name, message.header.name_length);
@@ -138,8 +138,8 @@ fn one(
     let Some(name) = abstract_name(supervisor, call, name, length)? else {
         return Ok(None);
     };
-    let control = message.control(call.tid())?;
-    let data = memory::gather(call.tid(), &message.spans)?;
+    let control = message.control(call)?;
+    let data = call.gather(&message.spans)?;
     Ok(Some(send(
         supervisor, call, flags, file, &data, &name, &control,
     )))
