@@ -54,6 +54,13 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
+    /// What epoll will say is not waited for: there may be something to read, and it may begin at an urgent byte, which
+    /// an ordinary read would drop.
+    pub(crate) fn look_again(&mut self) {
+        self.end_readable = true;
+        self.end_marked = true;
+    }
+
     pub(crate) fn new(end: OwnedFd, far: Far) -> Relay {
         Relay {
             end,
@@ -66,7 +73,7 @@ impl Relay {
             watches_room: false,
             far_readable: true,
             far_writable: true,
-            end_marked: false,
+            end_marked: true,
             outbound_urgent: false,
             inbound_urgent: false,
             hung_up: false,

@@ -113,7 +113,7 @@ impl Supervisor {
         if let Some(State::Relay(relay)) =
             self.conduits.get_mut(id).map(|conduit| &mut conduit.state)
         {
-            relay.end_readable = true;
+            relay.look_again();
             relay.ending = true;
             self.pump(id);
         }
@@ -423,7 +423,7 @@ fn move_in(relay: &mut Relay, far: &mut FarSide<'_>) -> Turn {
                     // The program reads no more. If it is gone altogether, our read side has said so or will.
                     drop(slices);
                     relay.inbound = Payload::new();
-                    relay.end_readable = true;
+                    relay.look_again();
                     return Turn::More;
                 }
                 Err(_) => return Turn::ProgramReset,
