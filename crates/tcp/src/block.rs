@@ -10,16 +10,16 @@ use crate::ecn::EcnState;
 use crate::lazy::Lazy;
 use crate::limits::Limits;
 use crate::recv::Receiver;
-use crate::recv::ack::Acknowledger;
+use crate::recv::ack::{AckFlags, Acknowledger};
 use crate::recv::paws::RecentTimestamp;
-use crate::recv::window::{Autotune, HALF, shift_for, space_of};
+use crate::recv::window::{Autotune, BufferFlags, HALF, shift_for, space_of};
 use crate::send::path::PathSearch;
 use crate::send::rare::Rare;
 use crate::send::rate::Rate;
 use crate::send::rtt::RoundTrip;
 use crate::send::tail::Pending;
 use crate::send::usage::Usage;
-use crate::send::{Fin, Phase, Probe, Sender};
+use crate::send::{Fin, Phase, Probe, SendFlags, Sender};
 use crate::seq::span;
 use crate::time::Millis;
 use crate::timers::{Timer, Timers};
@@ -36,8 +36,6 @@ const INITIAL_SEGMENTS: u32 = 10;
 /// Counters for `tcp_info`; those of what went wrong are elsewhere.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts {
-    pub(crate) bytes_acked: u64,
-    pub(crate) bytes_sent: u64,
     pub(crate) segments_in: u32,
     pub(crate) segments_out: u32,
     pub(crate) data_in: u32,
@@ -51,13 +49,13 @@ pub(crate) struct Block {
     pub(crate) recv: Receiver,
     pub(crate) timers: Timers,
     pub(crate) options: SocketOptions,
-    /// The MSS of a peer that names none.
-    pub(crate) default_mss: u16,
     /// What the host decides, which its connections share.
     pub(crate) limits: Arc<Limits>,
     /// Offered (before the handshake) or in use.
     pub(crate) window_scaling: bool,
     pub(crate) counts: Counts,
+    /// What SND.UNA has moved by (RFC 4898 tcpEStatsAppHCThruOctetsAcked).
+    pub(crate) bytes_acked: u64,
     pub(crate) events: Events,
     pub(crate) error: Option<Error>,
     /// Told if the connection times out.
@@ -71,12 +69,12 @@ pub(crate) struct Block {
     pub(crate) sack: bool,
     pub(crate) ecn: EcnState,
     pub(crate) timestamp_offset: u32,
+    /// When data was sent last.
+    pub(crate) last_sent: Millis,
     /// A SYN, SYN-ACK is to be sent.
     pub(crate) syn_due: bool,
     /// A reset is to be sent, the last thing this connection does.
     pub(crate) reset_due: bool,
-    /// When anything came last.
-    pub(crate) last_received: Millis,
     pub(crate) keep_probes: u8,
 }
 
@@ -120,20 +118,17 @@ impl Block {
                 queue: Lazy::RESTING,
                 flight: Lazy::RESTING,
                 rare: Rare::of_path(PathSearch::of(settings.path, local_mss, now)),
-                rtt: RoundTrip::new(&settings.options),
+                rtt: RoundTrip::default(),
                 window: Window::new(settings.initial_window),
                 congestion: Congestion::new(settings.congestion),
                 pending: Pending::Timeout,
                 recovery_point: isn,
-                more: false,
+                flags: SendFlags::of(settings.fixes_send_buffer()),
                 fast_open: FastOpenState::empty(),
-                is_starved: false,
                 usage: Usage::new(now),
                 rate: Rate::default(),
                 sending_time: 0,
-                last: Millis::at(now),
                 buffer: span(settings.send_buffer).clamp(4608, 1 << 30),
-                is_fixed: settings.fixes_send_buffer(),
             },
             recv: Receiver {
                 nxt: Seq::new(0),
@@ -145,13 +140,13 @@ impl Block {
                 queue: Lazy::RESTING,
                 rare: Lazy::RESTING,
                 ack: Acknowledger::new(settings.ping_pong),
+                last: Millis::at(now),
                 recent: RecentTimestamp::default(),
                 mss: local_mss.min(536),
                 told_mss: local_mss,
-                is_pressed: false,
                 ratio: HALF,
                 buffer,
-                is_fixed: settings.fixes_receive_buffer(),
+                flags: BufferFlags::of(settings.fixes_receive_buffer()),
                 threshold,
                 // `tcp_init_buffer_space`
                 autotune: Autotune::new(threshold.min(INITIAL_SEGMENTS * mss)),
@@ -159,9 +154,9 @@ impl Block {
             timers: Timers::default(),
             limits: settings.rules.limits(&settings),
             window_scaling: settings.window_scaling,
-            default_mss: settings.default_mss,
             options: settings.options,
             counts: Counts::default(),
+            bytes_acked: 0,
             events: Events::empty(),
             error: None,
             soft_error: None,
@@ -173,7 +168,7 @@ impl Block {
             timestamp_offset: settings.timestamp_offset,
             syn_due: false,
             reset_due: false,
-            last_received: Millis::at(now),
+            last_sent: Millis::at(now),
             keep_probes: 0,
         }
     }
@@ -186,7 +181,7 @@ impl Block {
         let peer_mss = offered
             .mss
             .filter(|&mss| mss > 0)
-            .unwrap_or(self.default_mss);
+            .unwrap_or(self.limits.default_mss);
         self.timestamps &= offered.timestamps.is_some();
         self.sack &= offered.sack_permitted;
         match offered.window_scale {
@@ -213,7 +208,7 @@ impl Block {
         self.send.wnd = u32::from(syn.window);
         self.send.max_wnd = self.send.wnd;
         self.send.wl1 = syn.sequence;
-        self.last_received = Millis::at(now);
+        self.recv.last = Millis::at(now);
         // Linux: tcp_init_buffer_space.
         self.send.expand_buffer(&self.limits);
     }
@@ -222,7 +217,7 @@ impl Block {
     pub(crate) fn establish(&mut self, now: Instant) {
         self.events |= Events::ESTABLISHED;
         self.send.retransmits = 0;
-        self.send.last = Millis::at(now);
+        self.last_sent = Millis::at(now);
         self.recv.ack.last = Millis::at(now);
         // The SYN counts as delivered (`tcp_rcv_state_process`).
         self.counts.delivered += 1;
@@ -250,7 +245,7 @@ impl Block {
     pub(crate) fn challenge(&mut self, now: Instant) {
         if self.may_answer_invalid(Events::SKIPPED_CHALLENGE, now) {
             self.events |= Events::CHALLENGE_ACK;
-            self.recv.ack.now = true;
+            self.recv.ack.hurry(true);
         }
     }
 
@@ -260,7 +255,7 @@ impl Block {
         if segment.length() > 0 && !segment.has(TcpFlags::SYN)
             || self.may_answer_invalid(skipped, now)
         {
-            self.recv.ack.now = true;
+            self.recv.ack.hurry(true);
         }
     }
 
@@ -289,7 +284,7 @@ impl Block {
         let recv = &mut self.recv;
         let unacknowledged = recv.nxt.since(recv.told);
         let low_water = self.options.receive_low_water.min(recv.space());
-        if recv.ack.now
+        if recv.ack.is(AckFlags::NOW)
             || recv.ack.is_quick()
             || recv.rare.assembler.is_some()
             || (unacknowledged > u32::from(recv.mss)
@@ -297,10 +292,10 @@ impl Block {
                     || recv.desired_window(self.options.window_clamp, self.limits.shrink_window)
                         >= recv.window))
         {
-            recv.ack.now = true;
+            recv.ack.hurry(true);
             return;
         }
-        if recv.ack.scheduled && !self.timers.is_set(Timer::Acknowledge) {
+        if recv.ack.is(AckFlags::SCHEDULED) && !self.timers.is_set(Timer::Acknowledge) {
             let most = self.options.delayed_ack_max;
             let delay = recv.ack.delay(self.send.rtt.srtt(), most);
             self.timers.set(Timer::Acknowledge, now + delay);
@@ -316,16 +311,20 @@ impl Block {
         self.recv
             .adjust_space(count, self.send.rtt.srtt(), &self.limits, now);
         let recv = &mut self.recv;
-        if !recv.ack.scheduled && recv.queue.is_empty() {
+        if !recv.ack.is(AckFlags::SCHEDULED) && recv.queue.is_empty() {
             // It was acknowledged before it was read, so that no answer was worth waiting for.
             recv.queue.rest();
         }
-        if recv.ack.scheduled {
+        if recv.ack.is(AckFlags::SCHEDULED) {
             let ack = &recv.ack;
-            recv.ack.now |= recv.nxt.since(recv.told) > u32::from(recv.mss)
-                || (recv.queue.is_empty() && (ack.pushed_twice || (ack.pushed && !ack.ping_pong)));
+            recv.ack.hurry(
+                recv.nxt.since(recv.told) > u32::from(recv.mss)
+                    || (recv.queue.is_empty()
+                        && (ack.is(AckFlags::PUSHED_TWICE)
+                            || (ack.is(AckFlags::PUSHED) && !ack.is(AckFlags::PING_PONG)))),
+            );
         }
-        if recv.ack.now || self.receive_shut || recv.fin {
+        if recv.ack.is(AckFlags::NOW) || self.receive_shut || recv.fin {
             return;
         }
         let open = recv.open_window();
@@ -335,7 +334,7 @@ impl Block {
             let new = recv
                 .desired_window(clamp, self.limits.shrink_window)
                 .min(recv.tellable());
-            recv.ack.now = new > 0 && new >= open.saturating_mul(2);
+            recv.ack.hurry(new > 0 && new >= open.saturating_mul(2));
         }
     }
 

@@ -10,9 +10,11 @@ use sockeye_wire::{Payload, TcpFlags};
 use crate::block::Block;
 use crate::congestion::Congestion;
 use crate::ecn::EcnState;
+use crate::recv::ack::AckFlags;
 use crate::recv::urgent::UrgentRead;
-use crate::send::Fin;
+use crate::recv::window::BufferFlags;
 use crate::send::transmit::Plan;
+use crate::send::{Fin, SendFlags};
 use crate::seq::{length, span};
 use crate::state::{Closed, FirstSent, Machine, Next, SynReceived, SynSent};
 use crate::timers::Timer;
@@ -98,7 +100,7 @@ impl Connection {
     }
 
     fn take_segment(&mut self, mut segment: Segment, now: Instant) -> Response {
-        self.block.send.more = false;
+        self.block.send.flags.remove(SendFlags::MORE);
         if self.is_unconfirmed()
             && let Some(response) = self.screen_unconfirmed(&segment, now)
         {
@@ -134,14 +136,15 @@ impl Connection {
     pub fn withhold_challenge(&mut self) {
         let ack = &mut self.block.recv.ack;
         // What waits to be acknowledged anyhow may go at once as well.
-        ack.now &= ack.scheduled;
+        ack.calm();
     }
 
     /// Time has passed: does what is due.
     pub fn advance(&mut self, now: Instant) {
         let block = &mut self.block;
         block.send.take_pacing_due(now);
-        if block.timers.take_due(Timer::Acknowledge, now) && block.recv.ack.scheduled {
+        if block.timers.take_due(Timer::Acknowledge, now) && block.recv.ack.is(AckFlags::SCHEDULED)
+        {
             block.events |= Events::DELAYED_ACK;
             let rto = block.send.rtt.rto();
             block.recv.ack.expired(rto);
@@ -228,7 +231,7 @@ impl Connection {
 
     /// See [`Connection::set_pressure`].
     pub fn is_pressed(&self) -> bool {
-        self.block.recv.is_pressed
+        self.block.recv.is_pressed()
     }
 
     /// Throws away what came out of order, though the peer was told of it (RFC 2018 8). True if there was something.
@@ -280,7 +283,7 @@ impl Connection {
         let wanted = data.len();
         let count = wanted.min(self.send_room());
         self.block.note_app_limit();
-        self.block.send.is_starved |= count < wanted;
+        self.block.send.note_shortage(count < wanted);
         data.truncate(count);
         self.block.send.queue.push_bytes(data);
         self.note_written(count, more)
@@ -290,7 +293,7 @@ impl Connection {
     pub fn send_slice(&mut self, data: &[u8], more: bool, _now: Instant) -> usize {
         let count = data.len().min(self.send_room());
         self.block.note_app_limit();
-        self.block.send.is_starved |= count < data.len();
+        self.block.send.note_shortage(count < data.len());
         self.block
             .send
             .queue
@@ -300,7 +303,7 @@ impl Connection {
 
     /// The application wanted to send more than there is room for: what it could not give is not its own restraint.
     pub fn note_no_room(&mut self) {
-        self.block.send.is_starved = true;
+        self.block.send.note_shortage(true);
     }
 
     /// Queues a copy of data whose last byte is urgent (`MSG_OOB`). If there is no room for all of it, none is urgent.
@@ -324,7 +327,7 @@ impl Connection {
     fn note_written(&mut self, count: usize, more: bool) -> usize {
         if count > 0 {
             let send = &mut self.block.send;
-            send.more = more;
+            send.flags.set(SendFlags::MORE, more);
             send.mark_pushed(more);
         }
         count
@@ -443,7 +446,6 @@ impl Connection {
     /// The options were changed: timers and pending data follow.
     pub fn options_changed(&mut self, now: Instant) {
         let block = &mut self.block;
-        block.send.rtt.set_bounds(&block.options);
         block
             .recv
             .make_room_for(block.options.receive_low_water, &block.limits);
@@ -452,14 +454,14 @@ impl Connection {
             return;
         }
         if block.options.keepalive {
-            let idle = block.last_received.ago(now);
+            let idle = block.recv.last.ago(now);
             let left = block.options.keep_idle.saturating_sub(idle);
             block.timers.set(Timer::Keepalive, now + left);
         } else {
             block.timers.clear(Timer::Keepalive);
         }
         if block.options.nodelay {
-            block.send.more = false;
+            block.send.flags.remove(SendFlags::MORE);
         }
     }
 
@@ -488,16 +490,16 @@ impl Connection {
         );
         let recv = &mut self.block.recv;
         recv.ack.set_ping_pong(!on);
-        if on && is_open && recv.ack.scheduled {
-            recv.ack.pushed = true;
-            recv.ack.now |= recv.queue.is_empty();
+        if on && is_open && recv.ack.is(AckFlags::SCHEDULED) {
+            recv.ack.flags |= AckFlags::PUSHED;
+            recv.ack.hurry(recv.queue.is_empty());
             recv.ack.set_ping_pong(!lasting);
         }
     }
 
     /// What `TCP_QUICKACK` tells: it does not delay as in a ping-pong.
     pub fn is_quickack(&self) -> bool {
-        !self.block.recv.ack.ping_pong
+        !self.block.recv.ack.is(AckFlags::PING_PONG)
     }
 
     /// What `TCP_WINDOW_CLAMP` tells: the bound that was set, else that of the buffer.
@@ -510,14 +512,14 @@ impl Connection {
     pub fn set_send_buffer(&mut self, size: usize) {
         let size = span(size).clamp(4608, 1 << 30);
         self.block.send.buffer = size;
-        self.block.send.is_fixed = true;
+        self.block.send.flags |= SendFlags::FIXED;
     }
 
     /// `SO_RCVBUF` in `getsockopt`'s units; stops autotuning. The window never shrinks.
     pub fn set_receive_buffer(&mut self, size: usize) {
         let size = span(size).clamp(2304, 1 << 30);
         self.block.recv.buffer = size;
-        self.block.recv.is_fixed = true;
+        self.block.recv.flags |= BufferFlags::FIXED;
     }
 
     /// `SO_SNDBUF` and `SO_RCVBUF` as they are now.
@@ -558,12 +560,14 @@ impl Connection {
                 })
             }
             Machine::SynSent(_) => None,
-            Machine::SynReceived(state) if block.recv.ack.now => {
+            Machine::SynReceived(state) if block.recv.ack.is(AckFlags::NOW) => {
                 let mut answer = block.execute(Plan::Acknowledge, now)?;
                 state.keep_window(block, &mut answer.segment);
                 Some(answer)
             }
-            Machine::TimeWait(_) if block.recv.ack.now => block.execute(Plan::Acknowledge, now),
+            Machine::TimeWait(_) if block.recv.ack.is(AckFlags::NOW) => {
+                block.execute(Plan::Acknowledge, now)
+            }
             Machine::SynReceived(_) | Machine::TimeWait(_) => None,
             _ if block.syn_due => Some(self.transmit_syn_ack(now)),
             _ => {
@@ -586,8 +590,8 @@ impl Connection {
         match self.machine {
             Machine::Closed(_) => false,
             Machine::SynSent(_) => block.syn_due,
-            Machine::SynReceived(_) => block.syn_due || block.recv.ack.now,
-            Machine::TimeWait(_) => block.recv.ack.now,
+            Machine::SynReceived(_) => block.syn_due || block.recv.ack.is(AckFlags::NOW),
+            Machine::TimeWait(_) => block.recv.ack.is(AckFlags::NOW),
             _ => block.syn_due || block.plan(now) != Plan::None,
         }
     }

@@ -130,7 +130,7 @@ impl Block {
     pub(crate) fn note_reduced_peer(&mut self, segment: &Segment) {
         if segment.has(TcpFlags::CWR) {
             self.ecn.remove(EcnState::ECHO);
-            self.recv.ack.now |= segment.length() > 0;
+            self.recv.ack.hurry(segment.length() > 0);
         }
     }
 

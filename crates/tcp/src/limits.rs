@@ -15,6 +15,8 @@ pub(crate) struct Limits {
     pub(crate) receive_buffer: u32,
     pub(crate) send_buffer: u32,
     pub(crate) initial_window: u16,
+    /// The MSS of a peer that names none: one for each family.
+    pub(crate) default_mss: u16,
     pub(crate) syn_retries: u8,
     pub(crate) syn_linear_timeouts: u8,
     pub(crate) synack_retries: u8,
@@ -52,6 +54,7 @@ impl Limits {
                 span(settings.send_buffer_max).clamp(4608, 1 << 30)
             },
             initial_window: u16::try_from(settings.initial_window).unwrap_or(u16::MAX),
+            default_mss: settings.default_mss,
             syn_retries: settings.syn_retries,
             syn_linear_timeouts: settings.syn_linear_timeouts,
             synack_retries: settings.synack_retries,
@@ -90,8 +93,8 @@ impl Rules {
 pub struct KnownRules(Vec<Arc<Limits>>);
 
 impl KnownRules {
-    /// As many as there are kinds in use at once on most hosts: by interface and by socket.
-    const MOST: usize = 4;
+    /// As many as there are kinds in use at once on most hosts: by family, interface and socket.
+    const MOST: usize = 8;
 
     /// Makes the connection that these settings open share its limits with those before it. Settings that are changed
     /// afterwards hold all the same.

@@ -83,7 +83,7 @@ pub(crate) struct TcpEndpoint {
 }
 
 /// See the bound of [`Socket`].
-const _: () = assert!(size_of::<TcpEndpoint>() <= 688);
+const _: () = assert!(size_of::<TcpEndpoint>() <= 456);
 
 /// How far a socket has come.
 #[derive(Debug)]

@@ -7,7 +7,6 @@ use core::time::Duration;
 use super::hystart::HyStart;
 use super::{Acked, Control, INFINITE, Window};
 use crate::Instant;
-use crate::lazy::Resting;
 
 /// beta_cubic = 0.7 (RFC 9438 4.6), in 1/1024.
 const BETA: u64 = 717;
@@ -25,13 +24,6 @@ pub(crate) enum Cubic {
 impl Default for Cubic {
     fn default() -> Self {
         Cubic::Start(HyStart::NEW)
-    }
-}
-
-impl Resting for Cubic {
-    fn resting() -> &'static Cubic {
-        static NEW: Cubic = Cubic::Start(HyStart::NEW);
-        &NEW
     }
 }
 

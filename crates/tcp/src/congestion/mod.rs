@@ -12,7 +12,6 @@ mod tests;
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::lazy::Lazy;
 use crate::{Instant, Seq};
 use bbr::Bbr;
 pub use bbr::BbrInfo;
@@ -142,58 +141,67 @@ pub(crate) trait Control {
 }
 
 /// An algorithm with its state.
+#[derive(Debug, Default)]
+pub(crate) struct Congestion(
+    /// Of CUBIC, the usual one, only if it has learnt something: once the window held the sender back.
+    Option<Box<Learnt>>,
+);
+
 #[derive(Debug)]
-pub(crate) enum Congestion {
-    /// What it has learnt once the window held the sender back.
-    Cubic(Lazy<Cubic>),
+enum Learnt {
+    Cubic(Cubic),
     Reno(Reno),
+    /// In a box because it is much larger than the others.
     Bbr(Box<Bbr>),
 }
 
 impl Congestion {
     pub(crate) fn new(algorithm: Algorithm) -> Congestion {
         match algorithm {
-            Algorithm::Cubic => Congestion::Cubic(Lazy::RESTING),
-            Algorithm::Reno => Congestion::Reno(Reno),
-            Algorithm::Bbr => Congestion::Bbr(Box::new(Bbr::new())),
+            Algorithm::Cubic => Congestion(None),
+            Algorithm::Reno => Congestion(Some(Box::new(Learnt::Reno(Reno)))),
+            Algorithm::Bbr => Congestion(Some(Box::new(Learnt::Bbr(Box::new(Bbr::new()))))),
         }
     }
 
     pub(crate) fn algorithm(&self) -> Algorithm {
-        match self {
-            Congestion::Cubic(_) => Algorithm::Cubic,
-            Congestion::Reno(_) => Algorithm::Reno,
-            Congestion::Bbr(_) => Algorithm::Bbr,
+        match self.0.as_deref() {
+            None | Some(Learnt::Cubic(_)) => Algorithm::Cubic,
+            Some(Learnt::Reno(_)) => Algorithm::Reno,
+            Some(Learnt::Bbr(_)) => Algorithm::Bbr,
         }
     }
 
     /// The algorithm sets window and pace itself on every acknowledgment, in recovery too (`cong_control`).
     pub(crate) fn steers(&self) -> bool {
-        matches!(self, Congestion::Bbr(_))
+        matches!(self.0.as_deref(), Some(Learnt::Bbr(_)))
     }
 
     /// What `TCP_CC_INFO` tells of one that has it.
     pub(crate) fn bbr_info(&self, mss: u32) -> Option<BbrInfo> {
-        match self {
-            Congestion::Bbr(bbr) => Some(bbr.told(mss)),
-            Congestion::Cubic(_) | Congestion::Reno(_) => None,
+        match self.0.as_deref() {
+            Some(Learnt::Bbr(bbr)) => Some(bbr.told(mss)),
+            _ => None,
         }
     }
 
     /// Heap memory owned, in bytes.
     pub(crate) fn heap(&self) -> usize {
-        match self {
-            Congestion::Bbr(bbr) => size_of_val(&**bbr),
-            Congestion::Cubic(cubic) => cubic.boxed(),
-            Congestion::Reno(_) => 0,
-        }
+        let Some(learnt) = &self.0 else {
+            return 0;
+        };
+        let more = match &**learnt {
+            Learnt::Bbr(bbr) => size_of_val(&**bbr),
+            Learnt::Cubic(_) | Learnt::Reno(_) => 0,
+        };
+        size_of_val(&**learnt) + more
     }
 
     /// The one that does.
     pub(crate) fn model(&mut self) -> Option<&mut Bbr> {
-        match self {
-            Congestion::Bbr(bbr) => Some(bbr),
-            Congestion::Cubic(_) | Congestion::Reno(_) => None,
+        match self.0.as_deref_mut() {
+            Some(Learnt::Bbr(bbr)) => Some(bbr),
+            _ => None,
         }
     }
 
@@ -205,22 +213,19 @@ impl Congestion {
 
     /// Sending starts again after a pause, of which only what was learnt has to know.
     pub(crate) fn restarted(&mut self, idle: Duration) {
-        match self {
-            Congestion::Cubic(cubic) => {
-                if let Some(cubic) = cubic.existing() {
-                    cubic.restarted(idle);
-                }
-            }
-            Congestion::Reno(reno) => reno.restarted(idle),
-            Congestion::Bbr(bbr) => bbr.restarted(idle),
+        if self.0.is_some() {
+            self.control().restarted(idle);
         }
     }
 
     pub(crate) fn control(&mut self) -> &mut dyn Control {
-        match self {
-            Congestion::Cubic(cubic) => &mut **cubic,
-            Congestion::Reno(reno) => reno,
-            Congestion::Bbr(bbr) => &mut **bbr,
+        let learnt = self
+            .0
+            .get_or_insert_with(|| Box::new(Learnt::Cubic(Cubic::default())));
+        match &mut **learnt {
+            Learnt::Cubic(cubic) => cubic,
+            Learnt::Reno(reno) => reno,
+            Learnt::Bbr(bbr) => &mut **bbr,
         }
     }
 }

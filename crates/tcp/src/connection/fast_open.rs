@@ -3,13 +3,15 @@
 //! Cookies are made, checked and kept by the host; here is what a connection does with the answer. The server's
 //! connection is open from the SYN on, but for its name: it stays SYN-RECEIVED until the SYN-ACK is acknowledged, and as
 //! long as it is nothing but the SYN-ACK is sent again.
+use alloc::boxed::Box;
+
 use bitflags::bitflags;
 use sockeye_wire::{FastOpenCookie, TcpFlags};
 
 use super::Connection;
 use crate::block::Block;
 use crate::segment::reset_for;
-use crate::state::{CloseWait, Established, Machine, Next, SynSent};
+use crate::state::{CloseWait, Established, FirstSent, Machine, Next};
 use crate::timers::Timer;
 use crate::{Error, Events, Instant, OutgoingSegment, Response, Segment, Settings};
 
@@ -88,7 +90,7 @@ impl Connection {
         block.send.una += 1u32;
         block.send.nxt = block.send.una;
         block.establish(now);
-        block.send.rare.stalled_since = Some(now);
+        block.send.rare.stalled_since = FirstSent::at(now);
         let mut data = syn.clone();
         data.trim_front(1);
         let has_data = !data.payload.is_empty();
@@ -121,21 +123,22 @@ impl Connection {
             request.cookie.is_some() || request.room > 0,
         );
         connection.block.syn_due = !is_deferred;
-        connection.machine = SynSent::fast(Attempt {
+        connection.block.send.rare.attempt = Some(Box::new(Attempt {
             request,
             is_deferred,
             carried: 0,
-        })
-        .into();
+        }));
         connection
     }
 
     /// Gives a SYN that was not sent yet its data, as much as it may have, and sends it. Says how much that is.
     pub fn send_in_syn<'a>(&mut self, pieces: impl IntoIterator<Item = &'a [u8]>) -> usize {
-        let Machine::SynSent(state) = &mut self.machine else {
+        if !matches!(&self.machine, Machine::SynSent(state) if !state.sent.is_sent()) {
             return 0;
-        };
-        let Some(attempt) = state.unsent_attempt() else {
+        }
+        let send = &mut self.block.send;
+        let attempt = send.rare.existing().and_then(|rare| rare.attempt.as_mut());
+        let Some(attempt) = attempt else {
             return 0;
         };
         attempt.is_deferred = false;
@@ -143,7 +146,7 @@ impl Connection {
         let mut count = 0;
         for piece in pieces {
             let piece = piece.get(..room - count).unwrap_or(piece);
-            self.block.send.queue.push_slice(piece);
+            send.queue.push_slice(piece);
             count += piece.len();
         }
         attempt.carried = u16::try_from(count).unwrap_or(attempt.request.room);
@@ -153,7 +156,8 @@ impl Connection {
 
     /// The SYN waits for data (`TCP_FASTOPEN_CONNECT`).
     pub fn is_deferred(&self) -> bool {
-        matches!(&self.machine, Machine::SynSent(state) if state.is_deferred())
+        let attempt = self.block.send.rare.attempt.as_ref();
+        attempt.is_some_and(|attempt| attempt.is_deferred)
     }
 
     /// A server's connection that is open before its handshake is over.
@@ -173,10 +177,7 @@ impl Connection {
 
     /// What a SYN-ACK would say of a client's attempt; call before it is received.
     pub fn fast_open_outcome(&self, answer: &Segment) -> Option<FastOpenOutcome> {
-        let Machine::SynSent(state) = &self.machine else {
-            return None;
-        };
-        let attempt = state.attempt()?;
+        let attempt = self.block.send.rare.attempt.as_ref()?;
         let all = self.block.send.una + 1u32 + u32::from(attempt.carried);
         Some(FastOpenOutcome {
             asked: attempt.request.cookie,
@@ -242,7 +243,7 @@ impl Connection {
         block.events |= Events::TIMEOUT;
         block.send.retransmits += 1;
         block.count_timeout();
-        block.send.rtt.back_off();
+        block.send.rtt.back_off(&block.options);
         block.send.window.size = 1;
         block.syn_due = true;
     }
@@ -257,7 +258,7 @@ impl Block {
             let passed = self.send.stalled(now);
             self.sample_handshake(passed, now);
         } else {
-            self.send.rtt.recover();
+            self.send.rtt.recover(&self.options);
         }
         let send = &mut self.send;
         send.retransmits = 0;

@@ -3,7 +3,7 @@ use super::Connection;
 use super::fast_open::FastOpenState;
 use crate::ecn::EcnState;
 use crate::recv::urgent::UrgentByte;
-use crate::send::Fin;
+use crate::send::{Fin, SendFlags};
 use crate::seq::length;
 use crate::state::{Machine, Next, TimeWaitRecord};
 use crate::timers::Timer;
@@ -192,6 +192,20 @@ impl Connection {
             + assembler
     }
 
+    /// Bytes of data that were sent for the first time: what was acknowledged and what is in flight, but for SYN and FIN.
+    fn bytes_sent(&self) -> u64 {
+        let send = &self.block.send;
+        let in_flight = send.nxt.since_or_zero(send.una);
+        let in_handshake = matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_));
+        let numbers = [
+            in_handshake && in_flight > 0,
+            send.flags.contains(SendFlags::COUNTED_SYN),
+            send.fin == Fin::Sent,
+        ];
+        let numbers = numbers.map(u64::from).iter().sum::<u64>();
+        (self.block.bytes_acked + u64::from(in_flight)).saturating_sub(numbers)
+    }
+
     /// What `TCP_INFO` tells.
     pub fn info(&self, now: Instant) -> Info {
         let (block, send, recv) = (&self.block, &self.block.send, &self.block.recv);
@@ -227,9 +241,9 @@ impl Connection {
             sacked: send.flight.sacked(),
             lost: send.flight.lost(),
             retrans: send.flight.retransmitted(),
-            last_data_sent: send.last.ago(now),
+            last_data_sent: block.last_sent.ago(now),
             last_data_recv: recv.ack.last.ago(now),
-            last_ack_recv: block.last_received.ago(now),
+            last_ack_recv: block.recv.last.ago(now),
             pmtu: u32::from(send.path_size().unwrap_or(recv.told_mss)) + 20,
             rcv_ssthresh: recv.threshold,
             rtt: sampled.unwrap_or_default(),
@@ -247,7 +261,7 @@ impl Connection {
             rcv_rtt: core::time::Duration::from_micros(u64::from(recv.autotune.rtt)),
             rcv_space: recv.autotune.space,
             total_retrans: send.rare.retransmitted,
-            bytes_acked: block.counts.bytes_acked,
+            bytes_acked: block.bytes_acked,
             bytes_received: recv.position + u64::from(recv.fin),
             segs_out: block.counts.segments_out,
             segs_in: block.counts.segments_in,
@@ -257,7 +271,7 @@ impl Connection {
             data_segs_out: block.counts.data_out,
             delivered: block.counts.delivered,
             delivered_ce: send.rare.delivered_ce,
-            bytes_sent: block.counts.bytes_sent + send.rare.bytes_retransmitted,
+            bytes_sent: self.bytes_sent() + send.rare.bytes_retransmitted,
             bytes_retrans: send.rare.bytes_retransmitted,
             dsack_dups: send.rare.dsacks,
             rcv_ooopack: recv.rare.out_of_order_segments,

@@ -5,6 +5,8 @@
 //! carries the acknowledgment.
 use core::time::Duration;
 
+use bitflags::bitflags;
+
 use crate::Instant;
 use crate::time::Millis;
 
@@ -15,20 +17,28 @@ pub(crate) const DELAY_MAX: Duration = Duration::from_millis(200);
 /// `TCP_MAX_QUICKACKS`
 const QUICK_MAX: u32 = 16;
 
+bitflags! {
+    /// What is so of the next acknowledgment.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub(crate) struct AckFlags: u8 {
+        /// Something is to be acknowledged, now or later.
+        const SCHEDULED = 1;
+        /// Now.
+        const NOW = 1 << 1;
+        /// A short segment came since the last acknowledgment: the sender may be waiting (`ICSK_ACK_PUSHED`).
+        const PUSHED = 1 << 2;
+        /// More than one (`ICSK_ACK_PUSHED2`).
+        const PUSHED_TWICE = 1 << 3;
+        /// The connection answers what it gets.
+        const PING_PONG = 1 << 4;
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Acknowledger {
-    /// Something is to be acknowledged, now or later.
-    pub(crate) scheduled: bool,
-    /// Now.
-    pub(crate) now: bool,
-    /// A short segment came since the last acknowledgment: the sender may be waiting (`ICSK_ACK_PUSHED`).
-    pub(crate) pushed: bool,
-    /// More than one (`ICSK_ACK_PUSHED2`).
-    pub(crate) pushed_twice: bool,
+    pub(crate) flags: AckFlags,
     /// Quick acknowledgments left.
     quick: u8,
-    /// The connection answers what it gets.
-    pub(crate) ping_pong: bool,
     /// The delay, in ms (ATO); 0 before the first data.
     delay: u16,
     /// When data came last.
@@ -37,22 +47,49 @@ pub(crate) struct Acknowledger {
 
 impl Acknowledger {
     pub(crate) fn new(ping_pong: bool) -> Acknowledger {
-        Acknowledger {
-            ping_pong,
-            ..Acknowledger::default()
+        let mut new = Acknowledger::default();
+        new.set_ping_pong(ping_pong);
+        new
+    }
+
+    pub(crate) fn is(&self, what: AckFlags) -> bool {
+        self.flags.contains(what)
+    }
+
+    /// Acknowledge now, if there is this reason to.
+    pub(crate) fn hurry(&mut self, is_urgent: bool) {
+        if is_urgent {
+            self.flags |= AckFlags::NOW;
         }
+    }
+
+    /// What was to be acknowledged at once may be so already.
+    pub(crate) fn calm(&mut self) {
+        if !self.is(AckFlags::SCHEDULED) {
+            self.flags.remove(AckFlags::NOW);
+        }
+    }
+
+    /// A short segment came.
+    pub(crate) fn push(&mut self) {
+        let is_second = self.is(AckFlags::PUSHED);
+        self.flags.set(
+            AckFlags::PUSHED_TWICE,
+            is_second || self.is(AckFlags::PUSHED_TWICE),
+        );
+        self.flags |= AckFlags::PUSHED;
     }
 
     /// The SYN-ACK came, and data will follow soon that can carry its acknowledgment.
     pub(crate) fn save_first(&mut self) {
-        self.scheduled = true;
+        self.flags |= AckFlags::SCHEDULED;
         self.force_quick(QUICK_MAX);
     }
 
     /// Data came: adapts the delay to how far apart segments come. `quota` is how many quick acknowledgments a restart
     /// allows, half the window in segments.
     pub(crate) fn data_received(&mut self, now: Instant, quota: u32, rto: Duration) {
-        self.scheduled = true;
+        self.flags |= AckFlags::SCHEDULED;
         let minimum = u16::try_from(DELAY_MIN.as_millis()).unwrap_or(40);
         if self.delay == 0 {
             self.enter_quick(quota);
@@ -82,23 +119,23 @@ impl Acknowledger {
     /// `tcp_enter_quickack_mode`: as above, and the connection is no longer taken for a ping-pong.
     pub(crate) fn force_quick(&mut self, quota: u32) {
         self.enter_quick(quota);
-        self.ping_pong = false;
+        self.set_ping_pong(false);
         self.delay = u16::try_from(DELAY_MIN.as_millis()).unwrap_or(40);
     }
 
     pub(crate) fn is_quick(&self) -> bool {
-        self.quick > 0 && !self.ping_pong
+        self.quick > 0 && !self.is(AckFlags::PING_PONG)
     }
 
     /// `TCP_QUICKACK` off: delay as in a ping-pong.
     pub(crate) fn set_ping_pong(&mut self, on: bool) {
-        self.ping_pong = on;
+        self.flags.set(AckFlags::PING_PONG, on);
     }
 
     /// Data was sent; if soon after data was received, it is an answer.
     pub(crate) fn data_sent(&mut self, now: Instant) {
         if self.delay > 0 && self.last.ago(now) < Duration::from_millis(u64::from(self.delay)) {
-            self.ping_pong = true;
+            self.set_ping_pong(true);
         }
     }
 
@@ -110,27 +147,27 @@ impl Acknowledger {
     /// An acknowledgment went out, with data or without.
     pub(crate) fn sent(&mut self) {
         let delay = u16::try_from(DELAY_MIN.as_millis()).unwrap_or(40);
-        self.quick = self.quick.saturating_sub(u8::from(self.scheduled));
-        if self.quick == 0 && self.scheduled {
+        self.quick = self
+            .quick
+            .saturating_sub(u8::from(self.is(AckFlags::SCHEDULED)));
+        if self.quick == 0 && self.is(AckFlags::SCHEDULED) {
             self.delay = self.delay.min(delay).max(u16::from(self.delay > 0) * delay);
         }
-        self.scheduled = false;
-        self.now = false;
-        self.pushed = false;
-        self.pushed_twice = false;
+        // Nothing of it is left but what kind of connection it is.
+        self.flags &= AckFlags::PING_PONG;
     }
 
     /// The timer has run out.
     pub(crate) fn expired(&mut self, rto: Duration) {
-        if self.ping_pong {
+        if self.is(AckFlags::PING_PONG) {
             // It was no ping-pong after all: nobody answered.
-            self.ping_pong = false;
+            self.set_ping_pong(false);
             self.delay = u16::try_from(DELAY_MIN.as_millis()).unwrap_or(40);
         } else {
             let grown = Duration::from_millis(u64::from(self.delay) * 2).min(rto);
             self.delay = u16::try_from(grown.as_millis()).unwrap_or(u16::MAX);
         }
-        self.now = true;
+        self.hurry(true);
     }
 
     /// How long to wait; `most` is the socket's bound (`TCP_DELACK_MAX_US`).
@@ -139,7 +176,10 @@ impl Acknowledger {
         if delay == DELAY_MIN {
             return delay.min(most);
         }
-        let mut limit = if self.ping_pong || self.pushed {
+        let mut limit = if self
+            .flags
+            .intersects(AckFlags::PING_PONG | AckFlags::PUSHED)
+        {
             DELAY_MAX
         } else {
             Duration::from_millis(500)

@@ -12,12 +12,13 @@ use sockeye_wire::{Payload, SackBlocks, TcpFlags};
 
 use crate::lazy::Lazy;
 use crate::seq::{length, span};
+use crate::time::Millis;
 use crate::{Instant, Segment, Seq};
 use ack::Acknowledger;
 use paws::RecentTimestamp;
 use queue::ReceiveQueue;
 use rare::Rare;
-use window::Autotune;
+use window::{Autotune, BufferFlags};
 
 /// RCV. Before the peer's SYN has come only the buffer sizes mean anything.
 #[derive(Debug)]
@@ -37,19 +38,18 @@ pub(crate) struct Receiver {
     pub(crate) queue: Lazy<ReceiveQueue>,
     pub(crate) rare: Lazy<Rare>,
     pub(crate) ack: Acknowledger,
+    /// When anything came last.
+    pub(crate) last: Millis,
     pub(crate) recent: RecentTimestamp,
     /// The segment size the peer seems to use (`rcv_mss`).
     pub(crate) mss: u16,
     /// The MSS we told.
     pub(crate) told_mss: u16,
-    /// Memory is short.
-    pub(crate) is_pressed: bool,
     /// How much of the buffer is data, of 256 (`scaling_ratio`).
     pub(crate) ratio: u8,
     /// Receive buffer in Linux's units: not all of it is for data.
     pub(crate) buffer: u32,
-    /// Its size was set.
-    pub(crate) is_fixed: bool,
+    pub(crate) flags: BufferFlags,
     /// The window is not opened beyond this yet (`rcv_ssthresh`).
     pub(crate) threshold: u32,
     pub(crate) autotune: Autotune,
@@ -250,8 +250,7 @@ impl Receiver {
             }
             self.mss = size.min(self.told_mss).max(88);
         } else {
-            self.ack.pushed_twice |= self.ack.pushed;
-            self.ack.pushed = true;
+            self.ack.push();
         }
     }
 

@@ -4,6 +4,8 @@
 //! segments turn out to be long enough to be kept as they came (`scaling_ratio`). The window never shrinks.
 use core::time::Duration;
 
+use bitflags::bitflags;
+
 use super::Receiver;
 use crate::limits::Limits;
 use crate::seq::span;
@@ -59,7 +61,31 @@ pub(crate) fn shift_for(buffer: u32) -> u8 {
     bits.saturating_sub(15).min(14)
 }
 
+bitflags! {
+    /// What is so of the receive buffer.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct BufferFlags: u8 {
+        /// Its size was set.
+        const FIXED = 1;
+        /// Memory is short.
+        const PRESSED = 1 << 1;
+    }
+}
+
+impl BufferFlags {
+    pub(crate) fn of(is_fixed: bool) -> BufferFlags {
+        let mut flags = BufferFlags::empty();
+        flags.set(BufferFlags::FIXED, is_fixed);
+        flags
+    }
+}
+
 impl Receiver {
+    /// Memory is short.
+    pub(crate) fn is_pressed(&self) -> bool {
+        self.flags.contains(BufferFlags::PRESSED)
+    }
+
     /// The space for data that the buffer has (`tcp_full_space`).
     pub(crate) fn space(&self) -> u32 {
         let space = u64::from(self.buffer) * u64::from(self.ratio) / 256;
@@ -68,7 +94,7 @@ impl Receiver {
 
     /// `tcp_adjust_rcv_ssthresh`: under pressure the window opens no further than four segments.
     pub(crate) fn set_pressure(&mut self, is_pressed: bool) {
-        self.is_pressed = is_pressed;
+        self.flags.set(BufferFlags::PRESSED, is_pressed);
         if is_pressed {
             self.threshold = self.threshold.min(4 * u32::from(self.told_mss));
         }
@@ -76,7 +102,7 @@ impl Receiver {
 
     /// To which the buffer may grow.
     fn most(&self, limits: &Limits) -> u32 {
-        if self.is_fixed {
+        if self.flags.contains(BufferFlags::FIXED) {
             self.buffer
         } else {
             limits.receive_buffer.max(self.buffer)
@@ -161,7 +187,7 @@ impl Receiver {
     /// `tcp_grow_window`: each segment that came opens the window by two more, up to the buffer.
     pub(crate) fn grow_threshold(&mut self) {
         let space = self.space();
-        if self.threshold < space && !self.is_pressed {
+        if self.threshold < space && !self.is_pressed() {
             let step = 2 * u32::from(self.told_mss);
             self.threshold = self.threshold.saturating_add(step).min(space);
         }
@@ -225,7 +251,7 @@ impl Receiver {
             .map_or(0, |assembler| assembler.end().saturating_sub(self.position));
         tune.space = read;
         let most = self.most(limits);
-        if self.buffer >= most || self.is_pressed {
+        if self.buffer >= most || self.is_pressed() {
             return;
         }
         let window = base + 2 * growth + behind;

@@ -106,7 +106,7 @@ impl Block {
         let mut news = News::new(segment, send.una, self.timestamps);
         if ack.before(send.una) {
             // RFC 5961 5.2: too old to be true; or of bytes that were never sent.
-            let acked = u32::try_from(self.counts.bytes_acked).unwrap_or(u32::MAX);
+            let acked = u32::try_from(self.bytes_acked).unwrap_or(u32::MAX);
             if ack.before(send.una - send.max_wnd.min(acked)) {
                 self.challenge(now);
                 return Verdict::Dropped;
@@ -158,7 +158,7 @@ impl Block {
             return;
         }
         if !self.blocked_by_window() {
-            self.send.rtt.recover();
+            self.send.rtt.recover(&self.options);
         }
         self.probe_window(now);
     }
@@ -193,7 +193,7 @@ impl Block {
         }
         send.retransmits = 0;
         // RFC 4898 tcpEStatsAppHCThruOctetsAcked counts what SND.UNA moves by, the FIN too.
-        self.counts.bytes_acked += u64::from(advanced);
+        self.bytes_acked += u64::from(advanced);
         self.events |= Events::ACKNOWLEDGED;
         self.answer_path_probe();
         fin
@@ -310,7 +310,7 @@ impl Block {
         }
         let (oldest, newest) = (oldest?, newest?);
         let (una, nxt) = (self.send.una, self.send.nxt);
-        self.send.rtt.sample(oldest, una, nxt);
+        self.send.rtt.sample(oldest, una, nxt, &self.options);
         let window = self.limits.min_rtt_window;
         self.send.rtt.note_least(newest, window, now);
         if let (false, Some((first, _)), Some(front)) =
@@ -350,7 +350,7 @@ impl Block {
             send.congestion
                 .control()
                 .acknowledged(&mut send.window, &acked);
-            if !self.recv.is_pressed {
+            if !self.recv.is_pressed() {
                 send.expand_buffer(&self.limits);
             }
         }

@@ -21,7 +21,7 @@ impl Block {
     /// `tcp_orphan_retries`: 0 means 8 as long as the timeout can still grow, and then none. None either once ICMP has
     /// told that something is wrong.
     pub(super) fn orphan_retries(&self, timeout: Duration) -> u8 {
-        let is_growing = timeout < self.send.rtt.rto_max();
+        let is_growing = timeout < self.options.rto_max;
         match self.limits.orphan_retries {
             0 if is_growing => 8,
             _ if !is_growing && self.soft_error.is_some() => 0,

@@ -6,8 +6,9 @@ use core::time::Duration;
 
 use crate::Instant;
 
-/// The filter; round trips are in microseconds.
-#[derive(Clone, Debug)]
+/// The filter; round trips are in microseconds. It has to fit beside other small things.
+#[derive(Clone, Copy, Debug)]
+#[repr(Rust, packed(2))]
 pub(crate) struct Least {
     best: u32,
     /// The least of what came half a window after the best.

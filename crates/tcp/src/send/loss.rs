@@ -9,6 +9,7 @@ use super::{Phase, Probe};
 use crate::block::Block;
 use crate::congestion::INFINITE;
 use crate::settings::LossRules;
+use crate::state::FirstSent;
 use crate::tally::LossCount;
 use crate::timers::Timer;
 use crate::{Error, Events, Instant};
@@ -45,12 +46,12 @@ impl Block {
         self.events |= Events::TIMEOUT;
         if self.send.retransmits == 0 {
             // As `retrans_stamp`: the first retransmission starts the clock.
-            self.send.rare.stalled_since = Some(now);
+            self.send.rare.stalled_since = FirstSent::at(now);
         }
         if self.send.wnd == 0 {
             // RFC 9293 3.8.6: the window was taken back. What is retransmitted are probes, and no reason to give up as
             // long as the peer answers.
-            if self.last_received.ago(now) > self.send.rtt.rto_max() {
+            if self.recv.last.ago(now) > self.options.rto_max {
                 return Err(self.timed_out());
             }
         } else if self.has_stalled_too_long(now) {
@@ -61,7 +62,7 @@ impl Block {
         }
         self.forget_path_probe();
         let stalled = self.send.stalled(now);
-        let patience = duration_of(self.limits.retries1, self.send.rtt.rto_max());
+        let patience = duration_of(self.limits.retries1, self.options.rto_max);
         if self.send.retransmits > 0 && stalled >= patience {
             self.suspect_path(now);
         }
@@ -71,10 +72,10 @@ impl Block {
         self.send.retransmits = self.send.retransmits.saturating_add(1);
         self.count_timeout();
         if is_open && self.is_thin() {
-            self.send.rtt.repeat();
+            self.send.rtt.repeat(&self.options);
         } else {
             // RFC 6298 5.5, 5.6
-            self.send.rtt.back_off();
+            self.send.rtt.back_off(&self.options);
         }
         self.restart_retransmit(now);
         Ok(())
@@ -111,7 +112,7 @@ impl Block {
         } else {
             self.limits.retries2
         };
-        self.send.retransmits > 0 && stalled >= duration_of(retries, self.send.rtt.rto_max())
+        self.send.retransmits > 0 && stalled >= duration_of(retries, self.options.rto_max)
     }
 
     /// What the first timeout of a row put an end to.
@@ -200,9 +201,9 @@ impl Block {
 
     /// RFC 9293 3.8.6.1: as the retransmission timer, with backoff.
     pub(crate) fn probe_interval(&self) -> Duration {
-        let base = self.send.rtt.base_rto().max(RTO_MIN);
+        let base = self.send.rtt.base_rto(&self.options).max(RTO_MIN);
         let factor = 1u32 << self.send.rtt.backoff.min(16);
-        base.saturating_mul(factor).min(self.send.rtt.rto_max())
+        base.saturating_mul(factor).min(self.options.rto_max)
     }
 
     /// Data waits, nothing is in flight and nothing may be sent: the window, or a cork, holds it back. `tcp_probe_timer`
@@ -213,8 +214,8 @@ impl Block {
         }
         let is_first =
             self.send.probes == 0 && self.send.probe == Probe::None && self.send.rtt.backoff == 0;
-        if is_first || self.send.rare.stalled_since.is_none() {
-            self.send.rare.stalled_since = Some(now);
+        if is_first || !self.send.rare.stalled_since.is_sent() {
+            self.send.rare.stalled_since = FirstSent::at(now);
         } else if self
             .options
             .user_timeout
@@ -258,7 +259,7 @@ impl Block {
         if !self.options.keepalive {
             return Ok(());
         }
-        let idle = self.last_received.ago(now);
+        let idle = self.recv.last.ago(now);
         if !self.send.flight.is_empty() || self.send.has_unsent() {
             // The retransmission timer watches already.
             self.timers

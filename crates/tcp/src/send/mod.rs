@@ -25,12 +25,13 @@ pub(crate) mod transmit;
 pub(crate) mod undo;
 pub(crate) mod usage;
 
+use bitflags::bitflags;
+
 use crate::Seq;
 use crate::congestion::{Congestion, Window};
 use crate::connection::fast_open::FastOpenState;
 use crate::lazy::Lazy;
 use crate::limits::Limits;
-use crate::time::Millis;
 use flight::Flight;
 use queue::SendQueue;
 use rare::Rare;
@@ -78,6 +79,29 @@ impl Phase {
     /// The window comes down packet by packet (`tcp_in_cwnd_reduction`).
     pub(crate) fn is_reducing(self) -> bool {
         matches!(self, Phase::Cwr | Phase::Recovery)
+    }
+}
+
+bitflags! {
+    /// What is so of a sender.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct SendFlags: u8 {
+        /// `MSG_MORE`: more follows soon.
+        const MORE = 1;
+        /// The application had more to write than there was room for (`SOCK_NOSPACE`).
+        const STARVED = 1 << 1;
+        /// The size of the buffer was set.
+        const FIXED = 1 << 2;
+        /// Our SYN is counted among the bytes acknowledged.
+        const COUNTED_SYN = 1 << 3;
+    }
+}
+
+impl SendFlags {
+    pub(crate) fn of(is_fixed: bool) -> SendFlags {
+        let mut flags = SendFlags::empty();
+        flags.set(SendFlags::FIXED, is_fixed);
+        flags
     }
 }
 
@@ -132,22 +156,15 @@ pub(crate) struct Sender {
     pub(crate) pending: Pending,
     /// RFC 6675 RecoveryPoint.
     pub(crate) recovery_point: Seq,
-    /// `MSG_MORE`: more follows soon.
-    pub(crate) more: bool,
+    pub(crate) flags: SendFlags,
     /// What Fast Open has come to; here because here is room for a byte.
     pub(crate) fast_open: FastOpenState,
-    /// The application had more to write than there was room for (`SOCK_NOSPACE`).
-    pub(crate) is_starved: bool,
     pub(crate) usage: Usage,
     pub(crate) rate: Rate,
     /// How long there was something to send or in flight that neither window nor buffer held back, in ms.
     pub(crate) sending_time: u32,
-    /// When data was sent last.
-    pub(crate) last: Millis,
     /// Buffer size (`SO_SNDBUF`).
     pub(crate) buffer: u32,
-    /// Its size was set.
-    pub(crate) is_fixed: bool,
 }
 
 impl Sender {
@@ -187,6 +204,13 @@ impl Sender {
         }
     }
 
+    /// The application may have had more to write than there was room for.
+    pub(crate) fn note_shortage(&mut self, is_short: bool) {
+        if is_short {
+            self.flags |= SendFlags::STARVED;
+        }
+    }
+
     /// Bytes that may still be written.
     pub(crate) fn room(&self) -> u32 {
         self.buffer.saturating_sub(self.queue.len())
@@ -203,7 +227,7 @@ impl Sender {
 
     /// `tcp_sndbuf_expand`: room for two congestion windows.
     pub(crate) fn expand_buffer(&mut self, limits: &Limits) {
-        if self.is_fixed {
+        if self.flags.contains(SendFlags::FIXED) {
             return;
         }
         let wanted = 2 * u64::from(self.window.size.max(10)) * (u64::from(self.mss) + 256);
@@ -231,6 +255,7 @@ impl Sender {
         if let Some(rare) = self.rare.existing() {
             rare.recovery = None;
             rare.urgent = None;
+            rare.attempt = None;
         }
         self.pending = Pending::Timeout;
         self.probe = Probe::None;

@@ -7,8 +7,9 @@ use super::Sender;
 use super::pacing::Pacing;
 use super::path::PathSearch;
 use super::recovery::Recovery;
-use crate::connection::fast_open::FastOpenState;
+use crate::connection::fast_open::{Attempt, FastOpenState};
 use crate::lazy::{Lazy, Resting};
+use crate::state::FirstSent;
 use crate::time::Millis;
 use crate::{Instant, Seq};
 
@@ -23,7 +24,7 @@ pub(crate) struct Rare {
     /// What is known of a path that carries less than both ends do.
     pub(crate) path: Option<Box<PathSearch>>,
     /// Since when nothing gets through: when what timed out was sent, or the first of the probes in a row.
-    pub(crate) stalled_since: Option<Instant>,
+    pub(crate) stalled_since: FirstSent,
     /// When an invalid segment was answered last.
     pub(crate) last_challenge: Option<Millis>,
     /// How long the peer's window and the send buffer held the sender back, in ms.
@@ -36,6 +37,8 @@ pub(crate) struct Rare {
     /// Packets that acknowledgments with ECE told of (RFC 3168 6.1.3).
     pub(crate) delivered_ce: u32,
     pub(crate) timeouts: u16,
+    /// Fast Open's attempt of a SYN that is out, or waits for its data (RFC 7413).
+    pub(crate) attempt: Option<Box<Attempt>>,
 }
 
 impl Rare {
@@ -44,7 +47,7 @@ impl Rare {
         recovery: None,
         pacing: None,
         path: None,
-        stalled_since: None,
+        stalled_since: FirstSent::NOT_YET,
         last_challenge: None,
         window_time: 0,
         buffer_time: 0,
@@ -53,6 +56,7 @@ impl Rare {
         dsacks: 0,
         delivered_ce: 0,
         timeouts: 0,
+        attempt: None,
     };
 
     /// There is nothing to remember. (Since when nothing gets through is known anew when nothing does again.)
@@ -68,6 +72,7 @@ impl Rare {
             && self.dsacks == 0
             && self.delivered_ce == 0
             && self.timeouts == 0
+            && self.attempt.is_none()
     }
 
     /// Of a connection of which no more is known than this of its path.
@@ -90,8 +95,10 @@ impl Rare {
     pub(crate) fn heap(&self) -> usize {
         let recovery = self.recovery.as_ref();
         let path = self.path.as_ref();
+        let attempt = self.attempt.as_ref();
         recovery.map_or(0, |recovery| size_of_val(&**recovery))
             + path.map_or(0, |path| size_of_val(&**path))
+            + attempt.map_or(0, |attempt| size_of_val(&**attempt))
     }
 }
 
@@ -110,7 +117,7 @@ impl Sender {
 
     /// How long nothing has got through.
     pub(crate) fn stalled(&self, now: Instant) -> Duration {
-        let since = self.rare.stalled_since;
+        let since = self.rare.stalled_since.get();
         since.map_or(Duration::ZERO, |since| now - since)
     }
 

@@ -25,18 +25,10 @@ pub(crate) struct RoundTrip {
     rto: u32,
     pub(crate) backoff: u8,
     min: Least,
-    /// `tcp_rto_min`, in ms.
-    least: u16,
-    /// `tcp_rto_max`
-    most: u32,
 }
 
-fn millis(duration: Duration) -> u16 {
-    u16::try_from(duration.as_millis()).unwrap_or(u16::MAX)
-}
-
-impl RoundTrip {
-    pub(crate) fn new(tuning: &Tuning) -> Self {
+impl Default for RoundTrip {
+    fn default() -> Self {
         RoundTrip {
             srtt: 0,
             deviation: 0,
@@ -46,40 +38,29 @@ impl RoundTrip {
             rto: micros(RTO_INITIAL),
             backoff: 0,
             min: Least::default(),
-            least: millis(tuning.rto_min),
-            most: micros(tuning.rto_max),
         }
     }
 }
 
+/// Without the 128 bits of [`Duration::as_micros`]: this is on the way of every acknowledgment.
 fn micros(duration: Duration) -> u32 {
-    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+    let seconds = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    seconds
+        .saturating_mul(1_000_000)
+        .saturating_add(duration.subsec_micros())
 }
 
+/// Bounds that are changed hold from the next sample or timeout on.
 impl RoundTrip {
-    /// The bounds were changed: they hold from the next sample or timeout on.
-    pub(crate) fn set_bounds(&mut self, tuning: &Tuning) {
-        self.least = millis(tuning.rto_min);
-        self.most = micros(tuning.rto_max);
-    }
-
-    fn least(&self) -> u32 {
-        u32::from(self.least) * 1000
-    }
-
-    /// `tcp_rto_max`
-    pub(crate) fn rto_max(&self) -> Duration {
-        Duration::from_micros(u64::from(self.most))
-    }
-
     /// Takes a sample; `una` and `nxt` delimit the round trip.
-    pub(crate) fn sample(&mut self, sample: Duration, una: Seq, nxt: Seq) {
+    pub(crate) fn sample(&mut self, sample: Duration, una: Seq, nxt: Seq, tuning: &Tuning) {
+        let least = micros(tuning.rto_min);
         let sample = micros(sample).max(1);
         if self.srtt == 0 {
             // RFC 6298 2.2
             self.srtt = sample.saturating_mul(8);
             self.deviation = sample.saturating_mul(2);
-            self.variance = self.deviation.max(self.least());
+            self.variance = self.deviation.max(least);
             self.deviation_max = self.variance;
             self.round = nxt;
         } else {
@@ -103,11 +84,11 @@ impl RoundTrip {
                     self.variance -= (self.variance - self.deviation_max) / 4;
                 }
                 self.round = nxt;
-                self.deviation_max = self.least();
+                self.deviation_max = least;
             }
         }
         self.backoff = 0;
-        self.update();
+        self.update(tuning);
     }
 
     /// The least round trip of the last `window` seconds (`tcp_update_rtt_min`).
@@ -115,30 +96,31 @@ impl RoundTrip {
         self.min.note(micros(sample).max(1), window, now);
     }
 
-    fn update(&mut self) {
-        self.rto = (self.srtt / 8).saturating_add(self.variance).min(self.most);
+    fn update(&mut self, tuning: &Tuning) {
+        let rto = (self.srtt / 8).saturating_add(self.variance);
+        self.rto = rto.min(micros(tuning.rto_max));
     }
 
     /// RFC 6298 5.5
-    pub(crate) fn back_off(&mut self) {
+    pub(crate) fn back_off(&mut self, tuning: &Tuning) {
         self.backoff = self.backoff.saturating_add(1);
-        self.rto = self.rto.saturating_mul(2).min(self.most);
+        self.rto = self.rto.saturating_mul(2).min(micros(tuning.rto_max));
     }
 
     /// A timeout that does not count towards the backoff (`tcp_thin_linear_timeouts`).
-    pub(crate) fn repeat(&mut self) {
+    pub(crate) fn repeat(&mut self, tuning: &Tuning) {
         self.backoff = 0;
-        self.update();
+        self.update(tuning);
         // Without a sample that is nothing: as `tcp_retransmit_timer`, never less than the minimum.
-        self.rto = self.rto.max(self.least());
+        self.rto = self.rto.max(micros(tuning.rto_min));
     }
 
     /// A window that was probed has opened: no more backoff.
-    pub(crate) fn recover(&mut self) {
+    pub(crate) fn recover(&mut self, tuning: &Tuning) {
         if self.backoff > 0 {
             self.backoff = 0;
             if self.srtt > 0 {
-                self.update();
+                self.update(tuning);
             }
         }
     }
@@ -155,12 +137,12 @@ impl RoundTrip {
     }
 
     /// The RTO without backoff.
-    pub(crate) fn base_rto(&self) -> Duration {
+    pub(crate) fn base_rto(&self, tuning: &Tuning) -> Duration {
         if self.srtt == 0 {
             return self.rto();
         }
         Duration::from_micros(u64::from((self.srtt / 8).saturating_add(self.variance)))
-            .min(self.rto_max())
+            .min(tuning.rto_max)
     }
 
     /// The smoothed round-trip time, if there has been a sample.
@@ -186,7 +168,7 @@ impl Block {
     /// The round trip of a handshake.
     pub(crate) fn sample_handshake(&mut self, sample: Duration, now: Instant) {
         let (una, nxt) = (self.send.una, self.send.nxt);
-        self.send.rtt.sample(sample, una, nxt);
+        self.send.rtt.sample(sample, una, nxt, &self.options);
         let window = self.limits.min_rtt_window;
         self.send.rtt.note_least(sample, window, now);
     }

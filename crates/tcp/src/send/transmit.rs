@@ -13,8 +13,9 @@ use super::queue::Access;
 use super::rate::Stamp;
 use super::recovery::Resend;
 use super::tail::Pending;
-use super::{Fin, Phase, Probe};
+use super::{Fin, Phase, Probe, SendFlags};
 use crate::block::Block;
+use crate::recv::ack::AckFlags;
 use crate::seq::span;
 use crate::tally::LossCount;
 use crate::time::Millis;
@@ -54,7 +55,7 @@ impl Block {
         } else {
             self.plan_data()
         };
-        data.unwrap_or(match (self.send.probe, self.recv.ack.now) {
+        data.unwrap_or(match (self.send.probe, self.recv.ack.is(AckFlags::NOW)) {
             (Probe::Empty, _) => Plan::Probe,
             (Probe::Tail, _) => Plan::Tail,
             (_, true) => Plan::Acknowledge,
@@ -185,7 +186,7 @@ impl Block {
         if send.rare.urgent.is_some() || send.resend() == Resend::NewFirst {
             return true;
         }
-        if self.options.cork || send.more {
+        if self.options.cork || send.flags.contains(SendFlags::MORE) {
             return false;
         }
         if self.options.nodelay || send.flight.is_empty() {
@@ -347,7 +348,6 @@ impl Block {
         let range = (start, send.nxt);
         flight.push(range, (ends_a_write, fin), u32::from(send.mss), stamp, now);
         flight.round.sent();
-        self.counts.bytes_sent += u64::from(bytes);
         self.recv.ack.data_sent(now);
         if probe == Probe::Data && !was_empty {
             self.note_probe_sent();
@@ -379,7 +379,7 @@ impl Block {
         let length = span(payload.len());
         let packets = length.div_ceil(mss).max(1);
         if length > 0 {
-            self.send.last = Millis::at(now);
+            self.last_sent = Millis::at(now);
             self.counts.data_out = self.counts.data_out.wrapping_add(packets);
         }
         // `stamp` counts one.
@@ -476,7 +476,7 @@ impl Block {
             self.resume(now);
             return;
         }
-        let idle = send.last.ago(now);
+        let idle = self.last_sent.ago(now);
         let rto = send.rtt.rto();
         if !self.limits.slow_start_after_idle || idle <= rto {
             return;
@@ -542,7 +542,7 @@ impl Block {
     /// what answers each message at once would make them anew each time.
     pub(crate) fn rest_if_idle(&mut self) {
         let send = &mut self.send;
-        if self.recv.ack.scheduled || !send.flight.is_empty() || send.has_unsent() {
+        if self.recv.ack.is(AckFlags::SCHEDULED) || !send.flight.is_empty() || send.has_unsent() {
             return;
         }
         if send.queue.len() == 0 {
@@ -560,7 +560,8 @@ impl Block {
 
     fn note_busy(&mut self, waiting: bool, now: Instant) {
         let send = &self.send;
-        let is_starved = send.is_starved && send.room() < send.queue.len() / 2;
+        let is_starved =
+            send.flags.contains(SendFlags::STARVED) && send.room() < send.queue.len() / 2;
         let busy = if !waiting && send.flight.is_empty() {
             Busy::Idle
         } else if waiting && self.quota() > 0 && self.blocked_by_window() {
@@ -570,7 +571,7 @@ impl Block {
         } else {
             Busy::Sending
         };
-        self.send.is_starved = is_starved;
+        self.send.flags.set(SendFlags::STARVED, is_starved);
         self.send.turn(busy, now);
     }
 }

@@ -1,6 +1,6 @@
 //! How much of the congestion window is used: a window that isn't must neither grow nor be trusted for long (RFC 7661,
 //! RFC 2861, as `tcp_cwnd_validate` has them).
-use super::Phase;
+use super::{Phase, SendFlags};
 use crate::block::Block;
 use crate::time::Millis;
 use crate::{Instant, Seq};
@@ -109,7 +109,7 @@ impl Block {
     /// `tcp_cwnd_application_limited`: halfway down to what was used.
     fn limit_to_use(&mut self, now: Instant) {
         let send = &mut self.send;
-        if send.phase == Phase::Open && !send.is_starved {
+        if send.phase == Phase::Open && !send.flags.contains(SendFlags::STARVED) {
             let used = send.usage.used.max(self.limits.initial_window.into());
             if used < send.window.size {
                 send.window.remember();

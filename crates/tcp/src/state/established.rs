@@ -73,7 +73,7 @@ impl Block {
         }
         let (unit, units) = (segment.unit_size(), segment.units());
         self.counts.segments_in = self.counts.segments_in.wrapping_add(units);
-        self.last_received = Millis::at(now);
+        self.recv.last = Millis::at(now);
         self.keep_probes = 0;
         self.events |= Events::HEADER_PREDICTED;
         // Cannot be dropped: the acknowledgment is between SND.UNA and SND.NXT.

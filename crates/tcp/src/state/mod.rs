@@ -32,6 +32,9 @@ pub use time_wait::{TimeWaitAction, TimeWaitRecord};
 use crate::block::Block;
 use crate::{Error, Instant, OutgoingSegment, Segment, State};
 
+/// An idle connection pays for the largest.
+const _: () = assert!(size_of::<Machine>() <= 16);
+
 /// A connection is in one of these.
 #[derive(Debug)]
 pub(crate) enum Machine {

@@ -6,8 +6,8 @@ use super::Next;
 use crate::block::Block;
 use crate::recv::Misplaced;
 use crate::segment::reset_for;
-use crate::send::Fin;
 use crate::send::ack::Verdict;
+use crate::send::{Fin, SendFlags};
 use crate::time::Millis;
 use crate::{Error, Events, Instant, Segment, State};
 
@@ -87,7 +87,7 @@ impl Block {
         if !segment.has(TcpFlags::ACK) {
             return Screen::Drop;
         }
-        self.last_received = Millis::at(now);
+        self.recv.last = Millis::at(now);
         self.keep_probes = 0;
         Screen::Pass
     }
@@ -115,7 +115,7 @@ impl Block {
             return true;
         }
         self.note_duplicate(segment);
-        self.recv.ack.now = true;
+        self.recv.ack.hurry(true);
         false
     }
 
@@ -226,7 +226,7 @@ impl Block {
         }
         if accepted.out_of_order {
             self.events |= Events::OUT_OF_ORDER;
-            self.recv.ack.now = true;
+            self.recv.ack.hurry(true);
             self.recv.measure(unit);
         }
         if accepted.dropped {
@@ -234,18 +234,18 @@ impl Block {
                 true => Events::ZERO_WINDOW_DROP,
                 false => Events::NO_ROOM,
             };
-            self.recv.ack.now = true;
+            self.recv.ack.hurry(true);
         }
         if accepted.duplicate {
             self.events |= Events::DUPLICATE;
             let quota = self.recv.quick_quota();
             self.recv.ack.force_quick(quota);
-            self.recv.ack.now = true;
+            self.recv.ack.hurry(true);
         }
         if accepted.fin {
             self.events |= Events::FIN;
             // RFC 9293 3.10.7.4, eighth: acknowledge the FIN.
-            self.recv.ack.now = true;
+            self.recv.ack.hurry(true);
         }
         self.schedule_ack(now);
         accepted.fin
@@ -274,7 +274,7 @@ impl Block {
     pub(crate) fn queue_fin(&mut self) {
         if self.send.fin == Fin::None {
             self.send.fin = Fin::Queued;
-            self.send.more = false;
+            self.send.flags.remove(SendFlags::MORE);
         }
     }
 }

@@ -229,7 +229,7 @@ impl SynReceived {
             block.counts.segments_out = 0;
         }
         if again {
-            block.recv.ack.now = true;
+            block.recv.ack.hurry(true);
         }
         if block.take_data(segment, now) {
             return CloseWait.into();
@@ -255,7 +255,7 @@ impl SynReceived {
         block.events |= Events::TIMEOUT;
         block.send.retransmits += 1;
         block.count_timeout();
-        block.send.rtt.back_off();
+        block.send.rtt.back_off(&block.options);
         if waits && tried + 1 < patience {
             block.restart_retransmit(now);
         } else {

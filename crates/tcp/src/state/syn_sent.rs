@@ -1,13 +1,15 @@
 //! SYN-SENT: "represents waiting for a matching connection request after having sent a connection request".
-use alloc::boxed::Box;
+use core::fmt;
 use core::time::Duration;
 
 use sockeye_wire::{TcpFlags, TcpOptions};
 
 use super::{Established, Machine, Next, Offer, SynReceived};
 use crate::block::Block;
-use crate::connection::fast_open::{Attempt, FastOpenState};
+use crate::connection::fast_open::FastOpenState;
+use crate::recv::ack::AckFlags;
 use crate::segment::reset_for;
+use crate::send::SendFlags;
 use crate::send::queue::Access;
 use crate::timers::Timer;
 use crate::{Error, Events, Instant, Segment, Seq};
@@ -20,31 +22,47 @@ const SOON: Duration = Duration::from_millis(2);
 pub(crate) struct SynSent {
     /// When the SYN was sent first. ISS is SND.UNA.
     pub(crate) sent: FirstSent,
-    /// Fast Open (RFC 7413).
-    fast: Option<Box<Attempt>>,
 }
 
-/// When something was sent first, if it was: 8 bytes in place of 16.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FirstSent(Instant);
+/// When something was sent first, if it was: 8 bytes in place of 16, which need no more than the alignment of a number of 4.
+#[derive(Clone, Copy)]
+#[repr(Rust, packed(4))]
+pub(crate) struct FirstSent(u64);
 
 impl FirstSent {
-    pub(crate) const NOT_YET: FirstSent = FirstSent(Instant::FAR_FUTURE);
+    pub(crate) const NOT_YET: FirstSent = FirstSent(Instant::FAR_FUTURE.as_nanos());
     /// It was sent, but when was not kept.
-    pub(crate) const UNKNOWN: FirstSent =
-        FirstSent(Instant::from_nanos(Instant::FAR_FUTURE.as_nanos() - 1));
+    pub(crate) const UNKNOWN: FirstSent = FirstSent(Instant::FAR_FUTURE.as_nanos() - 1);
+
+    pub(crate) fn at(now: Instant) -> FirstSent {
+        FirstSent(now.as_nanos())
+    }
 
     pub(crate) fn is_sent(self) -> bool {
-        self.0 != Self::NOT_YET.0
+        Instant::from_nanos(self.0) != Instant::FAR_FUTURE
     }
 
     /// When that was, if it is known.
     pub(crate) fn get(self) -> Option<Instant> {
-        (self.0 < Self::UNKNOWN.0).then_some(self.0)
+        let nanos = self.0;
+        (nanos < Self::UNKNOWN.0).then(|| Instant::from_nanos(nanos))
     }
 
     pub(crate) fn note(&mut self, now: Instant) {
-        self.0 = self.0.min(now);
+        let nanos = self.0;
+        self.0 = nanos.min(now.as_nanos());
+    }
+}
+
+impl Default for FirstSent {
+    fn default() -> FirstSent {
+        FirstSent::NOT_YET
+    }
+}
+
+impl fmt::Debug for FirstSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
     }
 }
 
@@ -61,28 +79,7 @@ impl SynSent {
     pub(crate) fn new() -> SynSent {
         SynSent {
             sent: FirstSent::NOT_YET,
-            fast: None,
         }
-    }
-
-    pub(crate) fn fast(attempt: Attempt) -> SynSent {
-        SynSent {
-            sent: FirstSent::NOT_YET,
-            fast: Some(Box::new(attempt)),
-        }
-    }
-
-    pub(crate) fn attempt(&self) -> Option<&Attempt> {
-        self.fast.as_deref()
-    }
-
-    /// The attempt whose SYN is still to be sent.
-    pub(crate) fn unsent_attempt(&mut self) -> Option<&mut Attempt> {
-        self.fast.as_deref_mut().filter(|_| !self.sent.is_sent())
-    }
-
-    pub(crate) fn is_deferred(&self) -> bool {
-        self.attempt().is_some_and(|attempt| attempt.is_deferred)
     }
 
     /// RFC 9293 3.10.7.3
@@ -132,10 +129,15 @@ impl SynSent {
             block.syn_due = true;
             block.send.retransmits = 0;
             block.timers.clear(Timer::Retransmit);
+            if let Some(rare) = block.send.rare.existing() {
+                rare.attempt = None;
+            }
             return SynReceived::simultaneous(self.sent, offer).into();
         }
-        self.take_answer(block, &segment);
-        block.counts.bytes_acked = 1;
+        Self::take_answer(block, &segment);
+        // Linux counts our SYN there, but not the other end's.
+        block.bytes_acked = 1;
+        block.send.flags |= SendFlags::COUNTED_SYN;
         if block.send.retransmits > 0 {
             // RFC 6298 5.7, RFC 6928 2: a lost SYN.
             block.send.rtt.syn_was_lost();
@@ -146,13 +148,13 @@ impl SynSent {
         }
         block.establish(now);
         Self::send_again(block, now);
-        if block.recv.ack.ping_pong || block.options.defer_accept > 0 {
+        if block.recv.ack.is(AckFlags::PING_PONG) || block.options.defer_accept > 0 {
             // Linux saves the acknowledgment where data is expected to follow.
             block.recv.ack.save_first();
             let wait = block.options.delayed_ack_max;
             block.timers.set(Timer::Acknowledge, now + wait);
         } else {
-            block.recv.ack.now = true;
+            block.recv.ack.hurry(true);
         }
         // Data that came with the SYN-ACK.
         let mut rest = segment;
@@ -190,7 +192,7 @@ impl SynSent {
         block.tell_of_reduction();
         // Linux repeats the first few at the same interval (tcp_syn_linear_timeouts).
         if block.send.retransmits > block.limits.syn_linear_timeouts {
-            block.send.rtt.back_off();
+            block.send.rtt.back_off(&block.options);
         }
         block.syn_due = true;
         self.into()
@@ -199,30 +201,34 @@ impl SynSent {
     pub(crate) fn transmit(&mut self, block: &mut Block, now: Instant) -> Segment {
         let is_first = !self.sent.is_sent();
         self.sent.note(now);
-        let carried = self.fast.as_ref().map_or(0, |attempt| attempt.carried);
+        let attempt = block.send.rare.attempt.as_ref();
+        let (carried, request) = attempt.map_or((0, None), |attempt| {
+            (attempt.carried, Some(attempt.request))
+        });
         block.send.nxt = block.send.una + 1u32 + u32::from(carried);
         block.restart_retransmit(now);
         let mut segment = block.syn_segment(TcpFlags::SYN, now);
         // RFC 7413 4.1.3.1: what is sent again is an ordinary SYN.
-        if let (true, Some(attempt)) = (is_first, &self.fast) {
-            segment.options.fast_open = attempt.request.cookie;
+        if let (true, Some(request)) = (is_first, request) {
+            segment.options.fast_open = request.cookie;
             segment.payload = block.send.queue.slice(0, carried.into(), Access::New);
-            block.counts.bytes_sent += u64::from(carried);
             block.counts.data_out += u32::from(carried > 0);
         }
         segment
     }
 
     /// The SYN-ACK acknowledges the SYN, and its data or a part of it (`tcp_rcv_fastopen_synack`).
-    fn take_answer(&self, block: &mut Block, answer: &Segment) {
+    fn take_answer(block: &mut Block, answer: &Segment) {
         let start = block.send.una + 1u32;
         let end = block.send.nxt;
         block.send.una = answer.acknowledgment;
         block.send.nxt = end;
         let taken = answer.acknowledgment.since(start);
         block.send.queue.advance(taken);
-        block.counts.bytes_acked += u64::from(taken);
-        if self.attempt().is_none_or(|attempt| attempt.carried == 0) {
+        block.bytes_acked += u64::from(taken);
+        let rare = block.send.rare.existing();
+        let attempt = rare.and_then(|rare| rare.attempt.take());
+        if attempt.is_none_or(|attempt| attempt.carried == 0) {
             return;
         }
         if end == block.send.una {

@@ -11,6 +11,7 @@ use sockeye_wire::{TcpFlags, TcpOptions, Timestamps};
 
 use super::{FinWait2, Next};
 use crate::block::Block;
+use crate::recv::ack::AckFlags;
 use crate::recv::paws::RecentTimestamp;
 use crate::segment::reset_for;
 use crate::timers::Timer;
@@ -272,7 +273,7 @@ impl TimeWait {
         block.events |= self.record.take_events();
         match action {
             TimeWaitAction::Ignore | TimeWaitAction::Reopen { .. } => {}
-            TimeWaitAction::Acknowledge(_) => block.recv.ack.now = true,
+            TimeWaitAction::Acknowledge(_) => block.recv.ack.hurry(true),
             TimeWaitAction::Reset(reset) => {
                 return Next {
                     reset: Some(reset),
@@ -290,12 +291,11 @@ impl FinWait2 {
     /// The record that can take an orphan's place.
     pub(crate) fn record(&self, block: &Block, now: Instant) -> Option<TimeWaitRecord> {
         let expires = block.timers.get(Timer::Keepalive)?;
-        (block.orphan && block.recv.rare.assembler.is_none() && !block.recv.ack.now).then(|| {
-            TimeWaitRecord {
+        (block.orphan && block.recv.rare.assembler.is_none() && !block.recv.ack.is(AckFlags::NOW))
+            .then(|| TimeWaitRecord {
                 expires,
                 ..block.record(now)
-            }
-        })
+            })
     }
 }
 
