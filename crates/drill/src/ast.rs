@@ -127,6 +127,8 @@ pub(crate) enum TcpOption {
     Md5,
     /// Kind and data, of an option without a name here.
     Other(u8, Vec<u8>),
+    /// Bytes where an option would be, whatever they mean.
+    Raw(Vec<u8>),
 }
 
 /// `icmp unreachable frag_needed mtu 1000 [1:1001(1000)]`

@@ -36,6 +36,7 @@ pub(crate) fn encode(options: &[TcpOption]) -> Vec<u8> {
                 );
             }
             TcpOption::Other(kind, data) => put(&mut out, *kind, data),
+            TcpOption::Raw(bytes) => out.extend_from_slice(bytes),
         }
     }
     out

@@ -53,6 +53,7 @@ pub(crate) fn options(options: &[TcpOption]) -> String {
         }
         TcpOption::Md5 => "md5".to_owned(),
         TcpOption::Other(kind, data) => format!("kind {kind} {}", row(data)),
+        TcpOption::Raw(bytes) => format!("raw {}", row(bytes)),
     };
     let list: Vec<String> = options.iter().map(one).collect();
     list.join(",")

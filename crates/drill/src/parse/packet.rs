@@ -225,6 +225,8 @@ impl Parser {
                 let kind = self.number("an option's kind")?;
                 TcpOption::Other(kind, self.cookie()?)
             }
+            // Nor this: bytes that need not make an option.
+            "raw" => TcpOption::Raw(self.cookie()?),
             _ => {
                 return Err(Failure::new(
                     place,
