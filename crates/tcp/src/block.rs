@@ -343,6 +343,7 @@ impl Block {
         self.error = self.error.or(error);
         self.events |= Events::CLOSED;
         self.send.purge();
+        self.suspect_fast_open(self.recv.has_lone_fin());
         self.recv.drop_out_of_order();
         self.recv.ack = Acknowledger::default();
         self.timers = Timers::default();

@@ -202,6 +202,8 @@ bitflags! {
         const DSACK_SENT_OLD = 1 << 36;
         /// `TCPDSACKOfoSent`: so did something beyond a gap.
         const DSACK_SENT_OUT_OF_ORDER = 1 << 37;
+        /// What a path does that swallows Fast Open: three timeouts, a reset that is not exact, or a FIN that nothing led to.
+        const FAST_OPEN_SUSPECT = 1 << 38;
         /// `TCPACKSkippedSeq`
         const SKIPPED_SEQUENCE = 1 << 48;
         /// `TCPACKSkippedPAWS`

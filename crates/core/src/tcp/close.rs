@@ -122,9 +122,6 @@ pub(crate) fn advance(host: &mut Host, id: SocketId, now: Instant) {
     };
     connection.advance(now);
     let events = connection.take_events();
-    if events.contains(Events::TIMEOUT) && connection.blames_fast_open() {
-        stack.suspect_fast_open(now);
-    }
     make_ready(stack, parts.endpoint, id);
     conclude(host, id, events, now);
 }
@@ -184,7 +181,13 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
             stack.counters.tcp_ext_tcp_time_wait_overflow += 1;
         }
     }
+    if events.contains(Events::FAST_OPEN_SUSPECT) {
+        stack.suspect_fast_open(now);
+    }
     let is_finished = connection.is_finished();
+    if is_finished && connection.vouches_for_fast_open() {
+        stack.trust_fast_open(&endpoint.names.tuple(PortSpace::Tcp));
+    }
     let deadline = if is_finished {
         None
     } else {

@@ -344,7 +344,7 @@ fn start(
     let connection = if beginner == Beginner::Send || choices.is_some_and(|choices| choices.connect)
     {
         let no_cookie = choices.is_some_and(|choices| choices.no_cookie);
-        let request = fast_open::request(stack, no_cookie, &chosen.tuple, settings.local_mss);
+        let request = fast_open::request(stack, no_cookie, &chosen.tuple, settings.local_mss, now);
         // `tcp_fastopen_defer_connect`
         is_deferred = beginner == Beginner::Send || request.room > 0;
         Connection::connect_fast(settings, request, is_deferred, now)

@@ -168,11 +168,10 @@ impl Connection {
             .contains(FastOpenState::UNCONFIRMED)
     }
 
-    /// A client's connection with Fast Open has timed out for the third time in a row
-    /// (`tcp_fastopen_active_detect_blackhole`).
-    pub fn blames_fast_open(&self) -> bool {
-        self.block.send.retransmits == 3
-            && self.block.send.fast_open.contains(FastOpenState::CLIENT)
+    /// A client's connection with Fast Open that got data: nothing swallows it.
+    pub fn vouches_for_fast_open(&self) -> bool {
+        let block = &self.block;
+        block.send.fast_open.contains(FastOpenState::CLIENT) && block.counts.data_in > 0
     }
 
     /// What a SYN-ACK would say of a client's attempt; call before it is received.
@@ -250,6 +249,27 @@ impl Connection {
 }
 
 impl Block {
+    /// A client's connection with Fast Open to which nothing came but what looks wrong
+    /// (`tcp_fastopen_active_disable`).
+    pub(crate) fn suspect_fast_open(&mut self, looks_wrong: bool) {
+        if looks_wrong
+            && self.send.fast_open.contains(FastOpenState::CLIENT)
+            && self.counts.data_in == 0
+        {
+            self.events |= Events::FAST_OPEN_SUSPECT;
+        }
+    }
+
+    /// The third timeout in a row (`tcp_fastopen_active_detect_blackhole`), or one behind which there is nothing.
+    pub(crate) fn suspect_fast_open_after_timeouts(&mut self, is_over: bool) {
+        let times = self.send.retransmits;
+        if self.send.fast_open.contains(FastOpenState::CLIENT)
+            && (times == 2 || (times < 2 && is_over))
+        {
+            self.events |= Events::FAST_OPEN_SUSPECT;
+        }
+    }
+
     /// The SYN-ACK is acknowledged (`tcp_rcv_synrecv_state_fastopen`).
     fn confirm(&mut self, now: Instant) {
         self.send.fast_open.remove(FastOpenState::UNCONFIRMED);

@@ -57,6 +57,12 @@ impl Receiver {
         }
     }
 
+    /// A FIN beyond a gap, and nothing else there.
+    pub(crate) fn has_lone_fin(&self) -> bool {
+        let assembler = self.rare.assembler.as_ref();
+        assembler.is_some_and(|assembler| assembler.fin.is_some() && assembler.bytes() == 0)
+    }
+
     /// Throws away what came beyond a gap. True if there was something.
     pub(crate) fn drop_out_of_order(&mut self) -> bool {
         self.rare

@@ -54,8 +54,12 @@ impl Block {
             if self.recv.last.ago(now) > self.options.rto_max {
                 return Err(self.timed_out());
             }
-        } else if self.has_stalled_too_long(now) {
-            return Err(self.timed_out());
+        } else {
+            let is_over = self.has_stalled_too_long(now);
+            self.suspect_fast_open_after_timeouts(is_over);
+            if is_over {
+                return Err(self.timed_out());
+            }
         }
         if self.send.retransmits == self.limits.retries1 {
             self.events |= Events::SUSPECT_PATH;

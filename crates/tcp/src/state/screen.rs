@@ -76,6 +76,7 @@ impl Block {
             if segment.sequence == self.recv.nxt || highest || self.crosses_fin(segment, state) {
                 return Screen::Reset;
             }
+            self.suspect_fast_open(state == State::Established);
             self.challenge(now);
             return Screen::Drop;
         }

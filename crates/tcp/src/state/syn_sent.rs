@@ -181,6 +181,7 @@ impl SynSent {
                         && self.sent.get().is_some_and(|sent| now - sent >= longest)
             }
         };
+        block.suspect_fast_open_after_timeouts(over);
         if over {
             block.events |= Events::ATTEMPT_FAILED | Events::ABORT_ON_TIMEOUT;
             let error = block.soft_error.take().unwrap_or(Error::TimedOut);

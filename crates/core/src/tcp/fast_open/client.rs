@@ -83,11 +83,12 @@ pub(crate) fn request(
     no_cookie: bool,
     tuple: &FourTuple,
     mss: u16,
+    now: Instant,
 ) -> FastOpenRequest {
     let sysctl = &stack.config.sysctl;
     let fast = &stack.fast_open;
     let timeout = sysctl.tcp_fastopen_blackhole_timeout;
-    if fast.blackhole.is_closed(timeout, stack.now) {
+    if fast.blackhole.is_closed(timeout, now) {
         return FastOpenRequest {
             cookie: None,
             room: 0,
@@ -125,8 +126,6 @@ impl Stack {
         if outcome.had_data {
             if outcome.was_taken {
                 self.counters.tcp_ext_tcp_fast_open_active += 1;
-                // It works again.
-                self.fast_open.blackhole = Blackhole::default();
             } else {
                 self.counters.tcp_ext_tcp_fast_open_active_fail += 1;
             }
@@ -148,15 +147,22 @@ impl Stack {
         }
     }
 
-    /// A client's connection with Fast Open has timed out three times in a row: it may be that something on the path
-    /// swallows it (`tcp_fastopen_active_detect_blackhole`).
+    /// A client's connection looks as if something on the path swallowed Fast Open (`tcp_fastopen_active_disable`).
     pub(in crate::tcp) fn suspect_fast_open(&mut self, now: Instant) {
+        if self.config.sysctl.tcp_fastopen_blackhole_timeout.is_zero() {
+            return;
+        }
         self.counters.tcp_ext_tcp_fast_open_blackhole += 1;
-        let sysctl = &self.config.sysctl;
-        if !sysctl.tcp_fastopen_blackhole_timeout.is_zero() {
-            let blackhole = &mut self.fast_open.blackhole;
-            blackhole.times = blackhole.times.saturating_add(1);
-            blackhole.since = Some(now);
+        let blackhole = &mut self.fast_open.blackhole;
+        blackhole.times = blackhole.times.saturating_add(1);
+        blackhole.since = Some(now);
+    }
+
+    /// One with data from its peer is over: it works again, unless it was within the host
+    /// (`tcp_fastopen_active_disable_ofo_check`).
+    pub(in crate::tcp) fn trust_fast_open(&mut self, tuple: &FourTuple) {
+        if tuple.local != tuple.remote && !tuple.remote.is_loopback() {
+            self.fast_open.blackhole = Blackhole::default();
         }
     }
 }
