@@ -9,7 +9,7 @@ use sockeye_core::{Frame, Instant};
 use sockeye_link::Link;
 use sockeye_link::device::{Tun, TunFeatures, TunOptions};
 
-use crate::program::{Outcome, act};
+use crate::program::{self, Outcome};
 use crate::veth::Veth;
 use crate::{Exchange, Place, Setting};
 
@@ -63,6 +63,8 @@ pub struct Kernel {
     /// The way out of it.
     pub(crate) line: Line,
     jobs: mpsc::Sender<Job>,
+    /// The thread's number.
+    thread: i32,
     exchange: Option<Task<Outcome>>,
 }
 
@@ -116,7 +118,8 @@ impl Kernel {
                 for (path, value) in paths {
                     std::fs::write(&path, value).map_err(failed(&path))?;
                 }
-                Ok(line)
+                // SAFETY: no pointers.
+                Ok((line, unsafe { libc::gettid() }))
             });
             if send.send(line).is_err() {
                 return;
@@ -126,10 +129,11 @@ impl Kernel {
                 std::thread::spawn(job);
             }
         });
-        let line = receive.recv().map_err(|_| "the thread has ended")??;
+        let (line, thread) = receive.recv().map_err(|_| "the thread has ended")??;
         Ok(Self {
             line,
             jobs,
+            thread,
             exchange: None,
         })
     }
@@ -150,17 +154,34 @@ impl Kernel {
         Ok(Task(receive))
     }
 
+    /// The same, and waits for it.
+    ///
+    /// # Errors
+    /// Its thread is gone.
+    pub fn run<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, String> {
+        let task = self.start(work)?;
+        task.0.recv().map_err(|_| "no answer".to_owned())
+    }
+
     /// The counter of this name, as in `nstat`.
     ///
     /// # Errors
     /// There is none.
-    pub fn counter(&self, name: &'static str) -> Result<u64, String> {
-        let task = self.start(move || counter(name))?;
-        task.0.recv().map_err(|_| "no counter".to_owned())?
+    pub fn counter(&self, name: &str) -> Result<u64, String> {
+        counter(self.thread, name)
     }
 
     pub(crate) fn begin(&mut self, place: Place, exchange: Exchange) -> Result<(), String> {
-        self.exchange = Some(self.start(move || act(place, &exchange))?);
+        self.exchange = Some(match place {
+            Place::Client => self.start(move || program::visit(&exchange))?,
+            Place::Server => {
+                let listener = self.run(move || program::listen(&exchange))??;
+                self.start(move || program::serve(&listener, &exchange))?
+            }
+        });
         Ok(())
     }
 
@@ -176,10 +197,10 @@ impl Kernel {
     }
 }
 
-/// What the calling thread's namespace has counted.
-fn counter(name: &str) -> Result<u64, String> {
+/// What a thread's namespace has counted.
+fn counter(thread: i32, name: &str) -> Result<u64, String> {
     let read = |file: &str| {
-        let path = format!("/proc/thread-self/net/{file}");
+        let path = format!("/proc/self/task/{thread}/net/{file}");
         std::fs::read_to_string(&path).map_err(failed(&path))
     };
     // A line of names, then one of values, each with what all names begin with.

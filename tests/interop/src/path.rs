@@ -1,6 +1,6 @@
 //! Two ends and the wire between them, in real time.
 
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
 use std::time::{Duration, Instant as Moment};
 
 use sockeye_core::{Frame, Instant, OffloadCapabilities};
@@ -88,7 +88,7 @@ impl Traffic {
 
 /// The kernel looks for routers and tells of its groups whenever it likes. No wire carries that, so that a seed loses the same
 /// packets of an exchange whoever sends them.
-fn is_multicast(frame: &Frame) -> bool {
+pub(crate) fn is_multicast(frame: &Frame) -> bool {
     let byte = |at: usize| frame.headers.get(at).copied().unwrap_or(0);
     byte(0) >> 4 == 6 && byte(24) == 0xff
 }
@@ -231,10 +231,6 @@ impl Path {
     /// What went wrong, or that it took too long.
     pub fn run(&mut self, exchange: &Exchange) -> Result<([Report; 2], Duration), String> {
         self.begin(Place::Server, exchange)?;
-        if matches!(self.ends[0], End::Ours(_)) {
-            // Our client does not try again.
-            std::thread::sleep(Duration::from_millis(50));
-        }
         let began = Moment::now();
         self.begin(Place::Client, exchange)?;
         let mut reports = [None; 2];
@@ -335,30 +331,40 @@ impl Path {
             .chain(hosts)
             .min()
             .map_or(most, |due| most.min(due - now));
-        let mut files: Vec<libc::pollfd> = Vec::new();
-        for end in &self.ends {
-            if let End::Kernel(kernel) = end {
-                use std::os::fd::AsFd as _;
-                files.push(libc::pollfd {
-                    fd: kernel.line.as_fd().as_raw_fd(),
-                    events: libc::POLLIN,
-                    revents: 0,
-                });
-            }
-        }
-        let timeout = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: libc::c_long::from(pause.subsec_nanos().cast_signed()),
-        };
-        let count = libc::nfds_t::try_from(files.len()).unwrap_or(0);
-        // SAFETY: the files are as many as is said, and both pointers outlive the call.
-        unsafe {
-            libc::ppoll(
-                files.as_mut_ptr(),
-                count,
-                &raw const timeout,
-                std::ptr::null(),
-            );
-        }
+        let files: Vec<BorrowedFd<'_>> = self
+            .ends
+            .iter()
+            .filter_map(|end| match end {
+                End::Ours(_) => None,
+                End::Kernel(kernel) => Some(kernel.line.as_fd()),
+            })
+            .collect();
+        wait(&files, pause);
+    }
+}
+
+/// Until one of the files can be read, at most so long.
+pub(crate) fn wait(files: &[BorrowedFd<'_>], most: Duration) {
+    let mut files: Vec<libc::pollfd> = files
+        .iter()
+        .map(|file| libc::pollfd {
+            fd: file.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        })
+        .collect();
+    let timeout = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: libc::c_long::from(most.subsec_nanos().cast_signed()),
+    };
+    let count = libc::nfds_t::try_from(files.len()).unwrap_or(0);
+    // SAFETY: the files are as many as is said, and both pointers outlive the call.
+    unsafe {
+        libc::ppoll(
+            files.as_mut_ptr(),
+            count,
+            &raw const timeout,
+            std::ptr::null(),
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! The program of a kernel's end.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 
 use crate::exchange::{PIECE, check, fill};
@@ -10,16 +10,26 @@ use crate::{Exchange, Place, Report};
 
 pub(crate) type Outcome = Result<Report, String>;
 
-/// Does a program's part of an exchange.
-pub(crate) fn act(place: Place, exchange: &Exchange) -> Outcome {
-    let stream = match place {
-        Place::Server => {
-            let listener = TcpListener::bind(exchange.server()).map_err(failed("bind"))?;
-            set_congestion(&listener, exchange)?;
-            listener.accept().map_err(failed("accept"))?.0
-        }
-        Place::Client => connect(exchange.server(), exchange)?,
-    };
+/// A server's first step, before which no client may come.
+pub(crate) fn listen(exchange: &Exchange) -> Result<TcpListener, String> {
+    let listener = TcpListener::bind(exchange.server()).map_err(failed("bind"))?;
+    set_congestion(&listener, exchange)?;
+    Ok(listener)
+}
+
+/// A server's part of an exchange.
+pub(crate) fn serve(listener: &TcpListener, exchange: &Exchange) -> Outcome {
+    let (stream, _) = listener.accept().map_err(failed("accept"))?;
+    act(Place::Server, stream, exchange)
+}
+
+/// A client's part of it.
+pub(crate) fn visit(exchange: &Exchange) -> Outcome {
+    let stream = connect(exchange)?;
+    act(Place::Client, stream, exchange)
+}
+
+fn act(place: Place, stream: TcpStream, exchange: &Exchange) -> Outcome {
     for timeout in [TcpStream::set_read_timeout, TcpStream::set_write_timeout] {
         timeout(&stream, Some(exchange.deadline)).map_err(failed("timeout"))?;
     }
@@ -46,7 +56,12 @@ fn read_to_end(mut stream: TcpStream, from: Place) -> Outcome {
     let mut piece = vec![0; PIECE];
     let mut received = 0;
     loop {
-        let length = stream.read(&mut piece).map_err(failed("read"))?;
+        let length = match stream.read(&mut piece) {
+            Ok(length) => length,
+            // signal(7): a call with a timeout ends when the process is stopped and goes on.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(failed("read")(error)),
+        };
         if length == 0 {
             return Ok(Report { received });
         }
@@ -55,22 +70,11 @@ fn read_to_end(mut stream: TcpStream, from: Place) -> Outcome {
     }
 }
 
-/// Servers may need a moment to listen.
-fn connect(address: SocketAddr, exchange: &Exchange) -> Result<TcpStream, String> {
-    let mut left = 100;
-    loop {
-        match TcpStream::connect_timeout(&address, exchange.deadline) {
-            Ok(stream) => {
-                set_congestion(&stream, exchange)?;
-                return Ok(stream);
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused && left > 0 => {
-                left -= 1;
-                std::thread::sleep(std::time::Duration::from_millis(20));
-            }
-            Err(error) => return Err(failed("connect")(error)),
-        }
-    }
+fn connect(exchange: &Exchange) -> Result<TcpStream, String> {
+    let stream = TcpStream::connect_timeout(&exchange.server(), exchange.deadline);
+    let stream = stream.map_err(failed("connect"))?;
+    set_congestion(&stream, exchange)?;
+    Ok(stream)
 }
 
 fn set_congestion(file: &impl std::os::fd::AsFd, exchange: &Exchange) -> Result<(), String> {

@@ -1,13 +1,14 @@
 //! Two connections at once through one bottleneck: one of our host's over IPv4, one of the kernel's over IPv6, each to a kernel
 //! of its own.
 
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::{Duration, Instant as Moment};
 
 use sockeye_core::{Frame, Instant, OffloadCapabilities};
 use sockeye_link::impair::{Impaired, Netem};
 use sockeye_link::{Link, Pipe};
 
+use crate::path::wait;
 use crate::{Exchange, Family, Kernel, Medium, Ours, Place};
 
 /// Frames that are taken from an end in one go.
@@ -81,8 +82,6 @@ impl Shared {
         let [first, second] = &mut self.servers;
         first.begin(Place::Server, exchange(Family::V4))?;
         second.begin(Place::Server, exchange(Family::V6))?;
-        // Our client does not try again.
-        std::thread::sleep(Duration::from_millis(50));
         let now = self.now();
         self.ours.begin(&exchange(Family::V4), now)?;
         self.theirs.begin(Place::Client, exchange(Family::V6))?;
@@ -159,27 +158,8 @@ impl Shared {
         ];
         let pause = due.into_iter().flatten().min();
         let pause = pause.map_or(PAUSE, |due| PAUSE.min(due - now));
-        let tuns = self.servers.iter().chain([&self.theirs]);
-        let mut files: Vec<libc::pollfd> = tuns
-            .map(|kernel| libc::pollfd {
-                fd: kernel.line.as_fd().as_raw_fd(),
-                events: libc::POLLIN,
-                revents: 0,
-            })
-            .collect();
-        let timeout = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: libc::c_long::from(pause.subsec_nanos().cast_signed()),
-        };
-        let count = libc::nfds_t::try_from(files.len()).unwrap_or(0);
-        // SAFETY: the files are as many as is said, and both pointers outlive the call.
-        unsafe {
-            libc::ppoll(
-                files.as_mut_ptr(),
-                count,
-                &raw const timeout,
-                std::ptr::null(),
-            );
-        }
+        let kernels = self.servers.iter().chain([&self.theirs]);
+        let files: Vec<BorrowedFd<'_>> = kernels.map(|kernel| kernel.line.as_fd()).collect();
+        wait(&files, pause);
     }
 }

@@ -28,7 +28,8 @@ enum Proof {
     Marked,
 }
 
-/// The wires: their name, what they do, and what shows that they did.
+/// The wires: their name, what they do, and what shows that they did. The slow ones are so slow that they and not the machine are
+/// what holds the data up.
 const WIRES: [(&str, &str, Proof); 9] = [
     ("loss", "delay 2ms loss 4% limit 10000", Proof::Lost),
     (
@@ -56,19 +57,15 @@ const WIRES: [(&str, &str, Proof); 9] = [
         "delay 2ms corrupt 4% limit 10000",
         Proof::Damaged,
     ),
-    (
-        "tail-drop",
-        "rate 30mbit delay 2ms limit 12",
-        Proof::Dropped,
-    ),
+    ("tail-drop", "rate 10mbit delay 2ms limit 8", Proof::Dropped),
     (
         "codel",
-        "rate 20mbit delay 1ms codel target 1ms interval 10ms ecn",
+        "rate 8mbit delay 1ms codel target 1ms interval 10ms ecn",
         Proof::Marked,
     ),
     (
         "fq_codel",
-        "rate 20mbit delay 1ms fq_codel target 1ms interval 10ms",
+        "rate 8mbit delay 1ms fq_codel target 1ms interval 10ms",
         Proof::Marked,
     ),
 ];
@@ -76,7 +73,7 @@ const WIRES: [(&str, &str, Proof); 9] = [
 /// BBR keeps its queues too short for the marks of `codel`; `red` begins to mark at a few packets.
 const RED: (&str, &str, Proof) = (
     "red",
-    "rate 20mbit delay 1ms red limit 400kb min 5kb max 50kb avpkt 1500 burst 4 probability 0.3 ecn",
+    "rate 8mbit delay 1ms red limit 400kb min 5kb max 50kb avpkt 1500 burst 4 probability 0.3 ecn",
     Proof::Marked,
 );
 
