@@ -13,6 +13,7 @@ use sockeye_programs::scenario::trial;
 
 mod bulk;
 mod device;
+mod features;
 
 /// What a TUN in a namespace takes.
 const NEEDS: [Need; 3] = [Need::Root, Need::Path("/dev/net/tun"), Need::Program("ip")];
@@ -46,7 +47,7 @@ const WIRES: [(&str, &str, usize); 7] = [
 fn main() -> std::process::ExitCode {
     let mut arguments = Arguments::from_args();
     // Most of their time they wait for a wire.
-    arguments.test_threads.get_or_insert(6);
+    arguments.test_threads.get_or_insert(24);
     let mut trials = Vec::new();
     for (pair, who) in COMBINATIONS {
         for (wire, netem, bytes) in WIRES {
@@ -68,6 +69,7 @@ fn main() -> std::process::ExitCode {
         }
     }
     trials.extend(bulk::trials());
+    trials.extend(features::trials());
     for (name, body) in device::TRIALS {
         trials.push(trial(format!("tun::{name}"), &NEEDS, move || {
             // A namespace is its thread's; the suite's threads are used again.

@@ -1,0 +1,151 @@
+//! Packets of somebody else's, or of long ago (RFC 5961, RFC 7323 5).
+
+use sockeye_interop::{Lab, Packet, Socket, Who};
+use sockeye_wire::{Payload, TcpFlags, TcpOptions};
+
+use super::{ESTABLISHED, Feature, numbered, same, sure};
+
+pub(super) const FEATURES: &[Feature] = &[
+    Feature::new("reset-in-window", reset_in_window),
+    Feature::new("reset-exact", reset_exact),
+    Feature::new("syn-in-window", syn_in_window),
+    Feature::new("acknowledgment-too-old", acknowledgment_too_old),
+    Feature::new("acknowledgment-of-the-unsent", acknowledgment_of_the_unsent),
+    Feature::new("old-timestamp", old_timestamp),
+    Feature::new("other-data-again", other_data_again),
+];
+
+/// A connection that has carried something both ways, and what the other end would send next: nothing, and an acknowledgment.
+fn settled(lab: &mut Lab, here: Who) -> Result<([Socket; 2], Packet), String> {
+    let [socket, other] = lab.connect(here)?;
+    let data = numbered(20_000);
+    lab.transfer(&socket, &other, &data)?;
+    lab.transfer(&other, &socket, &data)?;
+    for end in [&socket, &other] {
+        lab.await_that("all acknowledged", |lab| Ok(lab.info(end)?.unacked() == 0))?;
+    }
+    let last = |who| lab.seen.iter().rfind(move |packet| packet.from == who);
+    let (mine, theirs) = (last(here), last(here.other()));
+    let (mine, theirs) = mine.zip(theirs).ok_or("nothing sent")?;
+    let mut next = theirs.clone();
+    next.payload = Payload::new();
+    next.header.sequence = mine.header.acknowledgment;
+    next.header.acknowledgment = mine.end();
+    next.header.flags = TcpFlags::ACK;
+    Ok(([socket, other], next))
+}
+
+/// It is still there, and carries what it should.
+fn is_unharmed(lab: &mut Lab, [socket, other]: [&Socket; 2]) -> Result<(), String> {
+    same("state", &lab.info(socket)?.state(), &ESTABLISHED)?;
+    let data = numbered(30_000);
+    lab.transfer(other, socket, &data)?;
+    lab.transfer(socket, other, &data)
+}
+
+/// What asks for an answer without any other effect.
+fn challenged(
+    lab: &mut Lab,
+    here: Who,
+    counter: &str,
+    change: fn(&mut Packet),
+) -> Result<(), String> {
+    let ([socket, other], mut packet) = settled(lab, here)?;
+    change(&mut packet);
+    let before = lab.seen.len();
+    lab.inject(&packet);
+    lab.await_counter(here, counter, 1)?;
+    lab.await_that("a challenge", |lab| {
+        let sent = lab.seen[before..].iter();
+        let mut sent = sent.filter(|packet| packet.from == here);
+        Ok(sent.any(|packet| packet.header.flags == TcpFlags::ACK))
+    })?;
+    is_unharmed(lab, [&socket, &other])
+}
+
+/// RFC 5961 3.2
+fn reset_in_window(lab: &mut Lab, here: Who) -> Result<(), String> {
+    challenged(lab, here, "TcpExtTCPChallengeACK", |packet| {
+        packet.header.flags = TcpFlags::RST;
+        packet.header.sequence = packet.header.sequence.wrapping_add(100);
+        packet.header.options = TcpOptions::default();
+    })
+}
+
+fn reset_exact(lab: &mut Lab, here: Who) -> Result<(), String> {
+    let ([socket, _other], mut packet) = settled(lab, here)?;
+    packet.header.flags = TcpFlags::RST;
+    packet.header.options = TcpOptions::default();
+    lab.inject(&packet);
+    same("error", &lab.receive(&socket, 1)?, &Err(libc::ECONNRESET))
+}
+
+/// RFC 5961 4.2
+fn syn_in_window(lab: &mut Lab, here: Who) -> Result<(), String> {
+    challenged(lab, here, "TcpExtTCPSYNChallenge", |packet| {
+        packet.header.flags = TcpFlags::SYN;
+        packet.header.sequence = packet.header.sequence.wrapping_add(100);
+    })
+}
+
+/// RFC 5961 5.2
+fn acknowledgment_too_old(lab: &mut Lab, here: Who) -> Result<(), String> {
+    challenged(lab, here, "TcpExtTCPChallengeACK", |packet| {
+        let number = packet.header.acknowledgment;
+        packet.header.acknowledgment = number.wrapping_sub(10_000_000);
+    })
+}
+
+/// Data that somebody slips in, with a header that can't be.
+fn not_taken(
+    lab: &mut Lab,
+    here: Who,
+    counter: Option<&str>,
+    change: fn(&mut Packet),
+) -> Result<(), String> {
+    let ([socket, other], mut packet) = settled(lab, here)?;
+    packet.payload = Payload::from(b"slipped in".to_vec());
+    packet.header.flags |= TcpFlags::PSH;
+    change(&mut packet);
+    lab.inject(&packet);
+    if let Some(counter) = counter {
+        lab.await_counter(here, counter, 1)?;
+    }
+    lab.pause(std::time::Duration::from_millis(5))?;
+    let taken = lab.try_receive(&socket, 100, 0);
+    same("data", &taken, &Err(libc::EAGAIN))?;
+    is_unharmed(lab, [&socket, &other])
+}
+
+/// RFC 9293 3.10.7.4, fifth
+fn acknowledgment_of_the_unsent(lab: &mut Lab, here: Who) -> Result<(), String> {
+    not_taken(lab, here, None, |packet| {
+        let number = packet.header.acknowledgment;
+        packet.header.acknowledgment = number.wrapping_add(1000);
+    })
+}
+
+/// RFC 7323 5.3: protection against wrapped sequence numbers.
+fn old_timestamp(lab: &mut Lab, here: Who) -> Result<(), String> {
+    not_taken(lab, here, Some("TcpExtPAWSEstab"), |packet| {
+        if let Some(timestamps) = &mut packet.header.options.timestamps {
+            timestamps.value = timestamps.value.wrapping_sub(100_000);
+        }
+    })
+}
+
+/// Other bytes in the place of those that were read.
+fn other_data_again(lab: &mut Lab, here: Who) -> Result<(), String> {
+    let before = lab.seen.len();
+    not_taken(lab, here, None, |packet| {
+        packet.header.sequence = packet.header.sequence.wrapping_sub(5000);
+    })?;
+    // RFC 2883: that it was there before is told.
+    let told = lab.seen[before..].iter().filter(|packet| {
+        let first = packet.header.options.sack.as_slice().first().copied();
+        let end = packet.header.acknowledgment;
+        packet.from == here
+            && first.is_some_and(|(start, _)| end.wrapping_sub(start).cast_signed() > 0)
+    });
+    sure(told.count() > 0, "no D-SACK")
+}
