@@ -161,7 +161,14 @@ static ROWS: [Row; 24] = [
         unit: "Mbit/s",
         rule: Rule::Ratio,
         goal: Goal::AtLeast(1.0),
-        measure: |plan| tun::goodput(plan, HIGH_DELAY, 500_000, "cubic"),
+        measure: |plan| {
+            let load = tun::Load {
+                bytes: 1_000_000,
+                paths: 12,
+                congestion: "cubic",
+            };
+            tun::goodput(plan, HIGH_DELAY, load)
+        },
     },
     Row {
         name: "goodput-20ms",
@@ -169,7 +176,14 @@ static ROWS: [Row; 24] = [
         unit: "Mbit/s",
         rule: Rule::Ratio,
         goal: Goal::AtLeast(1.0),
-        measure: |plan| tun::goodput(plan, LOW_DELAY, 4_000_000, "cubic"),
+        measure: |plan| {
+            let load = tun::Load {
+                bytes: 2_000_000,
+                paths: 12,
+                congestion: "cubic",
+            };
+            tun::goodput(plan, LOW_DELAY, load)
+        },
     },
     Row {
         name: "goodput-bbr-200ms",
@@ -177,7 +191,14 @@ static ROWS: [Row; 24] = [
         unit: "Mbit/s",
         rule: Rule::Ratio,
         goal: Goal::AtLeast(1.0),
-        measure: |plan| tun::goodput(plan, HIGH_DELAY, 20_000_000, "bbr"),
+        measure: |plan| {
+            let load = tun::Load {
+                bytes: 20_000_000,
+                paths: 1,
+                congestion: "bbr",
+            };
+            tun::goodput(plan, HIGH_DELAY, load)
+        },
     },
     Row {
         name: "goodput-bbr-20ms",
@@ -185,7 +206,14 @@ static ROWS: [Row; 24] = [
         unit: "Mbit/s",
         rule: Rule::Ratio,
         goal: Goal::AtLeast(1.0),
-        measure: |plan| tun::goodput(plan, LOW_DELAY, 40_000_000, "bbr"),
+        measure: |plan| {
+            let load = tun::Load {
+                bytes: 40_000_000,
+                paths: 1,
+                congestion: "bbr",
+            };
+            tun::goodput(plan, LOW_DELAY, load)
+        },
     },
     Row {
         name: "fairness-cubic",

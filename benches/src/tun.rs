@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Result;
 use sockeye::link::device::TunFeatures;
 
-pub(crate) use goodput::{fairness, measure as goodput};
+pub(crate) use goodput::{Load, fairness, measure as goodput};
 
 use crate::clock::Stopwatch;
 use crate::row::{Outcome, Plan, Samples};

@@ -7,31 +7,51 @@ use sockeye_interop::{Exchange, Family, Path, Shared, Who};
 
 use crate::row::{Outcome, Plan, Samples};
 
-/// Mbit/s of `bytes` sent to the kernel, connecting included. Each pair of bursts has losses of its own, the same for both.
-pub(crate) fn measure(
-    plan: &Plan,
-    (delay, loss): (&str, &str),
-    bytes: usize,
-    congestion: &'static str,
-) -> Result<Outcome> {
+/// What a row sends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Bytes of a connection.
+    pub(crate) bytes: usize,
+    /// Connections at once, each over a path of its own with losses of its own.
+    pub(crate) paths: u64,
+    /// `TCP_CONGESTION`
+    pub(crate) congestion: &'static str,
+}
+
+/// Mbit/s of what is sent to the kernel, connecting included. What a connection loses first decides more than what it does about
+/// it, so that a burst is several connections; each pair of bursts has losses of its own, the same for both.
+pub(crate) fn measure(plan: &Plan, (delay, loss): (&str, &str), load: Load) -> Result<Outcome> {
     if let Some(reason) = super::missing() {
         return Ok(Outcome::Skipped(reason));
     }
     let netem = format!("{delay} {loss}");
     let exchange = Exchange {
         family: Family::V4,
-        request: bytes / usize::try_from(plan.divisor)?,
+        request: load.bytes / usize::try_from(plan.divisor)?,
         response: 0,
         deadline: Duration::from_secs(120),
-        congestion: Some(congestion),
+        congestion: Some(load.congestion),
+    };
+    let one = |client: Who, seed: u64| -> Result<Duration, String> {
+        let mut path = Path::new([client, Who::Kernel], 1500, false, &netem, seed)?;
+        Ok(path.run(&exchange)?.1)
     };
     let once = |client: Who, seed: &mut u64| -> Result<f64> {
-        *seed += 1;
-        let mut path = Path::new([client, Who::Kernel], 1500, false, &netem, *seed)
-            .map_err(|error| anyhow!(error))?;
-        let (_, took) = path.run(&exchange).map_err(|error| anyhow!(error))?;
+        let seeds = *seed..*seed + load.paths;
+        *seed += load.paths;
+        let took: Duration = std::thread::scope(|scope| {
+            let one = &one;
+            let runs: Vec<_> = seeds
+                .map(|seed| scope.spawn(move || one(client, seed)))
+                .collect();
+            let took = runs.into_iter().map(|run| match run.join() {
+                Ok(took) => took.map_err(|error| anyhow!(error)),
+                Err(_) => Err(anyhow!("a path panicked")),
+            });
+            took.sum::<Result<Duration>>()
+        })?;
         #[allow(clippy::cast_precision_loss)] // a figure, not an amount
-        let bits = exchange.request as f64 * 8.0;
+        let bits = exchange.request as f64 * 8.0 * load.paths as f64;
         Ok(bits / took.as_secs_f64() / 1e6)
     };
     let (mut ours, mut theirs) = (0, 0);
@@ -41,7 +61,8 @@ pub(crate) fn measure(
         || once(Who::Kernel, &mut theirs),
     )?;
     Ok(Outcome::Measured(samples.with_note(format!(
-        "{netem} each way, packets of 1500 bytes, a fresh connection each time, {congestion}"
+        "{netem} each way, packets of 1500 bytes, {}; bursts of {} fresh connections, each over a path of its own",
+        load.congestion, load.paths
     ))))
 }
 
