@@ -24,7 +24,7 @@ mod veth;
 
 pub use exchange::{Exchange, Family, Report};
 pub use kernel::{Kernel, Medium, Task, isolate};
-pub use lab::{Answer, Lab, Narrow, Packet, Plan, Socket, TcpInfo, Verdict};
+pub use lab::{Answer, Complaint, Lab, Narrow, Packet, Plan, Socket, TcpInfo, Verdict};
 pub use ours::Ours;
 pub use path::{End, Path, Place, Setup, Traffic, Who};
 pub use setting::Setting;

@@ -19,6 +19,12 @@ impl TcpInfo {
         u32::from_ne_bytes(bytes.unwrap_or_default())
     }
 
+    fn long(&self, at: usize) -> u64 {
+        let bytes = self.0.get(at..at + 8);
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        u64::from_ne_bytes(bytes.unwrap_or_default())
+    }
+
     /// `TCP_ESTABLISHED` is 1.
     pub fn state(&self) -> u8 {
         self.0[0]
@@ -44,6 +50,11 @@ impl TcpInfo {
         self.word(16)
     }
 
+    /// The longest segment that came.
+    pub fn rcv_mss(&self) -> u32 {
+        self.word(20)
+    }
+
     /// Segments that are on their way.
     pub fn unacked(&self) -> u32 {
         self.word(24)
@@ -67,6 +78,41 @@ impl TcpInfo {
     /// How far packets are out of order.
     pub fn reordering(&self) -> u32 {
         self.word(88)
+    }
+
+    /// Bytes that the other side has.
+    pub fn bytes_acked(&self) -> u64 {
+        self.long(120)
+    }
+
+    /// Bytes that came.
+    pub fn bytes_received(&self) -> u64 {
+        self.long(128)
+    }
+
+    /// The shortest round trip, in microseconds.
+    pub fn min_rtt(&self) -> u32 {
+        self.word(148)
+    }
+
+    /// Segments with data that came.
+    pub fn data_segs_in(&self) -> u32 {
+        self.word(152)
+    }
+
+    /// Segments with data that were sent.
+    pub fn data_segs_out(&self) -> u32 {
+        self.word(156)
+    }
+
+    /// Bytes in a second.
+    pub fn delivery_rate(&self) -> u64 {
+        self.long(160)
+    }
+
+    /// Segments that the other side has.
+    pub fn delivered(&self) -> u32 {
+        self.word(192)
     }
 
     /// Marks that the other side has told of.

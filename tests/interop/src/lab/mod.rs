@@ -17,7 +17,7 @@ use sockeye_core::{Frame, Host, Instant, InterfaceId, OffloadCapabilities};
 use sockeye_link::impair::{Impaired, Netem};
 use sockeye_link::{Link, Pipe};
 
-pub use hop::Narrow;
+pub use hop::{Complaint, Narrow};
 pub use inspect::TcpInfo;
 pub use packet::Packet;
 pub use sockets::{Answer, Socket};
@@ -205,12 +205,12 @@ impl Lab {
         self.deliver(packet.from, packet.frame(), now);
     }
 
-    /// What a router would say of this packet, if it were too long, arrives at its sender.
+    /// What a router would say of this packet arrives at its sender.
     ///
     /// # Errors
     /// It can't be said of it.
-    pub fn say_too_big(&mut self, packet: &Packet, mtu: u16) -> Result<(), String> {
-        let told = hop::too_big(&packet.frame(), mtu).ok_or("not a packet")?;
+    pub fn complain(&mut self, packet: &Packet, complaint: Complaint) -> Result<(), String> {
+        let told = hop::complain(&packet.frame(), complaint).ok_or("not a packet")?;
         let now = self.now();
         self.deliver(packet.from.other(), told, now);
         Ok(())
@@ -233,10 +233,9 @@ impl Lab {
         if let Some(narrow) = self.narrow
             && !narrow.takes(&frame)
         {
-            if let Some(told) = narrow
-                .tells
-                .then(|| hop::too_big(&frame, narrow.mtu))
-                .flatten()
+            let complaint = Complaint::TooBig(narrow.mtu);
+            if narrow.tells
+                && let Some(told) = hop::complain(&frame, complaint)
             {
                 self.deliver(from.other(), told, now);
             }

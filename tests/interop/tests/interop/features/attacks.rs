@@ -1,6 +1,6 @@
 //! Packets of somebody else's, or of long ago (RFC 5961, RFC 7323 5).
 
-use sockeye_interop::{Lab, Packet, Socket, Who};
+use sockeye_interop::{Lab, Packet, Socket, Verdict, Who};
 use sockeye_wire::{Payload, TcpFlags, TcpOptions};
 
 use super::{ESTABLISHED, Feature, numbered, same, sure};
@@ -13,6 +13,8 @@ pub(super) const FEATURES: &[Feature] = &[
     Feature::new("acknowledgment-of-the-unsent", acknowledgment_of_the_unsent),
     Feature::new("old-timestamp", old_timestamp),
     Feature::new("other-data-again", other_data_again),
+    Feature::new("challenges-in-a-row", challenges_in_a_row),
+    Feature::new("acknowledgments-split", acknowledgments_split),
 ];
 
 /// A connection that has carried something both ways, and what the other end would send next: nothing, and an acknowledgment.
@@ -107,7 +109,9 @@ fn not_taken(
     packet.payload = Payload::from(b"slipped in".to_vec());
     packet.header.flags |= TcpFlags::PSH;
     change(&mut packet);
+    let before = lab.counter(here, "TcpInSegs")?;
     lab.inject(&packet);
+    lab.await_counter(here, "TcpInSegs", before + 1)?;
     if let Some(counter) = counter {
         lab.await_counter(here, counter, 1)?;
     }
@@ -148,4 +152,52 @@ fn other_data_again(lab: &mut Lab, here: Who) -> Result<(), String> {
             && first.is_some_and(|(start, _)| end.wrapping_sub(start).cast_signed() > 0)
     });
     sure(told.count() > 0, "no D-SACK")
+}
+
+/// RFC 5961 7: whoever asks again and again is not answered again and again.
+fn challenges_in_a_row(lab: &mut Lab, here: Who) -> Result<(), String> {
+    let ([socket, other], mut packet) = settled(lab, here)?;
+    packet.header.flags = TcpFlags::RST;
+    packet.header.sequence = packet.header.sequence.wrapping_add(100);
+    packet.header.options = TcpOptions::default();
+    for _ in 0..20 {
+        lab.inject(&packet);
+    }
+    lab.await_counter(here, "TcpExtTCPACKSkippedChallenge", 10)?;
+    let answered = lab.counter(here, "TcpExtTCPChallengeACK")?;
+    sure((1..=10).contains(&answered), format!("{answered} answers"))?;
+    is_unharmed(lab, [&socket, &other])
+}
+
+/// A receiver that acknowledges a segment in many parts does not make its sender faster (`tcp_slow_start` counts segments).
+fn acknowledgments_split(lab: &mut Lab, here: Who) -> Result<(), String> {
+    let ([socket, other], packet) = settled(lab, here)?;
+    let there = here.other();
+    lab.judge(move |packet| {
+        if packet.from == there {
+            Verdict::Hold
+        } else {
+            Verdict::Pass
+        }
+    });
+    let before = lab.info(&socket)?.snd_cwnd();
+    let data = numbered(5000);
+    lab.send(&socket, &data)?;
+    lab.await_that("it is sent", |lab| Ok(lab.info(&socket)?.unacked() >= 4))?;
+    let came = lab.counter(here, "TcpInSegs")?;
+    for part in 1..=50 {
+        let mut packet = packet.clone();
+        let number = packet.header.acknowledgment;
+        packet.header.acknowledgment = number.wrapping_add(part * 20);
+        lab.inject(&packet);
+    }
+    lab.await_counter(here, "TcpInSegs", came + 50)?;
+    let after = lab.info(&socket)?.snd_cwnd();
+    sure(
+        after <= before + 1,
+        format!("window {before}, then {after}"),
+    )?;
+    lab.release();
+    let received = lab.receive_all(&other, data.len())?;
+    sure(received == data, "other bytes")
 }

@@ -13,6 +13,12 @@ const TAKES_OVER: &[Setting] = &[Setting {
     apply: |sysctl| sysctl.tcp_tw_reuse = 1,
 }];
 
+const ONE_AT_MOST: &[Setting] = &[Setting {
+    name: "tcp_max_tw_buckets",
+    value: "1",
+    apply: |sysctl| sysctl.tcp_max_tw_buckets = 1,
+}];
+
 pub(super) const FEATURES: &[Feature] = &[
     Feature::new("half-close", half_close),
     Feature::new("simultaneous-close", simultaneous_close),
@@ -20,7 +26,9 @@ pub(super) const FEATURES: &[Feature] = &[
     Feature::new("unread-data", unread_data),
     Feature::new("data-after-close", data_after_close),
     Feature::new("data-across-close", data_across_close),
+    Feature::new("half-open", half_open),
     Feature::new("time-wait-of-server", time_wait_of_server),
+    Feature::told("time-wait-bounded", ONE_AT_MOST, &[], time_wait_bounded),
     Feature::told(
         "time-wait-of-client",
         TAKES_OVER,
@@ -77,17 +85,17 @@ fn simultaneous_close(lab: &mut Lab, here: Who) -> Result<(), String> {
 }
 
 /// `close` with `SO_LINGER` and no time.
+fn abort(lab: &mut Lab, socket: Socket) -> Result<(), String> {
+    let linger = [1_i32.to_ne_bytes(), 0_i32.to_ne_bytes()];
+    let linger = linger.as_flattened();
+    lab.set_bytes(&socket, libc::SOL_SOCKET, libc::SO_LINGER, linger)
+        .map_err(|errno| format!("SO_LINGER: {errno}"))?;
+    lab.close(socket)
+}
+
 fn reset(lab: &mut Lab, here: Who) -> Result<(), String> {
     let [socket, other] = lab.connect(here)?;
-    let linger = [1_i32.to_ne_bytes(), 0_i32.to_ne_bytes()];
-    lab.set_bytes(
-        &socket,
-        libc::SOL_SOCKET,
-        libc::SO_LINGER,
-        linger.as_flattened(),
-    )
-    .map_err(|errno| format!("SO_LINGER: {errno}"))?;
-    lab.close(socket)?;
+    abort(lab, socket)?;
     same("error", &lab.receive(&other, 1)?, &Err(libc::ECONNRESET))?;
     same("resets", &lab.counter(here, "TcpOutRsts")?, &1)?;
     same(
@@ -134,6 +142,30 @@ fn data_across_close(lab: &mut Lab, here: Who) -> Result<(), String> {
     same("counted", &lab.counter(here, "TcpExtTCPAbortOnData")?, &1)?;
     let answer = lab.try_send(&other, b"more", 0, None);
     same("the next write", &answer, &Err(libc::EPIPE))
+}
+
+/// RFC 9293 3.5.1: the other side knows nothing of the connection any more.
+fn half_open(lab: &mut Lab, here: Who) -> Result<(), String> {
+    let [socket, other] = lab.connect(here)?;
+    lab.is_cut = true;
+    abort(lab, other)?;
+    let resets = |lab: &Lab| lab.count(here.other(), |packet| packet.has(TcpFlags::RST));
+    lab.await_that("a reset that is lost", |lab| Ok(resets(lab) == 1))?;
+    lab.is_cut = false;
+    lab.send(&socket, b"anybody there?")?;
+    same("error", &lab.receive(&socket, 1)?, &Err(libc::ECONNRESET))?;
+    same("resets", &resets(lab), &2)
+}
+
+/// What finds the buckets full is closed without TIME-WAIT.
+fn time_wait_bounded(lab: &mut Lab, here: Who) -> Result<(), String> {
+    let listener = lab.listen()?;
+    let first = lab.connect_more(&listener, here)?;
+    let second = lab.connect_more(&listener, here)?;
+    for [socket, other] in [first, second] {
+        close_in_turn(lab, socket, other)?;
+    }
+    lab.await_counter(here, "TcpExtTCPTimeWaitOverflow", 1)
 }
 
 const PORT: u16 = 6001;

@@ -1,5 +1,8 @@
 //! Explicit congestion notification (RFC 3168).
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use sockeye_interop::{Lab, Verdict, Who};
 use sockeye_wire::{Ecn, TcpFlags};
 
@@ -48,15 +51,19 @@ fn accurate_is_refused(lab: &mut Lab, here: Who) -> Result<(), String> {
     /// The byte and the bit of the header, beside its length.
     const AE: (usize, u8) = (12, 1);
     let client = lab.plan.client;
+    let asked = Rc::new(Cell::new(0));
+    let count = Rc::clone(&asked);
     lab.judge(move |packet| {
         let asks = TcpFlags::SYN | TcpFlags::ECE | TcpFlags::CWR;
         if packet.from == client && packet.has(asks) {
+            count.set(count.get() + 1);
             Verdict::Patch(AE.0, AE.1)
         } else {
             Verdict::Pass
         }
     });
     let [socket, other] = lab.connect(here)?;
+    same("SYNs that asked", &asked.get(), &1)?;
     let answers = lab.count(lab.server(), |packet| {
         let mask = TcpFlags::SYN | TcpFlags::ACK | TcpFlags::ECE | TcpFlags::CWR;
         packet.header.flags & mask == TcpFlags::SYN | TcpFlags::ACK | TcpFlags::ECE

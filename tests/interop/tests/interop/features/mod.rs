@@ -18,6 +18,7 @@ mod losses;
 mod options;
 mod path_mtu;
 mod sending;
+mod unreachable;
 mod urgent;
 mod waiting;
 mod windows;
@@ -73,6 +74,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         sending::FEATURES,
         waiting::FEATURES,
         path_mtu::FEATURES,
+        unreachable::FEATURES,
         urgent::FEATURES,
         closing::FEATURES,
         attacks::FEATURES,

@@ -57,6 +57,7 @@ pub(super) const FEATURES: &[Feature] = &[
         let ecn = if lab.plan.client == here { ECN } else { 0 };
         agree(lab, here, ALL | ecn)
     }),
+    Feature::new("info", info),
     Feature::told("no-ecn", NO_ECN, ASKS_FOR_ECN, |lab, here| {
         agree(lab, here, ALL)
     }),
@@ -88,4 +89,38 @@ pub(super) fn agree(lab: &mut Lab, here: Who, expected: u8) -> Result<(), String
     let space = if expected & TIMESTAMPS == 0 { 0 } else { 12 };
     same("MSS", &near.snd_mss(), &(1500 - header - space))?;
     same("the other's MSS", &far.snd_mss(), &near.snd_mss())
+}
+
+/// What an end counts of what it sent is what the other counts of what came.
+fn info(lab: &mut Lab, here: Who) -> Result<(), String> {
+    const SENT: u32 = 200_000;
+    let [socket, other] = lab.connect(here)?;
+    let data = numbered(usize::try_from(SENT).unwrap_or(0));
+    lab.transfer(&socket, &other, &data)?;
+    lab.await_that("all acknowledged", |lab| {
+        Ok(lab.info(&socket)?.unacked() == 0)
+    })?;
+    let (near, far) = (lab.info(&socket)?, lab.info(&other)?);
+    same("bytes received", &far.bytes_received(), &u64::from(SENT))?;
+    // A client's SYN is one.
+    let syn = u64::from(here == lab.plan.client);
+    same(
+        "bytes acknowledged",
+        &near.bytes_acked(),
+        &(u64::from(SENT) + syn),
+    )?;
+    let segments = SENT.div_ceil(near.snd_mss());
+    sure(
+        near.data_segs_out() >= segments,
+        format!("{} segments", near.data_segs_out()),
+    )?;
+    same("segments", &far.data_segs_in(), &near.data_segs_out())?;
+    same("their segments", &far.data_segs_out(), &0)?;
+    sure(
+        near.min_rtt() >= 2000,
+        format!("a round trip of {} µs", near.min_rtt()),
+    )?;
+    sure(near.delivered() >= segments, "less delivered than sent")?;
+    sure(near.delivery_rate() > 0, "no delivery rate")?;
+    same("longest segment that came", &far.rcv_mss(), &near.snd_mss())
 }

@@ -1,6 +1,6 @@
 //! The longest packet of a path (RFC 1191, RFC 8201, RFC 4821).
 
-use sockeye_interop::{Family, Lab, Narrow, Setting, TcpInfo, Verdict, Who};
+use sockeye_interop::{Complaint, Family, Lab, Narrow, Setting, TcpInfo, Verdict, Who};
 use sockeye_wire::TcpFlags;
 
 use super::{Feature, numbered, same, sure};
@@ -65,7 +65,7 @@ fn told_of_old_data(lab: &mut Lab, here: Who) -> Result<(), String> {
     let mut sent = lab.seen.iter();
     let old = sent.find(|packet| packet.from == here && packet.has_data());
     let old = old.cloned().ok_or("nothing sent")?;
-    lab.say_too_big(&old, HOP)?;
+    lab.complain(&old, Complaint::TooBig(HOP))?;
     lab.await_counter(here, "TcpExtOutOfWindowIcmps", 1)?;
     lab.transfer(&socket, &other, &numbered(50_000))?;
     let info = lab.info(&socket)?;
