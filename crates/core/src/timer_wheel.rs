@@ -13,8 +13,6 @@
 //! - entries of one slot fire in the order in which they were put there, so a run is reproducible.
 
 use alloc::vec::Vec;
-use core::fmt;
-use core::num::NonZeroU32;
 
 use sockeye_tcp::Instant;
 
@@ -29,50 +27,50 @@ const SLOTS: usize = 1 << LEVEL_SHIFT;
 const LEVELS: usize = 8;
 const NONE: u32 = u32::MAX;
 
-/// The place that a timer had in a [`TimerWheel`] when it was set last. If the timer has given it back, it is another's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct TimerId(
-    /// The entry's index and one, so that an `Option` of it is no larger.
-    NonZeroU32,
-);
+/// A number of ticks in the 48 bits that it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ticks([u16; 3]);
 
-impl TimerId {
-    const fn index(self) -> u32 {
-        self.0.get() - 1
+impl Ticks {
+    const fn new(ticks: u64) -> Self {
+        let [a, b, c, d, e, f, _, _] = ticks.to_le_bytes();
+        Self([
+            u16::from_le_bytes([a, b]),
+            u16::from_le_bytes([c, d]),
+            u16::from_le_bytes([e, f]),
+        ])
+    }
+
+    fn get(self) -> u64 {
+        let [a, b, c] = self.0.map(u64::from);
+        a | b << 16 | c << 32
     }
 }
 
-/// An [`Instant`] that needs no more than the alignment of the numbers beside it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(Rust, packed(4))]
-struct Deadline(u64);
-
-impl Deadline {
-    const fn at(deadline: Instant) -> Self {
-        Self(deadline.as_nanos())
-    }
-
-    const fn get(self) -> Instant {
-        Instant::from_nanos(self.0)
-    }
-}
-
-impl fmt::Debug for Deadline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.get().fmt(f)
-    }
-}
+/// Never: of a timer that was stopped.
+const STOPPED: Ticks = Ticks::new(u64::MAX);
 
 /// One of these for each timer that runs, or was stopped a while ago.
 #[derive(Debug, Clone, Copy)]
-struct Entry<T> {
-    token: T,
-    /// When the owner wants to be woken; [`STOPPED`] for never.
-    deadline: Deadline,
-    /// The list this entry is on, as `level * SLOTS + slot`, or `NONE` if it is free.
-    list: u32,
+struct Entry {
+    /// When the owner wants to be woken.
+    tick: Ticks,
+    /// The list this entry is on, as `level * SLOTS + slot`, [`DUE`] or [`UNLINKED`].
+    list: u16,
     previous: u32,
     next: u32,
+}
+
+/// A connection with keepalive always has one.
+const _: () = assert!(size_of::<Entry>() == 16);
+
+impl Entry {
+    const UNLINKED: Self = Self {
+        tick: STOPPED,
+        list: UNLINKED,
+        previous: NONE,
+        next: NONE,
+    };
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -81,19 +79,15 @@ struct List {
     tail: u32,
 }
 
-const STOPPED: Deadline = Deadline::at(Instant::FAR_FUTURE);
-
-const _: () = assert!(size_of::<Entry<crate::SocketId>>() == 28);
-
 const EMPTY: List = List {
     head: NONE,
     tail: NONE,
 };
 
-/// Timers of many connections. `T` names the owner of a timer, who has but one.
+/// Timers of many connections. Each has a key, which is the slot of its owner.
 #[derive(Debug)]
-pub(crate) struct TimerWheel<T> {
-    entries: Entries<T>,
+pub(crate) struct TimerWheel {
+    entries: Entries,
     lists: Vec<List>,
     /// One bit for each slot that is not empty.
     occupied: [u64; LEVELS],
@@ -103,10 +97,12 @@ pub(crate) struct TimerWheel<T> {
     due: List,
 }
 
+/// The list number of an entry that is on none.
+const UNLINKED: u16 = u16::MAX;
 /// The list number of `TimerWheel::due`.
-const DUE: u32 = NONE - 1;
+const DUE: u16 = UNLINKED - 1;
 
-impl<T: Copy + PartialEq> TimerWheel<T> {
+impl TimerWheel {
     /// A wheel without timers, at time zero. It owns nothing until the first timer is set.
     pub(crate) fn new() -> Self {
         Self {
@@ -118,59 +114,40 @@ impl<T: Copy + PartialEq> TimerWheel<T> {
         }
     }
 
-    /// The entry of this owner's timer, if it still has it.
-    fn held(&self, id: Option<TimerId>, token: T) -> Option<u32> {
-        let index = id?.index();
-        let entry = self.entries.get(index)?;
-        (entry.list != NONE && entry.token == token).then_some(index)
+    /// Takes a timer away for good: its key may be another's from now on.
+    pub(crate) fn remove(&mut self, key: u32) {
+        self.unlink(key);
     }
 
-    /// Takes a timer away for good.
-    pub(crate) fn remove(&mut self, id: Option<TimerId>, token: T) {
-        if let Some(index) = self.held(id, token) {
-            self.unlink(index);
-            self.entries.remove(index);
-        }
-    }
-
-    /// Sets when the timer of `token` fires, or stops it. Cheap when nothing changes and when the deadline moves later.
-    pub(crate) fn set(&mut self, id: &mut Option<TimerId>, token: T, deadline: Option<Instant>) {
-        let Some(index) = self.held(*id, token) else {
-            *id = deadline.map(|deadline| self.add(token, deadline));
+    /// Sets when a timer fires, or stops it. Cheap when nothing changes and when the deadline moves later.
+    pub(crate) fn set(&mut self, key: u32, deadline: Option<Instant>) {
+        let Some(entry) = self.entries.linked(key) else {
+            if let Some(deadline) = deadline {
+                self.link(key, tick_after(deadline));
+            }
             return;
         };
-        let entry = self.entries.at_mut(index);
-        entry.deadline = deadline.map_or(STOPPED, Deadline::at);
-        let list = entry.list;
         let Some(deadline) = deadline else {
             // The entry stays where it is: most timers that stop are started again before it comes up.
+            entry.tick = STOPPED;
             return;
         };
         let tick = tick_after(deadline);
+        entry.tick = Ticks::new(tick);
+        let list = entry.list;
         if self.looked_at(list) <= tick {
             return;
         }
-        self.unlink(index);
-        self.link(index, tick);
-    }
-
-    fn add(&mut self, token: T, deadline: Instant) -> TimerId {
-        let index = self.entries.insert(Entry {
-            token,
-            deadline: Deadline::at(deadline),
-            list: NONE,
-            previous: NONE,
-            next: NONE,
-        });
-        self.link(index, tick_after(deadline));
-        TimerId(NonZeroU32::MIN.saturating_add(index))
+        self.unlink(key);
+        self.link(key, tick);
     }
 
     /// The tick at which the entries of a list are looked at.
-    fn looked_at(&self, list: u32) -> u64 {
+    fn looked_at(&self, list: u16) -> u64 {
         if list == DUE {
             return self.current;
         }
+        let list = u32::from(list);
         let (level, slot) = (list >> LEVEL_SHIFT, list & ((1 << LEVEL_SHIFT) - 1));
         let shift = LEVEL_SHIFT * level;
         // Entries of a level share all higher digits with `current` and have a greater digit at this level.
@@ -178,24 +155,20 @@ impl<T: Copy + PartialEq> TimerWheel<T> {
         (base | u64::from(slot)) << shift
     }
 
-    /// The next timer that is due at `now`, stopped. Call until `None`.
-    pub(crate) fn expire(&mut self, now: Instant) -> Option<T> {
+    /// The key of the next timer that is due at `now`, stopped. Call until `None`.
+    pub(crate) fn expire(&mut self, now: Instant) -> Option<u32> {
         let target = now.as_nanos() >> TICK_SHIFT;
         loop {
             while self.due.head != NONE {
-                let index = self.due.head;
-                self.unlink(index);
-                let Entry {
-                    token, deadline, ..
-                } = *self.entries.at(index);
-                if deadline != STOPPED && deadline.get() > now {
-                    self.link(index, tick_after(deadline.get()));
+                let key = self.due.head;
+                let tick = self.unlink(key).unwrap_or(STOPPED);
+                if tick == STOPPED {
                     continue;
                 }
-                self.entries.remove(index);
-                if deadline != STOPPED {
-                    return Some(token);
+                if tick.get() <= self.current {
+                    return Some(key);
                 }
+                self.link(key, tick.get());
             }
             let (tick, list) = self.earliest()?;
             if tick > target {
@@ -224,32 +197,32 @@ impl<T: Copy + PartialEq> TimerWheel<T> {
             if bits == 0 {
                 continue;
             }
-            let list = u32::try_from(level * SLOTS).unwrap_or(0) + bits.trailing_zeros();
-            return Some((self.looked_at(list), list as usize));
+            let slot = level * SLOTS + bits.trailing_zeros() as usize;
+            let list = u16::try_from(slot).unwrap_or(UNLINKED);
+            return Some((self.looked_at(list), slot));
         }
         None
     }
 
     /// Links each entry of a slot again, seen from the current tick: to a lower level, or to what is due.
     fn bring_down(&mut self, list: usize) {
-        let mut index = self.lists[list].head;
+        let mut key = self.lists[list].head;
         self.lists[list] = EMPTY;
         self.occupied[list / SLOTS] &= !(1 << (list % SLOTS));
-        while index != NONE {
-            let entry = self.entries.at_mut(index);
-            let (next, deadline) = (entry.next, entry.deadline);
-            entry.list = NONE;
+        while key != NONE {
+            let Some(&mut Entry { tick, next, .. }) = self.entries.linked(key) else {
+                return;
+            };
+            self.entries.unlink(key);
             // A deadline that has moved later since is taken up here; a timer that was stopped drops out.
-            if deadline == STOPPED {
-                self.entries.remove(index);
-            } else {
-                self.link(index, tick_after(deadline.get()));
+            if tick != STOPPED {
+                self.link(key, tick.get());
             }
-            index = next;
+            key = next;
         }
     }
 
-    fn link(&mut self, index: u32, tick: u64) {
+    fn link(&mut self, key: u32, tick: u64) {
         let list = if tick <= self.current {
             DUE
         } else {
@@ -257,57 +230,58 @@ impl<T: Copy + PartialEq> TimerWheel<T> {
             let level = differing / LEVEL_SHIFT;
             let slot = (tick >> (level * LEVEL_SHIFT)) & (SLOTS as u64 - 1);
             self.occupied[level as usize] |= 1 << slot;
-            level * (1 << LEVEL_SHIFT) + u32::try_from(slot).unwrap_or(0)
+            u16::try_from(u64::from(level << LEVEL_SHIFT) + slot).unwrap_or(DUE)
         };
         if self.lists.is_empty() {
             self.lists.resize(LEVELS * SLOTS, EMPTY);
         }
-        let tail = self.list_mut(list).tail;
-        let entry = self.entries.at_mut(index);
-        entry.list = list;
-        entry.previous = tail;
-        entry.next = NONE;
-        if tail == NONE {
-            self.list_mut(list).head = index;
-        } else {
-            self.entries.at_mut(tail).next = index;
+        let tail = core::mem::replace(&mut self.list_mut(list).tail, key);
+        *self.entries.link(key) = Entry {
+            tick: Ticks::new(tick),
+            list,
+            previous: tail,
+            next: NONE,
+        };
+        match self.entries.linked(tail) {
+            Some(last) => last.next = key,
+            None => self.list_mut(list).head = key,
         }
-        self.list_mut(list).tail = index;
     }
 
-    fn unlink(&mut self, index: u32) {
+    /// Takes an entry off its list, and says what it was set to.
+    fn unlink(&mut self, key: u32) -> Option<Ticks> {
         let Entry {
+            tick,
             list,
             previous,
             next,
-            ..
-        } = *self.entries.at(index);
-        if previous == NONE {
-            self.list_mut(list).head = next;
-        } else {
-            self.entries.at_mut(previous).next = next;
+        } = *self.entries.linked(key)?;
+        self.entries.unlink(key);
+        match self.entries.linked(previous) {
+            Some(entry) => entry.next = next,
+            None => self.list_mut(list).head = next,
         }
-        if next == NONE {
-            self.list_mut(list).tail = previous;
-        } else {
-            self.entries.at_mut(next).previous = previous;
+        match self.entries.linked(next) {
+            Some(entry) => entry.previous = previous,
+            None => self.list_mut(list).tail = previous,
         }
-        self.entries.at_mut(index).list = NONE;
-        if list != DUE && self.lists[list as usize].head == NONE {
-            self.occupied[list as usize / SLOTS] &= !(1 << (list as usize % SLOTS));
+        let slot = usize::from(list);
+        if list != DUE && self.lists[slot].head == NONE {
+            self.occupied[slot / SLOTS] &= !(1 << (slot % SLOTS));
         }
+        Some(tick)
     }
 
-    fn list_mut(&mut self, list: u32) -> &mut List {
+    fn list_mut(&mut self, list: u16) -> &mut List {
         if list == DUE {
             &mut self.due
         } else {
-            &mut self.lists[list as usize]
+            &mut self.lists[usize::from(list)]
         }
     }
 }
 
-impl<T: Copy + PartialEq> Default for TimerWheel<T> {
+impl Default for TimerWheel {
     fn default() -> Self {
         Self::new()
     }
@@ -316,7 +290,7 @@ impl<T: Copy + PartialEq> Default for TimerWheel<T> {
 /// The first tick that does not begin before `deadline`, bounded by what eight levels can hold.
 fn tick_after(deadline: Instant) -> u64 {
     let tick = deadline.as_nanos().div_ceil(1 << TICK_SHIFT);
-    tick.min((1 << (LEVEL_SHIFT as usize * LEVELS)) - 1)
+    tick.min(STOPPED.get() - 1)
 }
 
 mod entries;

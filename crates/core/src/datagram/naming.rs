@@ -33,7 +33,7 @@ pub(crate) fn bind(
                     return Err(Errno::EINVAL);
                 }
                 stack.check_bindable(&owner(socket), named.address)?;
-                names.local = named.address;
+                names.set_local(named.address);
                 names.scope_id = named.scope_id;
                 names.is_address_bound = !named.address.is_unspecified();
                 Ok(())
@@ -86,10 +86,10 @@ pub(crate) fn connect(
     let names = &endpoint.names;
     let to = inet_bind::destination(&owner(socket), names, address)?;
     // __ip6_datagram_connect: a socket that has an IPv4 address by now can't take an IPv6 peer.
-    if endpoint.is_connected && names.local.is_ipv4() && to.address.is_ipv6() {
+    if endpoint.is_connected && names.local().is_ipv4() && to.address.is_ipv6() {
         return Err(Errno::EAFNOSUPPORT);
     }
-    let bound = names.is_address_bound.then_some(names.local);
+    let bound = names.is_address_bound.then_some(names.local());
     let sender = Sender {
         options: &socket.options,
         source: bound.and_then(|local| source(&host.stack, socket.domain, local)),
@@ -101,10 +101,10 @@ pub(crate) fn connect(
         return Err(Errno::EACCES);
     }
     change_names(host, id, |stack, socket, _, names| {
-        if !names.is_address_bound || names.local.is_unspecified() {
-            names.local = path.source;
+        if !names.is_address_bound || names.local().is_unspecified() {
+            names.set_local(path.source);
         }
-        names.remote = to.address;
+        names.set_remote(to.address);
         names.remote_port = to.port;
         names.scope_id = to.scope_id;
         inet_bind::fit_claim(stack, &owner(socket), names);
@@ -148,11 +148,11 @@ pub(super) fn scope(
 /// A raw socket's "port" is its protocol, until it has no peer any more.
 fn forget_raw_peer(socket: &Socket, names: &mut Names) {
     let any = any_address(socket.domain);
-    names.remote = any;
+    names.set_remote(any);
     names.remote_port = 0;
     names.local_port = 0;
     // raw_bind does not lock the address.
-    names.local = any;
+    names.set_local(any);
     names.is_address_bound = false;
 }
 
@@ -223,7 +223,7 @@ fn publish(stack: &mut Stack, id: SocketId, socket: &Socket) {
     let receiver = receiver(id, &socket.options);
     stack
         .receivers
-        .insert(space, names.local, names.local_port, receiver);
+        .insert(space, names.local(), names.local_port, receiver);
 }
 
 fn receiver(id: SocketId, options: &SharedOptions) -> Receiver {
@@ -245,7 +245,7 @@ pub(crate) fn options_changed(host: &mut Host, id: SocketId) {
         return;
     };
     if !is_found_by_peer(endpoint) {
-        let (address, port) = (endpoint.names.local, endpoint.names.local_port);
+        let (address, port) = (endpoint.names.local(), endpoint.names.local_port);
         let receiver = receiver(id, &socket.options);
         stack.receivers.update(space, address, port, receiver);
     }
@@ -270,7 +270,7 @@ fn withdraw(stack: &mut Stack, id: SocketId, socket: &Socket) {
     } else {
         stack
             .receivers
-            .remove(space, names.local, names.local_port, id);
+            .remove(space, names.local(), names.local_port, id);
     }
 }
 

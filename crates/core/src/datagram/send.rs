@@ -141,8 +141,8 @@ pub(super) fn prepare(
         asked
     };
     overrides::check_source(stack, &socket.options, destination, overrides.source)?;
-    let same_family = names.local.is_ipv4() == destination.is_ipv4();
-    let bound = naming::source(stack, domain, names.local).filter(|_| same_family);
+    let same_family = names.local().is_ipv4() == destination.is_ipv4();
+    let bound = naming::source(stack, domain, names.local()).filter(|_| same_family);
     let scope_id = match address {
         Some(SocketAddress::V6(address)) => address.scope_id(),
         Some(_) => 0,
@@ -374,7 +374,7 @@ fn destination(
         }
         // As if there was no address, but that the peer's then is looked up as IPv6 even if it is a mapped one.
         (_, Some(SocketAddress::Unspecified)) if !is_raw => {
-            if endpoint.is_connected && names.remote.is_ipv4() {
+            if endpoint.is_connected && names.remote().is_ipv4() {
                 return Err(Errno::ENETUNREACH);
             }
             None
@@ -386,16 +386,16 @@ fn destination(
             return Err(Errno::EDESTADDRREQ);
         }
         // For a mapped peer udp_sendmsg is asked, with the address written out: its port must not be zero.
-        if domain == Domain::Inet6 && names.remote.is_ipv4() && has_ports {
+        if domain == Domain::Inet6 && names.remote().is_ipv4() && has_ports {
             ask_ipv4(options, extent)?;
             if names.remote_port == 0 {
                 return Err(Errno::EINVAL);
             }
         }
-        if domain == Domain::Inet6 && names.remote.is_ipv4() && !has_ports {
+        if domain == Domain::Inet6 && names.remote().is_ipv4() && !has_ports {
             return Err(Errno::ENETUNREACH);
         }
-        return Ok((names.remote, names.remote_port));
+        return Ok((names.remote(), names.remote_port));
     };
     if domain == Domain::Inet6 && address.is_ipv4() && has_ports {
         ask_ipv4(options, extent)?;

@@ -51,10 +51,12 @@ impl Host {
     pub fn advance(&mut self, now: Instant) {
         self.stack.now = now;
         for _ in 0..BATCH {
-            let Some(id) = self.stack.timers.expire(now) else {
+            let Some(slot) = self.stack.timers.expire(now) else {
                 break;
             };
-            tcp::advance(self, id, now);
+            if let Some(id) = self.sockets.id_at(slot) {
+                tcp::advance(self, id, now);
+            }
         }
         tcp::expire_time_wait(self, now);
         self.expire_fragments(now);

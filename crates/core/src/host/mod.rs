@@ -73,6 +73,8 @@ pub(crate) struct Stack {
     pub(crate) challenges: ChallengeBudget,
     /// What TCP connections share of the settings.
     pub(crate) tcp_rules: sockeye_tcp::KnownRules,
+    /// The paths of TCP connections.
+    pub(crate) tcp_paths: crate::tcp::KnownPaths,
     pub(crate) memory: TcpMemory,
     /// The time of the last input or call.
     pub(crate) now: Instant,
@@ -118,7 +120,7 @@ pub(crate) struct Stack {
     /// Netlink sockets by their ports.
     pub(crate) netlink: crate::netlink::Ports,
 
-    pub(crate) timers: TimerWheel<SocketId>,
+    pub(crate) timers: TimerWheel,
     /// Sockets that have something to send, each at most once.
     pub(crate) ready: VecDeque<SocketId>,
     /// Sockets whose readiness the embedder has to hear of, each at most once.
@@ -161,6 +163,7 @@ impl Host {
             secrets: Secrets::new(keyed),
             challenges: ChallengeBudget::default(),
             tcp_rules: sockeye_tcp::KnownRules::default(),
+            tcp_paths: crate::tcp::KnownPaths::new(),
             memory: TcpMemory::default(),
             raw: RawTable::new(keyed),
             chunks: Chunks::default(),

@@ -76,7 +76,7 @@ pub(crate) fn destination(
     if named.address.is_unspecified() {
         // A socket that is bound to an IPv4 address speaks IPv4, even to `::`.
         let speaks_v4 =
-            named.address.is_ipv4() || (names.local.is_ipv4() && names.is_address_bound);
+            named.address.is_ipv4() || (names.local().is_ipv4() && names.is_address_bound);
         named.address = if speaks_v4 {
             Ipv4Addr::LOCALHOST.into()
         } else {
@@ -85,8 +85,8 @@ pub(crate) fn destination(
     }
     // An AF_INET6 socket bound to one family can't reach the other.
     if names.is_address_bound
-        && !names.local.is_unspecified()
-        && names.local.is_ipv4() != named.address.is_ipv4()
+        && !names.local().is_unspecified()
+        && names.local().is_ipv4() != named.address.is_ipv4()
     {
         return Err(match named.address {
             IpAddr::V4(_) => Errno::EINVAL,
@@ -152,7 +152,7 @@ pub(crate) fn bind(
         }
     }
     claim(stack, owner, names, space, address, port)?;
-    names.local = address;
+    names.set_local(address);
     names.scope_id = named.scope_id;
     names.is_address_bound = !address.is_unspecified() || named.is_mapped;
     names.is_port_bound = port != 0;
@@ -164,7 +164,7 @@ pub(crate) fn bind(
 pub(crate) fn narrow(socket: &mut Socket) {
     let is_v6 = socket
         .names()
-        .is_some_and(|names| names.local.is_ipv6() && !names.local.is_unspecified());
+        .is_some_and(|names| names.local().is_ipv6() && !names.local().is_unspecified());
     if socket.domain == Domain::Inet6 && is_v6 {
         socket.options.switches.insert(Switches::V6_ONLY);
     }
@@ -181,7 +181,7 @@ pub(crate) fn autobind(
         return Ok(());
     }
     // inet_autobind turns every failure into EAGAIN.
-    claim(stack, owner, names, space, names.local, 0).map_err(|_| Errno::EAGAIN)
+    claim(stack, owner, names, space, names.local(), 0).map_err(|_| Errno::EAGAIN)
 }
 
 /// Gives the claim on the port back.
@@ -195,10 +195,10 @@ pub(crate) fn release(stack: &mut Stack, names: &mut Names) {
 /// After `connect(AF_UNSPEC)`: what was chosen by the host is forgotten, what `bind` gave stays.
 pub(crate) fn forget_peer(stack: &mut Stack, domain: Domain, names: &mut Names) {
     let any = any_address(domain);
-    names.remote = any;
+    names.set_remote(any);
     names.remote_port = 0;
     if !names.is_address_bound {
-        names.local = any;
+        names.set_local(any);
     }
     if !names.is_port_bound {
         release(stack, names);
@@ -228,10 +228,11 @@ pub(crate) fn binding_of(
 /// Fits the claim on the port to the address and the options that the socket has by now: `connect` chooses an address, a
 /// disconnect gives it back, options may be set at any time. The port stays the socket's.
 pub(crate) fn fit_claim(stack: &mut Stack, owner: &Owner<'_>, names: &mut Names) {
+    let local = names.local();
     if let Some(claim) = &mut names.claim {
         let binding = stack.ports.binding(*claim);
         let (space, port, holder) = (binding.space, binding.port, binding.holder);
-        let fitted = binding_of(owner, space, names.local, port, holder);
+        let fitted = binding_of(owner, space, local, port, holder);
         stack.ports.replace(claim, fitted);
     }
 }

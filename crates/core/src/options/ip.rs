@@ -210,7 +210,7 @@ pub(super) fn set_transparent(t: &mut Target<'_>, value: i32) -> Result<(), Errn
 pub(super) fn mtu(t: &mut Target<'_>) -> Result<i32, Errno> {
     let socket = t.socket()?;
     let names = socket.names().ok_or(Errno::ENOTCONN)?;
-    let (remote, local, device) = (names.remote, names.local, socket.options.device);
+    let (remote, local, device) = (names.remote(), names.local(), socket.options.device);
     if remote.is_unspecified() {
         return Err(Errno::ENOTCONN);
     }

@@ -104,7 +104,7 @@ fn find(host: &Host, tuple: &FourTuple, inbound: crate::InterfaceId) -> Option<S
     let Endpoint::Datagram(endpoint) = &socket.endpoint else {
         return None;
     };
-    let hears = !endpoint.is_connected || endpoint.names.remote == tuple.remote;
+    let hears = !endpoint.is_connected || endpoint.names.remote() == tuple.remote;
     hears.then_some(id)
 }
 

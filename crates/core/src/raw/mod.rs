@@ -235,8 +235,8 @@ pub(crate) fn receive(host: &mut Host, inbound: &Inbound, now: Instant) -> bool 
             continue;
         };
         let names = &endpoint.names;
-        let is_for_it = (names.local.is_unspecified() || names.local == inbound.destination)
-            && (!endpoint.is_connected || names.remote == inbound.source)
+        let is_for_it = (names.local().is_unspecified() || names.local() == inbound.destination)
+            && (!endpoint.is_connected || names.remote() == inbound.source)
             && socket
                 .options
                 .device
@@ -328,8 +328,8 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, _n
             continue;
         };
         let names = &endpoint.names;
-        let is_its_own = (names.local.is_unspecified() || names.local == quote.source)
-            && (!endpoint.is_connected || names.remote == quote.destination);
+        let is_its_own = (names.local().is_unspecified() || names.local() == quote.source)
+            && (!endpoint.is_connected || names.remote() == quote.destination);
         if is_its_own {
             let data = quoted_data(quote, report, 0);
             errors::report(host, id, report, (quote.destination, 0), data);

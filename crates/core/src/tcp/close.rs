@@ -10,7 +10,7 @@ use super::join;
 use super::listener;
 use super::output::make_ready;
 use super::time_wait::Waiting;
-use super::{Phase, Progress, Queue, TcpEndpoint};
+use super::{Marks, Phase, Progress, Queue, TcpEndpoint};
 use crate::host::{Host, Stack};
 use crate::ids::SocketId;
 use crate::inet::bind;
@@ -37,7 +37,9 @@ pub(crate) fn shutdown(
     let endpoint = parts.endpoint;
     let connection = match &mut endpoint.phase {
         Phase::Unconnected => {
-            endpoint.is_read_shut |= how.reads();
+            if how.reads() {
+                endpoint.marks |= Marks::READ_SHUT;
+            }
             return Err(Errno::ENOTCONN);
         }
         Phase::Joined(ends) => {
@@ -151,13 +153,13 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
     if matches!(state, State::TimeWait | State::FinWait2) && !connection.wants_transmit(now)
         // An orphan's FIN-WAIT-2 needs no socket either; a program that still reads does.
         && (state == State::TimeWait || is_hidden)
-        && endpoint.is_listed
+        && endpoint.marks.contains(Marks::LISTED)
         && let Some(record) = connection.time_wait(now)
     {
         connection.leave_time_wait();
         let tuple = endpoint.names.tuple(PortSpace::Tcp);
         stack.connections.remove(&tuple, id);
-        endpoint.is_listed = false;
+        endpoint.marks.set(Marks::LISTED, false);
         if stack.time_wait.len() < stack.config.sysctl.tcp_max_tw_buckets {
             // The record has its own claim on the port; a program may still hold the socket with its.
             let claim = endpoint.names.claim.and_then(|claim| {
@@ -193,10 +195,10 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
     } else {
         connection.deadline()
     };
-    stack.timers.set(&mut endpoint.timer, id, deadline);
+    stack.timers.set(id.index(), deadline);
     if is_finished {
         unlist(stack, endpoint, id);
-        let queue = endpoint.queue;
+        let queue = endpoint.queue();
         match queue {
             Queue::Requests(parent) => {
                 listener::forget_request(host, parent, id);
@@ -246,13 +248,13 @@ fn release_unbound(host: &mut Host, id: SocketId) {
 
 /// Takes the connection out of the table and off the clock.
 pub(super) fn unlist(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: SocketId) {
-    if endpoint.is_listed {
-        endpoint.is_listed = false;
+    if endpoint.marks.contains(Marks::LISTED) {
+        endpoint.marks.set(Marks::LISTED, false);
         stack
             .connections
             .remove(&endpoint.names.tuple(PortSpace::Tcp), id);
     }
-    stack.timers.remove(endpoint.timer.take(), id);
+    stack.timers.remove(id.index());
 }
 
 /// A connection that was open before its handshake was over makes room for another once it is, or has ended.
@@ -265,7 +267,7 @@ fn note_end_of_fast_open(host: &mut Host, id: SocketId, events: Events, now: Ins
     };
     if connection.state() == State::Closed || !connection.is_unconfirmed() {
         // One that was accepted and then reset keeps its place for a while.
-        let is_held = events.contains(Events::RESET) && parts.endpoint.queue == Queue::None;
+        let is_held = events.contains(Events::RESET) && parts.endpoint.queue() == Queue::None;
         fast_open::release(host, id, is_held, now);
     }
 }

@@ -7,8 +7,9 @@ use core::time::Duration;
 use sockeye_tcp::{Connection, Settings, State};
 
 use super::fast_open;
-use super::output::{CachedPath, make_ready, path_to, settings};
-use super::{Phase, Progress, close, errno, owner_of};
+use super::output::{make_ready, path_to, settings};
+use super::paths::CachedPath;
+use super::{Marks, Phase, Progress, close, errno, owner_of};
 use crate::host::{Host, Stack};
 use crate::ids::SocketId;
 use crate::inet::Names;
@@ -173,11 +174,11 @@ pub(super) fn choose(
     {
         return Err(Errno::EINVAL);
     }
-    let path = path_to(stack, named.address, names.local, owner.options)?;
-    let local = if names.local.is_unspecified() {
+    let path = path_to(stack, named.address, names.local(), owner.options)?;
+    let local = if names.local().is_unspecified() {
         path.source
     } else {
-        names.local
+        names.local()
     };
     let mut tuple = FourTuple {
         space: PortSpace::Tcp,
@@ -195,12 +196,12 @@ pub(super) fn choose(
         names.claim = Some(stack.ports.insert(binding).ok_or(Errno::ENOMEM)?);
     } else {
         least_isn = stack.claim_tuple(&tuple, now).ok_or(Errno::EADDRNOTAVAIL)?;
-        names.local = local;
+        names.set_local(local);
         bind::fit_claim(stack, owner, names);
     }
-    names.local = local;
+    names.set_local(local);
     names.local_port = tuple.local_port;
-    names.remote = tuple.remote;
+    names.set_remote(tuple.remote);
     names.remote_port = tuple.remote_port;
     names.scope_id = named.scope_id;
     Ok(Chosen {
@@ -352,9 +353,11 @@ fn start(
         Connection::connect(settings, now)
     };
     endpoint.phase = Phase::Connected(connection);
-    endpoint.path = CachedPath::new(&chosen.path);
+    endpoint.path = stack.tcp_paths.note(&chosen.path);
     endpoint.progress = Progress::Connecting;
-    endpoint.is_listed = stack.connections.insert(&chosen.tuple, id);
+    endpoint
+        .marks
+        .set(Marks::LISTED, stack.connections.insert(&chosen.tuple, id));
     stack.counters.tcp_active_opens += 1;
     make_ready(stack, endpoint, id);
     *parts.error = None;
@@ -401,7 +404,7 @@ pub(super) fn reset_to_unconnected(host: &mut Host, id: SocketId, _now: Instant)
     super::memory::release(stack, endpoint);
     endpoint.phase = Phase::Unconnected;
     endpoint.progress = Progress::Unconnected;
-    endpoint.is_read_shut = false;
+    endpoint.marks.set(Marks::READ_SHUT, false);
     endpoint.path = CachedPath::NONE;
     let port = match endpoint.names.local_port {
         0 => endpoint.names.stale_port,

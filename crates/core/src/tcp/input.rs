@@ -122,7 +122,7 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, mut segment: Segmen
         }
         return;
     }
-    let queue = endpoint.queue;
+    let queue = endpoint.queue();
     let Phase::Connected(connection) = &mut endpoint.phase else {
         // Joined: whoever sends segments to it does not know that its data travels elsewhere.
         return;
@@ -183,7 +183,7 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, mut segment: Segmen
     if events.contains(Events::ESTABLISHED)
         && let Queue::Requests(parent) = queue
     {
-        parts.endpoint.queue = Queue::Accept(parent);
+        parts.endpoint.set_queue(Queue::Accept(parent));
         listener::established(host, parent, id);
     }
     close::conclude(host, id, events, now);
@@ -216,6 +216,7 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
     if parts.endpoint.names.tuple(PortSpace::Tcp) != tuple {
         return;
     }
+    let queue = parts.endpoint.queue();
     let Phase::Connected(connection) = &mut parts.endpoint.phase else {
         return;
     };
@@ -244,7 +245,7 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
             Switches::RECEIVE_ERRORS_V6
         });
         // In IPv4 whether the socket asked for it or not (`ip_icmp_error`, `ipv6_icmp_error`).
-        let is_own = parts.endpoint.queue == Queue::None;
+        let is_own = queue == Queue::None;
         if is_attempt && is_own && (is_wanted || tuple.remote.is_ipv4()) {
             let queued = QueuedError {
                 error: report.extended(parts.domain),
@@ -262,7 +263,7 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
             return;
         }
     }
-    let is_request = matches!(parts.endpoint.queue, Queue::Requests(_));
+    let is_request = matches!(queue, Queue::Requests(_));
     if is_request && is_in_flight && !is_about_size {
         // `tcp_req_err`: nobody waits for a request yet, so that it is dropped without a word.
         let is_dropped = match tuple.remote {

@@ -8,7 +8,7 @@ use core::net::IpAddr;
 use sockeye_tcp::State;
 
 use super::connect::choose;
-use super::{Phase, Progress, TcpEndpoint, close, owner_of};
+use super::{Marks, Phase, Progress, TcpEndpoint, close, owner_of};
 use crate::host::Host;
 use crate::ids::{InterfaceId, SocketId};
 use crate::inet::Names;
@@ -79,7 +79,7 @@ impl Host {
         };
         let owner = owner_of(socket.domain, &socket.options, socket.credentials);
         let named = bind::destination(&owner, &endpoint.names, destination).ok()?;
-        self.local_listener(named.address, named.port, endpoint.names.local)
+        self.local_listener(named.address, named.port, endpoint.names.local())
     }
 
     /// The listening TCP socket that a connection from outside to this address of the host would reach.
@@ -153,7 +153,10 @@ impl Host {
         let chosen = choose(stack, &owner, &mut parts.endpoint.names, destination, now)?;
         parts.endpoint.phase = Phase::Joined(Ends::default());
         parts.endpoint.progress = Progress::Connected;
-        parts.endpoint.is_listed = stack.connections.insert(&chosen.tuple, client);
+        parts.endpoint.marks.set(
+            Marks::LISTED,
+            stack.connections.insert(&chosen.tuple, client),
+        );
         *parts.error = None;
         stack.counters.tcp_active_opens += 1;
         let server = self.join_server(listener, chosen.tuple.reversed());
@@ -209,15 +212,15 @@ impl Host {
             Holder::Bound,
         );
         let mut names = Names::new(socket.domain);
-        names.local = tuple.local;
+        names.set_local(tuple.local);
         names.local_port = tuple.local_port;
-        names.remote = tuple.remote;
+        names.set_remote(tuple.remote);
         names.remote_port = tuple.remote_port;
         names.is_address_bound = true;
         names.is_port_bound = true;
         let mut endpoint = TcpEndpoint::new(names, Phase::Joined(Ends::default()));
         endpoint.progress = Progress::Connected;
-        endpoint.is_listed = true;
+        endpoint.marks.set(Marks::LISTED, true);
         let server = Socket::new(
             socket.domain,
             socket.kind,
@@ -233,7 +236,7 @@ impl Host {
         }
         if !self.stack.connections.insert(&tuple, server) {
             if let Some(parts) = super::endpoint_mut(&mut self.sockets, server) {
-                parts.endpoint.is_listed = false;
+                parts.endpoint.marks.set(Marks::LISTED, false);
             }
             close::free(self, server);
             return Err(Errno::EADDRNOTAVAIL);
@@ -248,7 +251,7 @@ impl Host {
 /// `TCP_INFO` of a joined connection: that it stands, and the loopback it would take. What is sent nobody counts.
 pub(super) fn info(host: &Host, endpoint: &TcpEndpoint, ends: Ends) -> sockeye_tcp::Info {
     const TCP_HEADER: usize = 20;
-    let ip_header = if endpoint.names.local.is_ipv4() {
+    let ip_header = if endpoint.names.local().is_ipv4() {
         20
     } else {
         40

@@ -12,8 +12,8 @@ use sockeye_tcp::{Connection, Segment, Seq};
 use sockeye_wire::TcpFlags;
 
 use super::fast_open::{self, Decision, FastOpenChoices, FastQueue};
-use super::output::{self, CachedPath, make_ready, settings};
-use super::{Phase, Progress, Queue, TcpEndpoint, close, cookies, owner_of};
+use super::output::{self, make_ready, settings};
+use super::{Marks, Phase, Progress, Queue, TcpEndpoint, close, cookies, owner_of};
 use crate::host::{Host, SocketSummary, Stack};
 use crate::ids::{InterfaceId, SocketId};
 use crate::inet::Names;
@@ -75,7 +75,7 @@ impl Listener {
 
     /// After an option was set.
     pub(super) fn update(&self, stack: &mut Stack, id: SocketId, options: &SharedOptions) {
-        let (address, port) = (self.names.local, self.names.local_port);
+        let (address, port) = (self.names.local(), self.names.local_port);
         let receiver = receiver(id, options);
         stack
             .receivers
@@ -174,7 +174,7 @@ pub(crate) fn listen(
     let receiver = receiver(id, &socket.options);
     stack
         .receivers
-        .insert(PortSpace::Tcp, names.local, names.local_port, receiver);
+        .insert(PortSpace::Tcp, names.local(), names.local_port, receiver);
     let listener = Listener {
         names: names.clone(),
         backlog,
@@ -218,7 +218,7 @@ pub(crate) fn accept(host: &mut Host, id: SocketId, _now: Instant) -> Result<Acc
         listener.queue = VecDeque::new();
     }
     let parts = super::endpoint_mut(&mut host.sockets, child).ok_or(Errno::ECONNABORTED)?;
-    parts.endpoint.queue = Queue::None;
+    parts.endpoint.set_queue(Queue::None);
     *parts.is_hidden = false;
     let peer = parts.endpoint.names.remote_as_seen_by(parts.domain);
     host.acknowledge_readiness(child);
@@ -240,7 +240,7 @@ pub(crate) fn unaccept(host: &mut Host, id: SocketId, child: SocketId) -> Result
         return Err(Errno::EINVAL);
     };
     socket.is_hidden = true;
-    endpoint.queue = Queue::Accept(id);
+    endpoint.set_queue(Queue::Accept(id));
     listener.queue.push_front(child);
     host.wake(id);
     Ok(())
@@ -337,7 +337,7 @@ fn open_fast(
         listener.fast.get_or_insert_default().enter();
     }
     let parts = super::endpoint_mut(&mut host.sockets, child)?;
-    parts.endpoint.queue = Queue::Accept(id);
+    parts.endpoint.set_queue(Queue::Accept(id));
     make_ready(&mut host.stack, parts.endpoint, child);
     established(host, id, child);
     Some(child)
@@ -410,9 +410,9 @@ fn spawn(
     let socket = host.sockets.get(id)?;
     let owner = owner_of(socket.domain, &socket.options, socket.credentials);
     let mut names = Names::new(socket.domain);
-    names.local = tuple.local;
+    names.set_local(tuple.local);
     names.local_port = tuple.local_port;
-    names.remote = tuple.remote;
+    names.set_remote(tuple.remote);
     names.remote_port = tuple.remote_port;
     if matches!(tuple.remote, core::net::IpAddr::V6(to) if to.is_unicast_link_local()) {
         names.scope_id = interface.ifindex();
@@ -427,10 +427,10 @@ fn spawn(
         Holder::Bound,
     );
     let mut endpoint = TcpEndpoint::new(names, Phase::Connected(connection));
-    endpoint.path = CachedPath::new(path);
-    endpoint.queue = Queue::Requests(id);
+    endpoint.path = host.stack.tcp_paths.note(path);
+    endpoint.set_queue(Queue::Requests(id));
     endpoint.progress = Progress::Connected;
-    endpoint.is_listed = true;
+    endpoint.marks.set(Marks::LISTED, true);
     let mut child = Socket::new(
         socket.domain,
         socket.kind,
@@ -521,7 +521,7 @@ pub(super) fn stop(host: &mut Host, id: SocketId, now: Instant) {
     let mut names = listener.names.clone();
     stack
         .receivers
-        .remove(PortSpace::Tcp, names.local, names.local_port, id);
+        .remove(PortSpace::Tcp, names.local(), names.local_port, id);
     if let Some(claim) = &mut names.claim {
         let bound = Binding {
             holder: Holder::Bound,
@@ -540,7 +540,7 @@ pub(super) fn stop(host: &mut Host, id: SocketId, now: Instant) {
     }
     for child in queue {
         if let Some(parts) = super::endpoint_mut(&mut host.sockets, child) {
-            parts.endpoint.queue = Queue::None;
+            parts.endpoint.set_queue(Queue::None);
             if let Phase::Connected(connection) = &mut parts.endpoint.phase {
                 connection.abort(now);
             }

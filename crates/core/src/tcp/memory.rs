@@ -4,6 +4,7 @@
 //! until there is less than the first again, windows and buffers do not grow, and nobody holds more than its share of the
 //! third (`__sk_mem_raise_allocated`). A page each way is everybody's in any case, so that connections go on.
 
+use super::Marks;
 use sockeye_tcp::{Connection, Segment};
 use sockeye_wire::{Payload, TcpFlags};
 
@@ -86,7 +87,7 @@ pub(super) fn release(stack: &mut Stack, endpoint: &mut TcpEndpoint) {
     } = stack;
     memory.change(endpoint.pages, 0, &config.sysctl.tcp_mem, counters);
     endpoint.pages = 0;
-    if core::mem::take(&mut endpoint.is_orphan) {
+    if endpoint.replace_mark(Marks::ORPHAN, false) {
         memory.orphans = memory.orphans.saturating_sub(1);
     }
 }
@@ -142,7 +143,7 @@ pub(super) fn moderate(stack: &Stack, pages: u16, is_set: bool, connection: &mut
 /// for it (`tcp_check_oom`).
 pub(super) fn is_orphan_too_many(stack: &mut Stack, endpoint: &mut TcpEndpoint) -> bool {
     let Stack { memory, config, .. } = stack;
-    if !core::mem::replace(&mut endpoint.is_orphan, true) {
+    if !endpoint.replace_mark(Marks::ORPHAN, true) {
         memory.orphans += 1;
     }
     let is_out = memory.pages > config.sysctl.tcp_mem.high && endpoint.pages > LEAST;

@@ -19,6 +19,7 @@ mod losses;
 mod memory;
 mod output;
 mod path;
+mod paths;
 mod saved_syn;
 mod secrets;
 mod state;
@@ -33,6 +34,7 @@ pub(crate) use input::{icmp_error, receive};
 pub(crate) use listener::{Listener, accept, listen, unaccept};
 pub use memory::{MemoryMarks, TcpMemory};
 pub(crate) use output::transmit;
+pub(crate) use paths::KnownPaths;
 pub(crate) use secrets::Secrets;
 pub(crate) use state::{readiness, summarize, time_wait_summaries};
 pub(crate) use transfer::{
@@ -42,7 +44,7 @@ pub(crate) use transfer::{
 use alloc::boxed::Box;
 
 use join::Ends;
-use output::CachedPath;
+use paths::CachedPath;
 use sockeye_tcp::{Connection, Error, IcmpError};
 
 use crate::host::{Host, Stack};
@@ -53,7 +55,6 @@ use crate::inet::bind_table::PortSpace;
 use crate::options::{SharedOptions, Switches};
 use crate::socket::datagrams::DatagramQueues;
 use crate::socket::{Endpoint, Socket};
-use crate::timer_wheel::TimerId;
 use crate::{Credentials, Domain, Errno, Instant, SocketAddress, SocketType};
 
 /// `IPPROTO_TCP`
@@ -65,25 +66,35 @@ pub(crate) struct TcpEndpoint {
     pub(crate) names: Names,
     pub(crate) phase: Phase,
     progress: Progress,
-    queue: Queue,
-    timer: Option<TimerId>,
+    /// The listener that keeps it, as long as nobody has accepted it: see [`TcpEndpoint::queue`].
+    parent: Option<SocketId>,
     /// What ICMP said of attempts to connect (`MSG_ERRQUEUE`).
     reports: Option<Box<DatagramQueues>>,
     path: CachedPath,
-    /// `shutdown` was called before there was a connection.
-    is_read_shut: bool,
-    /// It is in `Stack::ready`.
-    is_ready: bool,
-    /// It counts among the orphans.
-    is_orphan: bool,
+    marks: Marks,
     /// What it holds of the host's budget.
     pages: u16,
-    /// Its names are in `Stack::connections`.
-    is_listed: bool,
+}
+
+bitflags::bitflags! {
+    /// What is so of a TCP socket.
+    #[derive(Clone, Copy, Debug)]
+    struct Marks: u8 {
+        /// `shutdown` was called before there was a connection.
+        const READ_SHUT = 1;
+        /// It is in `Stack::ready`.
+        const READY = 1 << 1;
+        /// It counts among the orphans.
+        const ORPHAN = 1 << 2;
+        /// Its names are in `Stack::connections`.
+        const LISTED = 1 << 3;
+        /// It is in the accept queue of its parent, and no request any more.
+        const ACCEPTABLE = 1 << 4;
+    }
 }
 
 /// See the bound of [`Socket`].
-const _: () = assert!(size_of::<TcpEndpoint>() <= 456);
+const _: () = assert!(size_of::<TcpEndpoint>() <= 416);
 
 /// How far a socket has come.
 #[derive(Debug)]
@@ -134,16 +145,36 @@ impl TcpEndpoint {
             names,
             phase,
             progress: Progress::Unconnected,
-            queue: Queue::None,
-            timer: None,
+            parent: None,
             reports: None,
             path: CachedPath::NONE,
-            is_read_shut: false,
-            is_ready: false,
-            is_orphan: false,
+            marks: Marks::empty(),
             pages: 0,
-            is_listed: false,
         }
+    }
+
+    fn queue(&self) -> Queue {
+        match self.parent {
+            None => Queue::None,
+            Some(parent) if self.marks.contains(Marks::ACCEPTABLE) => Queue::Accept(parent),
+            Some(parent) => Queue::Requests(parent),
+        }
+    }
+
+    fn set_queue(&mut self, queue: Queue) {
+        self.parent = match queue {
+            Queue::None => None,
+            Queue::Requests(parent) | Queue::Accept(parent) => Some(parent),
+        };
+        self.marks
+            .set(Marks::ACCEPTABLE, matches!(queue, Queue::Accept(_)));
+    }
+
+    /// Sets a mark, and says what it was.
+    fn replace_mark(&mut self, mark: Marks, is_set: bool) -> bool {
+        let was_set = self.marks.contains(mark);
+        self.marks.set(mark, is_set);
+        was_set
     }
 
     /// The SYN waits for the first write (`TCP_FASTOPEN_CONNECT`).
@@ -200,7 +231,7 @@ fn latest_info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tcp::I
         return None;
     };
     let mut info = endpoint.connection()?.info(now);
-    info.pmtu += if endpoint.names.local.is_ipv4() {
+    info.pmtu += if endpoint.names.local().is_ipv4() {
         IPV4_HEADER
     } else {
         IPV6_HEADER
@@ -287,8 +318,8 @@ pub(crate) fn headers_changed(host: &mut Host, id: SocketId, now: Instant) {
         return;
     };
     let names = &endpoint.names;
-    let more = output::ip_options_length(options, names.remote);
-    let path = output::path_to(stack, names.remote, names.local, options);
+    let more = output::ip_options_length(options, names.remote());
+    let path = output::path_to(stack, names.remote(), names.local(), options);
     if let (Phase::Connected(connection), Ok(path)) = (&mut endpoint.phase, path)
         && more > 0
     {

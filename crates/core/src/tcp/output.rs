@@ -5,12 +5,12 @@ use core::net::IpAddr;
 use sockeye_tcp::{EcnPolicy, OutgoingSegment, Settings};
 use sockeye_wire::{ChecksumState, Ecn, Frame, IpProtocol, Offload, TcpHeader};
 
-use super::{Phase, TcpEndpoint, close};
+use super::{Marks, Phase, TcpEndpoint, close};
 use crate::config::Timestamps;
 use crate::host::{Host, Stack};
 use crate::ids::{InterfaceId, SocketId};
 use crate::inet::demux::FourTuple;
-use crate::ip::output::{IpMeta, Path, Reach};
+use crate::ip::output::{IpMeta, Path};
 use crate::options::{SharedOptions, Switches};
 use crate::{Errno, Instant};
 
@@ -21,50 +21,10 @@ const LOOPBACK_SUPER_SEGMENT: usize = 256 << 10;
 /// The longest one to a device: an IPv4 packet's 65,535 less the longest headers.
 const DEVICE_SUPER_SEGMENT: usize = 65_535 - 120;
 
-/// A connection's path, without the source address that its names have.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CachedPath {
-    /// By its number: half the room of its id. Interfaces are never taken away.
-    ifindex: u32,
-    mtu: u32,
-    generation: u32,
-}
-
-impl CachedPath {
-    /// No path: it is looked up for the next segment.
-    pub(super) const NONE: CachedPath = CachedPath {
-        ifindex: 1,
-        mtu: 0,
-        generation: 0,
-    };
-
-    pub(super) fn new(path: &Path) -> Self {
-        let mtu = u32::try_from(path.mtu).unwrap_or(u32::MAX);
-        Self {
-            ifindex: path.interface.ifindex(),
-            mtu,
-            generation: path.generation,
-        }
-    }
-
-    /// The path, as long as no route has changed.
-    pub(super) fn current(&self, stack: &Stack, source: IpAddr) -> Option<Path> {
-        let is_current = self.mtu != 0 && self.generation == stack.route_generation;
-        let mtu = usize::try_from(self.mtu).ok()?;
-        is_current.then_some(Path {
-            interface: InterfaceId::from_ifindex(self.ifindex),
-            source,
-            mtu,
-            generation: self.generation,
-            reach: Reach::LINK,
-        })
-    }
-}
-
 /// Puts the socket on the list of those that have something to send.
 pub(super) fn make_ready(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: SocketId) {
-    if !endpoint.is_ready {
-        endpoint.is_ready = true;
+    if !endpoint.marks.contains(Marks::READY) {
+        endpoint.marks.set(Marks::READY, true);
         stack.ready.push_back(id);
     }
 }
@@ -76,7 +36,7 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
         return;
     };
     let endpoint = parts.endpoint;
-    endpoint.is_ready = false;
+    endpoint.marks.set(Marks::READY, false);
     let Phase::Connected(connection) = &mut endpoint.phase else {
         return;
     };
@@ -86,7 +46,7 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
     if endpoint.path.current(stack, tuple.local).is_none()
         && let Ok(path) = stack.route(tuple.remote, Some(tuple.local), parts.options.via())
     {
-        endpoint.path = CachedPath::new(&path);
+        endpoint.path = stack.tcp_paths.note(&path);
         super::path::follow(stack, &tuple, &path, parts.options, connection, now);
     }
     let mut sent = 0;
@@ -97,7 +57,10 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
         let path = match endpoint.path.current(stack, tuple.local) {
             Some(path) => path,
             None => match stack.route(tuple.remote, Some(tuple.local), parts.options.via()) {
-                Ok(path) => path,
+                Ok(path) => {
+                    endpoint.path = stack.tcp_paths.note(&path);
+                    path
+                }
                 // As a lost segment: the retransmission finds a route or none.
                 Err(_) => {
                     sent += 1;
@@ -105,7 +68,6 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
                 }
             },
         };
-        endpoint.path = CachedPath::new(&path);
         send(stack, &tuple, &path, parts.options, segment);
         sent += 1;
     }

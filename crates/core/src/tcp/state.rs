@@ -2,7 +2,7 @@
 
 use sockeye_tcp::State;
 
-use super::{Phase, Queue, TcpEndpoint, join};
+use super::{Marks, Phase, Queue, TcpEndpoint, join};
 use crate::host::{Host, SocketSummary};
 use crate::socket::Socket;
 use crate::{Credentials, Domain, Readiness, SocketAddress, SocketId, SocketType};
@@ -18,7 +18,10 @@ pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
         // CLOSE: hung up, and writable in the sense that a write does not block.
         Phase::Unconnected => {
             let mut ready = Readiness::OUT | Readiness::HUP;
-            ready.set(Readiness::IN | Readiness::RDHUP, endpoint.is_read_shut);
+            ready.set(
+                Readiness::IN | Readiness::RDHUP,
+                endpoint.marks.contains(Marks::READ_SHUT),
+            );
             ready.set(Readiness::ERR, has_error);
             return ready;
         }
@@ -79,7 +82,7 @@ pub(crate) fn summarize(
             let has_unread_end = matches!(
                 connection.state(),
                 State::CloseWait | State::Closing | State::LastAck
-            ) && (status.readable > 0 || endpoint.queue != Queue::None);
+            ) && (status.readable > 0 || endpoint.queue() != Queue::None);
             summary.recv_q = status.readable + usize::from(has_unread_end);
             summary.send_q = unacknowledged;
             summary.send_buffer = send_buffer;

@@ -6,7 +6,7 @@ use sockeye_wire::Chunks;
 
 use super::connect::connect_to_send;
 use super::output::make_ready;
-use super::{EndpointParts, Phase, Progress};
+use super::{EndpointParts, Marks, Phase, Progress};
 use crate::host::Host;
 use crate::ids::SocketId;
 use crate::options::Switches;
@@ -176,7 +176,7 @@ fn nothing_to_read(parts: &mut EndpointParts<'_>) -> Result<(), Errno> {
     let Phase::Connected(connection) = &parts.endpoint.phase else {
         return match parts.error.take() {
             Some(errno) => Err(errno),
-            None if parts.endpoint.is_read_shut => Ok(()),
+            None if parts.endpoint.marks.contains(Marks::READ_SHUT) => Ok(()),
             None => Err(Errno::ENOTCONN),
         };
     };

@@ -9,7 +9,7 @@ use super::*;
 
 const TICK: u64 = 1 << TICK_SHIFT;
 
-fn fired(wheel: &mut TimerWheel<u32>, now: Instant) -> Vec<u32> {
+fn fired(wheel: &mut TimerWheel, now: Instant) -> Vec<u32> {
     core::iter::from_fn(|| wheel.expire(now)).collect()
 }
 
@@ -17,7 +17,7 @@ fn fired(wheel: &mut TimerWheel<u32>, now: Instant) -> Vec<u32> {
 fn a_timer_fires_once_and_not_before_its_deadline() {
     let mut wheel = TimerWheel::new();
     let deadline = Instant::from_millis(40);
-    wheel.set(&mut None, 7, Some(deadline));
+    wheel.set(7, Some(deadline));
     assert_eq!(fired(&mut wheel, Instant::from_millis(39)), []);
     assert_eq!(
         fired(&mut wheel, deadline + Duration::from_nanos(TICK)),
@@ -30,22 +30,20 @@ fn a_timer_fires_once_and_not_before_its_deadline() {
 #[test]
 fn a_deadline_that_moves_later_is_kept_and_one_that_moves_earlier_too() {
     let mut wheel = TimerWheel::new();
-    let mut id = None;
-    wheel.set(&mut id, 1, Some(Instant::from_millis(10)));
-    wheel.set(&mut id, 1, Some(Instant::from_millis(300)));
+    wheel.set(1, Some(Instant::from_millis(10)));
+    wheel.set(1, Some(Instant::from_millis(300)));
     assert_eq!(fired(&mut wheel, Instant::from_millis(299)), []);
-    wheel.set(&mut id, 1, Some(Instant::from_millis(290)));
+    wheel.set(1, Some(Instant::from_millis(290)));
     assert_eq!(fired(&mut wheel, Instant::from_millis(299)), [1]);
 }
 
 #[test]
 fn a_stopped_or_removed_timer_stays_silent() {
     let mut wheel = TimerWheel::new();
-    let (mut stopped, mut removed) = (None, None);
-    wheel.set(&mut stopped, 1, Some(Instant::from_millis(10)));
-    wheel.set(&mut removed, 2, Some(Instant::from_millis(10)));
-    wheel.set(&mut stopped, 1, None);
-    wheel.remove(removed, 2);
+    wheel.set(1, Some(Instant::from_millis(10)));
+    wheel.set(2, Some(Instant::from_millis(10)));
+    wheel.set(1, None);
+    wheel.remove(2);
     assert_eq!(fired(&mut wheel, Instant::from_millis(1000)), []);
 }
 
@@ -53,7 +51,7 @@ fn a_stopped_or_removed_timer_stays_silent() {
 fn waking_at_each_next_deadline_reaches_a_far_timer_in_few_steps() {
     let mut wheel = TimerWheel::new();
     let deadline = Instant::from_millis(1000 * 3600 * 24 * 365);
-    wheel.set(&mut None, 9, Some(deadline));
+    wheel.set(9, Some(deadline));
     for _ in 0..=LEVELS {
         let now = wheel.next_deadline().expect("the timer is linked");
         assert!(now <= deadline + Duration::from_nanos(TICK));
@@ -68,26 +66,21 @@ fn waking_at_each_next_deadline_reaches_a_far_timer_in_few_steps() {
 #[test]
 fn timers_that_were_stopped_give_their_memory_back_once_their_time_has_come() {
     let mut wheel = TimerWheel::new();
-    let mut ids = [None; 1000];
     let at = Some(Instant::from_millis(10));
-    for (token, id) in (0..).zip(&mut ids) {
-        wheel.set(id, token, at);
+    for key in 0..1000 {
+        wheel.set(key, at);
     }
     let most = wheel.entries.room();
     assert!(most >= 1000);
-    for (token, id) in (0..).zip(&mut ids) {
-        wheel.set(id, token, if token == 500 { at } else { None });
+    for key in 0..1000 {
+        wheel.set(key, if key == 500 { at } else { None });
     }
     assert_eq!(wheel.entries.room(), most);
     assert_eq!(fired(&mut wheel, Instant::from_millis(11)), [500]);
     assert_eq!(wheel.entries.room(), 0);
-    // A place that another has taken since is not the old owner's.
-    wheel.set(&mut ids[1], 1, Some(Instant::from_millis(20)));
-    for (token, id) in (0..).zip(&mut ids).skip(2) {
-        wheel.set(id, token, None);
-        wheel.remove(*id, token);
-    }
-    wheel.set(&mut ids[0], 0, Some(Instant::from_millis(30)));
+    wheel.set(1, Some(Instant::from_millis(20)));
+    wheel.set(0, Some(Instant::from_millis(30)));
+    wheel.remove(2);
     assert_eq!(fired(&mut wheel, Instant::from_millis(40)), [1, 0]);
     assert_eq!(wheel.entries.room(), 0);
 }
@@ -98,12 +91,11 @@ proptest! {
         operations in proptest::collection::vec((0u32..20, proptest::option::of(0u64..1 << 36), 0u64..1 << 30), 1..200)
     ) {
         let mut wheel = TimerWheel::new();
-        let mut ids = [None; 20];
         let mut model: [Option<Instant>; 20] = [None; 20];
         let mut now = Instant::ZERO;
         for (token, delay, step) in operations {
             let deadline = delay.map(|delay| now + Duration::from_nanos(delay));
-            wheel.set(&mut ids[token as usize], token, deadline);
+            wheel.set(token, deadline);
             model[token as usize] = deadline;
             now += Duration::from_nanos(step);
             if let Some(next) = wheel.next_deadline() {

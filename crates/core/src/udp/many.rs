@@ -35,7 +35,7 @@ pub(super) fn deliver_to_many(
         };
         let names = &endpoint.names;
         let is_from_peer = !endpoint.is_connected
-            || (names.remote == source && [0, source_port].contains(&names.remote_port));
+            || (names.remote() == source && [0, source_port].contains(&names.remote_port));
         is_from_peer
             && (!destination.is_multicast()
                 || multicast::hears(&socket.options, destination, interface, source))
