@@ -47,6 +47,8 @@ bitflags! {
         const REDUCED = 1 << 4;
         /// A segment came that was marked as capable, or more.
         const SEEN = 1 << 5;
+        /// The last packet sent was marked as capable (`INET_ECN_xmit`).
+        const MARKED = 1 << 6;
     }
 }
 
@@ -150,6 +152,7 @@ impl Block {
             return;
         }
         segment.ecn = Ecn::Capable0;
+        self.ecn |= EcnState::MARKED;
         if self.ecn.contains(EcnState::REDUCED) {
             self.ecn.remove(EcnState::REDUCED);
             segment.flags |= TcpFlags::CWR;

@@ -3,6 +3,7 @@
 use super::table::{Access, Entry, IPPROTO_IP, Scope, Target, Value, read_only, read_only_bytes};
 use super::{OptionValue, Switches, ip_options, multicast};
 use crate::Errno;
+use crate::socket::Endpoint;
 
 const L: i32 = IPPROTO_IP;
 const IP: Scope = Scope::IP;
@@ -27,7 +28,10 @@ pub(super) const TABLE: &[Entry] = &[
         1,
         "IP_TOS",
         IP,
-        Access::Int(|t| Ok(t.socket()?.options.type_of_service.into()), set_tos),
+        Access::Int(
+            |t| Ok((t.socket()?.options.type_of_service | marks(t)?).into()),
+            set_tos,
+        ),
     ),
     Entry::new(L, 2, "IP_TTL", IP, Access::Int(ttl, set_ttl)),
     Entry::new(
@@ -160,6 +164,14 @@ pub(super) fn class_of(t: &Target<'_>, value: i32, old: u8) -> u8 {
     } else {
         byte
     }
+}
+
+/// ECT(0) if the last packet of a connection had it: Linux sends with what the option tells (`INET_ECN_xmit`).
+pub(super) fn marks(t: &Target<'_>) -> Result<u8, Errno> {
+    Ok(match &t.socket()?.endpoint {
+        Endpoint::Tcp(endpoint) if endpoint.has_marked_last() => 2,
+        _ => 0,
+    })
 }
 
 fn set_tos(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {

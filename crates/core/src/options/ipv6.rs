@@ -125,7 +125,10 @@ pub(super) const TABLE: &[Entry] = &[
         67,
         "IPV6_TCLASS",
         V6,
-        Access::Int(|t| Ok(t.socket()?.options.traffic_class.into()), set_class),
+        Access::Int(
+            |t| Ok((t.socket()?.options.traffic_class | ip::marks(t)?).into()),
+            set_class,
+        ),
     ),
     Entry::recorded(L, 70, "IPV6_AUTOFLOWLABEL", V6, (1, 0, 1), NO_LABELS),
     refused(

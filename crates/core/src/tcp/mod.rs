@@ -140,6 +140,11 @@ enum Queue {
 }
 
 impl TcpEndpoint {
+    /// See [`Connection::has_marked_last`].
+    pub(crate) fn has_marked_last(&self) -> bool {
+        matches!(&self.phase, Phase::Connected(connection) if connection.has_marked_last())
+    }
+
     fn new(names: Names, phase: Phase) -> Self {
         Self {
             names,

@@ -102,6 +102,11 @@ impl Connection {
         }
     }
 
+    /// The last packet was marked as capable of ECN (RFC 3168 5): a stream's `IP_TOS` tells it.
+    pub fn has_marked_last(&self) -> bool {
+        self.block.ecn.contains(EcnState::MARKED)
+    }
+
     /// The peer's FIN has come in order, whatever came then (`SOCK_DONE`).
     pub fn is_ended_by_peer(&self) -> bool {
         self.block.recv.fin

@@ -15,6 +15,7 @@ use super::recovery::Resend;
 use super::tail::Pending;
 use super::{Fin, Phase, Probe, SendFlags};
 use crate::block::Block;
+use crate::ecn::EcnState;
 use crate::recv::ack::AckFlags;
 use crate::seq::span;
 use crate::tally::LossCount;
@@ -443,6 +444,7 @@ impl Block {
             ecn: Ecn::NotCapable,
             unit: None,
         };
+        self.ecn.remove(EcnState::MARKED);
         self.mark_urgent(&mut segment);
         segment
     }
