@@ -223,7 +223,7 @@ impl Block {
             }
         }
         if self.send.rare.recovery.is_some() {
-            self.adapt_reordering_window();
+            self.adapt_reordering_window(&news.got);
             self.answer_probe(news);
         }
         if news.is_dubious() || self.send.phase != Phase::Open {

@@ -360,6 +360,24 @@ impl Flight {
         }
     }
 
+    /// The record at `index` goes in packets of this size now (`tcp_adjust_pcount`).
+    fn recount(&mut self, index: usize, mss: u32) {
+        let Some(sent) = self.records.get_mut(index) else {
+            return;
+        };
+        let before = *sent;
+        sent.packets = packets(before.data(), mss);
+        let after = *sent;
+        if after.packets == before.packets {
+            return;
+        }
+        self.out = (self.out + after.count()).saturating_sub(before.count());
+        if let Some(board) = &mut self.board {
+            board.uncount(&before, before.count());
+            board.count(&after);
+        }
+    }
+
     /// The first record that ends behind `seq`.
     pub(super) fn position(&self, seq: Seq) -> usize {
         self.records
@@ -446,6 +464,21 @@ impl Flight {
         again
     }
 
+    /// Declares lost what was sent in packets longer than `mss`, and says how much is lost then.
+    pub(crate) fn mark_longer_lost(&mut self, mss: u32) -> u32 {
+        for index in 0.. {
+            match self.records.get(index) {
+                None => break,
+                // Of several packets all but the last were as long as the path was thought to carry.
+                Some(sent) if sent.count() > 1 || sent.data() > mss => {
+                    self.lose(index);
+                }
+                Some(_) => {}
+            }
+        }
+        self.lost()
+    }
+
     /// Nothing was lost after all (`tcp_undo_cwnd_reduction`).
     pub(crate) fn unmark_lost(&mut self) {
         if self.lost() == 0 {
@@ -501,6 +534,7 @@ impl Flight {
         if self.records.get(index)?.data() > bytes {
             self.split(index, bytes, mss);
         }
+        self.recount(index, mss);
         let flags = self.records.get(index)?.flags;
         self.set_flags(index, flags | RETRANSMITTED | AMBIGUOUS);
         let sent = self.again(index, stamp, now)?;
@@ -543,7 +577,8 @@ impl Flight {
         self.limit_duplicates()
     }
 
-    fn limit_duplicates(&mut self) -> bool {
+    /// No more duplicates than what is not lost can have made.
+    pub(super) fn limit_duplicates(&mut self) -> bool {
         let out = self.out;
         let Some(board) = &mut self.board else {
             return false;

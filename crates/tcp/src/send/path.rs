@@ -5,6 +5,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
+use super::recovery::Resend;
 use super::{Phase, Sender};
 use crate::block::{Block, MIN_MSS, TIMESTAMPS_LEN};
 use crate::{Events, Instant, PathRules, Seq};
@@ -152,9 +153,33 @@ impl Block {
         path.high = path.high.min(size);
         if self.follow_path() && !self.send.flight.is_empty() {
             // RFC 1191 6.4: what was too long is sent again in shorter segments.
-            self.send.flight.mark_all_lost(false, Instant::FAR_FUTURE);
-            self.restart_retransmit(now);
+            if self.retransmit_simply() {
+                self.restart_retransmit(now);
+            }
         }
+    }
+
+    /// What is longer than the path carries is lost, which says nothing of congestion: the window and its threshold stay
+    /// (`tcp_simple_retransmit`). True if there is something of the kind.
+    pub(super) fn retransmit_simply(&mut self) -> bool {
+        let send = &mut self.send;
+        let mss = u32::from(send.mss);
+        if send.flight.mark_longer_lost(mss) == 0 {
+            return false;
+        }
+        if !self.sack {
+            send.flight.limit_duplicates();
+        }
+        if send.phase != Phase::Loss {
+            send.recovery_point = send.nxt;
+            send.window.threshold = send.present_threshold();
+            send.phase = Phase::Loss;
+            let recovery = send.recovery();
+            recovery.forget_undo();
+            recovery.reduction = None;
+        }
+        send.set_resend(Resend::Lost);
+        true
     }
 
     /// After `tcp_retries1` timeouts.

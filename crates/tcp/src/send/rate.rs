@@ -65,6 +65,11 @@ pub(crate) struct Newest {
 }
 
 impl Newest {
+    /// Packets delivered when it was sent.
+    pub(crate) fn prior_delivered(&self) -> u32 {
+        self.stamp.delivered
+    }
+
     /// The later one of `newest` and a packet that was sent at `sent` and ends at `end`.
     pub(crate) fn of(
         newest: Option<Newest>,

@@ -259,9 +259,7 @@ impl Block {
     /// RFC 6675 5, step 4.
     pub(super) fn enter_recovery(&mut self, is_echo: bool) {
         if self.send.phase < Phase::Cwr && self.is_path_probe_lost() {
-            // `tcp_simple_retransmit`: sent again without going slower.
-            self.send.phase = Phase::Loss;
-            self.send.recovery_point = self.send.nxt;
+            self.retransmit_simply();
             return;
         }
         let send = &mut self.send;

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::Phase;
 use super::ack::News;
+use super::flight::Delivery;
 use super::recovery::Resend;
 use crate::Seq;
 use crate::block::Block;
@@ -24,8 +25,8 @@ pub(crate) struct Reordering {
     persist: u8,
     /// RFC 8985 6.2 step 4: a D-SACK came that may tell of it.
     pub(super) dsack: bool,
-    /// Widened since: once for each round trip (RACK.dsack_round).
-    round: Option<Seq>,
+    /// Packets delivered when it was widened last: once for each round trip (RACK.dsack_round, `last_delivered`).
+    widened: u32,
 }
 
 impl Reordering {
@@ -50,21 +51,18 @@ impl Reordering {
         }
     }
 
-    /// `tcp_rack_update_reo_wnd`
-    fn adapt(&mut self, una: Seq, nxt: Seq) {
-        if self.round.is_some_and(|round| una.before(round)) {
+    /// `tcp_rack_update_reo_wnd`: when the newest that arrived was sent `prior` packets had been delivered.
+    fn adapt(&mut self, prior: u32, delivered: u32) {
+        if prior.wrapping_sub(self.widened).cast_signed() < 0 {
             self.dsack = false;
         }
         if self.dsack {
             self.dsack = false;
             self.extra = self.extra.saturating_add(1);
             self.persist = PERSIST;
-            self.round = Some(nxt);
+            self.widened = delivered;
         } else if self.persist == 0 {
             self.extra = 0;
-        }
-        if self.round.is_some_and(|round| una.at_or_after(round)) {
-            self.round = None;
         }
     }
 }
@@ -173,13 +171,17 @@ impl Block {
     }
 
     /// Once for each acknowledgment that delivers something (`tcp_rack_update_reo_wnd`).
-    pub(super) fn adapt_reordering_window(&mut self) {
-        let (una, nxt) = (self.send.una, self.send.nxt);
+    pub(super) fn adapt_reordering_window(&mut self, got: &Delivery) {
+        let Some(newest) = &got.newest else {
+            return;
+        };
         if self.limits.loss.is(LossRules::RACK_STATIC_REO_WND) {
             return;
         }
+        let delivered = self.counts.delivered.wrapping_add(got.delivered);
+        let prior = newest.prior_delivered();
         if let Some(recovery) = self.send.known_recovery() {
-            recovery.reordering.adapt(una, nxt);
+            recovery.reordering.adapt(prior, delivered);
         }
     }
 }

@@ -89,7 +89,8 @@ impl Block {
 
     fn plan_retransmission(&self) -> Option<Plan> {
         let send = &self.send;
-        if send.flight.lost() == 0 {
+        // As many copies may be out after a timeout that was taken back (`tcp_xmit_retransmit_queue`).
+        if send.flight.lost() <= send.flight.retransmitted() {
             return None;
         }
         let quota = self.quota();
