@@ -8,7 +8,7 @@ use crate::Errno;
 
 /// A protocol family that the host serves, with Linux's `AF_` number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u16)]
+#[repr(u8)]
 pub enum Domain {
     /// `AF_UNIX`.
     Unix = 1,
@@ -40,7 +40,7 @@ impl Domain {
 
 /// A socket type that the host serves, with Linux's `SOCK_` number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u16)]
+#[repr(u8)]
 pub enum SocketType {
     /// `SOCK_STREAM`.
     Stream = 1,

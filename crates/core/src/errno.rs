@@ -6,7 +6,7 @@ use core::fmt;
 
 /// A Linux error number. `Display` and `Debug` give its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u16)]
+#[repr(u8)]
 pub enum Errno {
     /// Operation not permitted.
     EPERM = 1,

@@ -256,7 +256,7 @@ fn owner(socket: &Socket) -> Owner<'_> {
         domain: socket.domain,
         is_stream: false,
         options: &socket.options,
-        uid: socket.credentials.uid,
+        uid: socket.credentials().uid,
     }
 }
 

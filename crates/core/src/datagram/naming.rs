@@ -253,7 +253,7 @@ pub(crate) fn options_changed(host: &mut Host, id: SocketId) {
         domain: socket.domain,
         is_stream: false,
         options: &socket.options,
-        uid: socket.credentials.uid,
+        uid: socket.credentials().uid,
     };
     if let Endpoint::Datagram(endpoint) = &mut socket.endpoint {
         inet_bind::fit_claim(stack, &owner, &mut endpoint.names);

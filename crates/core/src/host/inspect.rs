@@ -110,7 +110,7 @@ impl Host {
             send_q: 0,
             is_v6_only: socket.options.is_on(Switches::V6_ONLY),
             device: socket.options.device,
-            credentials: socket.credentials,
+            credentials: socket.credentials(),
             cookie: socket.cookie,
             is_orphan: socket.is_hidden,
             is_joined: false,

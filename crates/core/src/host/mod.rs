@@ -11,6 +11,7 @@ mod outputs;
 mod tests;
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use hashbrown::HashMap;
@@ -108,7 +109,7 @@ pub(crate) struct Stack {
     /// Connections in TIME-WAIT.
     pub(crate) time_wait: TimeWaitTable,
     /// The options of new TCP sockets, which share their values.
-    pub(crate) tcp_options: Option<SharedOptions>,
+    pub(crate) tcp_options: Vec<SharedOptions>,
     /// Moves on with each port that `connect` chooses.
     pub(crate) connect_step: u32,
     /// Moves on with each joined connection.
@@ -155,7 +156,7 @@ impl Host {
             connections: Connections::new(keyed),
             receivers: Receivers::new(keyed),
             time_wait: TimeWaitTable::new(keyed),
-            tcp_options: None,
+            tcp_options: Vec::new(),
             connect_step: 0,
             join_step: 0,
             cookie_keys: CookieKeys::new(keyed),

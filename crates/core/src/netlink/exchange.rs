@@ -81,7 +81,7 @@ pub(crate) fn send_message(
         } else {
             let (socket, endpoint) = endpoint(host, id)?;
             let asker = route::Asker {
-                uid: socket.credentials.uid,
+                uid: socket.credentials().uid,
                 is_strict: endpoint.options.contains(NetlinkOptions::STRICT_CHECK),
                 port: endpoint.port.unwrap_or(0),
             };

@@ -42,7 +42,7 @@ pub(super) fn autobind(host: &mut Host, id: SocketId) -> Result<(), Errno> {
         return Ok(());
     }
     let protocol = socket.protocol;
-    let own = socket.credentials.pid.cast_unsigned();
+    let own = socket.credentials().pid.cast_unsigned();
     let ports: &Ports = &host.stack.netlink;
     // More sockets than these are not there to be tried, since each has one port.
     let spare = (0..=u32::MAX).map(|step| FIRST_SPARE.wrapping_sub(step));
@@ -84,7 +84,7 @@ pub(crate) fn connect(
 /// `NETLINK_ROUTE` is for asking the kernel: other sockets are reached with privilege only.
 pub(super) fn may_send_to(host: &Host, id: SocketId, peer: (u32, u32)) -> Result<(), Errno> {
     let (socket, _) = endpoint(host, id)?;
-    if peer != (0, 0) && socket.credentials.uid != 0 {
+    if peer != (0, 0) && socket.credentials().uid != 0 {
         return Err(Errno::EPERM);
     }
     Ok(())

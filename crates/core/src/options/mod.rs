@@ -25,12 +25,14 @@ mod udp_raw;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 
 use smallvec::SmallVec;
 use sockeye_wire::Ipv4Options;
 
+use crate::Credentials;
 use crate::Sysctl;
 use crate::ids::InterfaceId;
 use crate::ip::output::Via;
@@ -164,6 +166,8 @@ impl DerefMut for SharedOptions {
 /// The options with a value. TCP's own are in [`TcpChoices`].
 #[derive(Clone, Debug)]
 pub struct Values {
+    /// Who made the socket.
+    pub(crate) credentials: Credentials,
     /// `SO_RCVBUF` as `getsockopt` tells it: twice what was asked for.
     pub receive_buffer: u32,
     /// `SO_SNDBUF` as `getsockopt` tells it.
@@ -311,6 +315,7 @@ impl SharedOptions {
     pub fn new(sysctl: &Sysctl) -> Self {
         let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         let values = Values {
+            credentials: Credentials::ROOT,
             receive_buffer: size(sysctl.rmem_default),
             send_buffer: size(sysctl.wmem_default),
             receive_low_water: 1,
@@ -336,19 +341,36 @@ impl SharedOptions {
         }
     }
 
-    /// The options of a new TCP socket. All of a host share their values: `shared` is where it keeps them.
-    pub(crate) fn of_tcp(sysctl: &Sysctl, shared: &mut Option<SharedOptions>) -> Self {
+    /// The options of a new TCP socket. All that a process makes share their values: `shared` is where a host keeps them.
+    pub(crate) fn of_tcp(
+        sysctl: &Sysctl,
+        shared: &mut Vec<SharedOptions>,
+        credentials: Credentials,
+    ) -> Self {
+        /// Of so many processes.
+        const MOST: usize = 32;
         let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         let (receive, send) = (size(sysctl.tcp_rmem.default), size(sysctl.tcp_wmem.default));
-        if let Some(options) = shared
-            && (options.receive_buffer, options.send_buffer) == (receive, send)
-        {
-            options.switches = Self::default_switches(sysctl);
-            return options.clone();
+        let wanted = (receive, send, credentials);
+        let fits = |known: &&SharedOptions| {
+            (known.receive_buffer, known.send_buffer, known.credentials) == wanted
+        };
+        if let Some(known) = shared.iter().rev().find(fits) {
+            return Self {
+                switches: Self::default_switches(sysctl),
+                values: known.values.clone(),
+            };
         }
         let mut options = Self::new(sysctl);
-        (options.receive_buffer, options.send_buffer) = (receive, send);
-        *shared = Some(options.clone());
+        (
+            options.receive_buffer,
+            options.send_buffer,
+            options.credentials,
+        ) = wanted;
+        if shared.len() == MOST {
+            shared.remove(0);
+        }
+        shared.push(options.clone());
         options
     }
 

@@ -169,7 +169,7 @@ impl Target<'_> {
     /// `CAP_NET_ADMIN` and its kind: the host knows users, not capabilities.
     pub(super) fn is_privileged(&self) -> bool {
         self.socket()
-            .is_ok_and(|socket| socket.credentials.uid == 0)
+            .is_ok_and(|socket| socket.credentials().uid == 0)
     }
 }
 

@@ -20,8 +20,6 @@ pub(crate) struct Socket {
     pub(crate) kind: SocketType,
     /// `SO_PROTOCOL`
     pub(crate) protocol: u16,
-    /// Who made it.
-    pub(crate) credentials: Credentials,
     /// `SO_COOKIE`: never used again in the life of a host.
     pub(crate) cookie: u64,
     pub(crate) options: SharedOptions,
@@ -53,7 +51,7 @@ pub(crate) enum Endpoint {
 
 /// What an idle TCP connection costs is this, a [`TcpEndpoint`] and its places in the tables: together at most 1 KiB, so
 /// that what few sockets need goes into a box.
-const _: () = assert!(size_of::<Socket>() <= 72);
+const _: () = assert!(size_of::<Socket>() <= 56);
 
 impl Socket {
     /// A stream's SYN waits for the first write (`TCP_FASTOPEN_CONNECT`).
@@ -70,6 +68,10 @@ impl Socket {
         mut options: SharedOptions,
         endpoint: Endpoint,
     ) -> Self {
+        // Most have them already, and share them with others.
+        if options.credentials != credentials {
+            options.credentials = credentials;
+        }
         // `inet6_create` leaves IPv4's flag out, which `inet_create` sets.
         if domain == Domain::Inet6 {
             options.switches.remove(Switches::MULTICAST_ALL);
@@ -78,7 +80,6 @@ impl Socket {
             domain,
             kind,
             protocol,
-            credentials,
             cookie: 0,
             options,
             error: None,
@@ -88,6 +89,11 @@ impl Socket {
             is_hidden: false,
             endpoint,
         }
+    }
+
+    /// Who made it.
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.options.credentials
     }
 
     /// The names of an internet socket.

@@ -77,7 +77,7 @@ impl Host {
         let Endpoint::Tcp(endpoint) = &socket.endpoint else {
             return None;
         };
-        let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+        let owner = owner_of(socket.domain, &socket.options, socket.credentials());
         let named = bind::destination(&owner, &endpoint.names, destination).ok()?;
         self.local_listener(named.address, named.port, endpoint.names.local())
     }
@@ -203,7 +203,7 @@ impl Host {
         if !matches!(socket.endpoint, Endpoint::Listener(_)) {
             return Err(Errno::EINVAL);
         }
-        let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+        let owner = owner_of(socket.domain, &socket.options, socket.credentials());
         let binding = binding_of(
             &owner,
             PortSpace::Tcp,
@@ -225,7 +225,7 @@ impl Host {
             socket.domain,
             socket.kind,
             socket.protocol,
-            socket.credentials,
+            socket.credentials(),
             socket.options.inherited(),
             Endpoint::Tcp(Box::new(endpoint)),
         );

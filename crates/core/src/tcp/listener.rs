@@ -142,7 +142,7 @@ pub(crate) fn listen(
     // A negative backlog is a very large one: the comparison is unsigned.
     let backlog =
         usize::try_from(backlog.cast_unsigned().min(stack.config.sysctl.somaxconn)).unwrap_or(0);
-    let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+    let owner = owner_of(socket.domain, &socket.options, socket.credentials());
     let endpoint = match &mut socket.endpoint {
         Endpoint::Listener(listener) => {
             listener.backlog = backlog;
@@ -408,7 +408,7 @@ fn spawn(
     path: &Path,
 ) -> Option<SocketId> {
     let socket = host.sockets.get(id)?;
-    let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+    let owner = owner_of(socket.domain, &socket.options, socket.credentials());
     let mut names = Names::new(socket.domain);
     names.set_local(tuple.local);
     names.local_port = tuple.local_port;
@@ -435,7 +435,7 @@ fn spawn(
         socket.domain,
         socket.kind,
         socket.protocol,
-        socket.credentials,
+        socket.credentials(),
         socket.options.inherited(),
         Endpoint::Tcp(Box::new(endpoint)),
     );

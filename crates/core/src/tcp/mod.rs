@@ -341,7 +341,7 @@ pub(crate) fn options_changed(host: &mut Host, id: SocketId, now: Instant) {
     let Some(socket) = sockets.get_mut(id) else {
         return;
     };
-    let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+    let owner = owner_of(socket.domain, &socket.options, socket.credentials());
     let options = &socket.options;
     match &mut socket.endpoint {
         Endpoint::Tcp(endpoint) => {
@@ -387,7 +387,7 @@ pub(crate) fn socket(
     credentials: Credentials,
 ) -> Result<SocketId, Errno> {
     let stack = &mut host.stack;
-    let options = SharedOptions::of_tcp(&stack.config.sysctl, &mut stack.tcp_options);
+    let options = SharedOptions::of_tcp(&stack.config.sysctl, &mut stack.tcp_options, credentials);
     let endpoint = TcpEndpoint::new(Names::new(domain), Phase::Unconnected);
     let endpoint = Endpoint::Tcp(Box::new(endpoint));
     let socket = Socket::new(
@@ -412,7 +412,7 @@ pub(crate) fn bind(
 ) -> Result<(), Errno> {
     let Host { sockets, stack } = host;
     let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
-    let owner = owner_of(socket.domain, &socket.options, socket.credentials);
+    let owner = owner_of(socket.domain, &socket.options, socket.credentials());
     match &mut socket.endpoint {
         Endpoint::Tcp(endpoint) => {
             let names = &mut endpoint.names;
@@ -475,7 +475,7 @@ fn endpoint_mut(sockets: &mut Slab<Socket, SocketKind>, id: SocketId) -> Option<
     match &mut socket.endpoint {
         Endpoint::Tcp(endpoint) => Some(EndpointParts {
             domain: socket.domain,
-            credentials: socket.credentials,
+            credentials: socket.options.credentials,
             options: &mut socket.options,
             error: &mut socket.error,
             is_hidden: &mut socket.is_hidden,

@@ -53,7 +53,7 @@ pub(crate) fn bind(
     let kind = end(host, id)?.kind;
     match name {
         UnixAddress::Path(path) => {
-            let credentials = host.get(id)?.credentials;
+            let credentials = host.get(id)?.credentials();
             let names = &mut host.stack.unix.names;
             // The file is made first: an existing one is EADDRINUSE even for a socket that has a name.
             let node = names.resolver.create(path, credentials)?;
@@ -106,7 +106,7 @@ pub(super) fn autobind_if_credentials_pass(host: &mut Host, id: SocketId) -> Res
 /// `unix_find_other`: the open socket a name leads to.
 pub(super) fn find(host: &mut Host, id: SocketId, name: &UnixAddress) -> Result<SocketId, Errno> {
     let kind = end(host, id)?.kind;
-    let credentials = host.get(id)?.credentials;
+    let credentials = host.get(id)?.credentials();
     let names = &mut host.stack.unix.names;
     match name {
         UnixAddress::Abstract(text) => names.find_abstract(kind, text).ok_or(Errno::ECONNREFUSED),
@@ -132,7 +132,7 @@ pub(crate) fn listen(
     let backlog = backlog
         .cast_unsigned()
         .min(host.stack.config.sysctl.somaxconn) as usize;
-    let credentials = host.get(id)?.credentials;
+    let credentials = host.get(id)?.credentials();
     let endpoint = end_mut(host, id)?;
     if !matches!(endpoint.kind, SocketType::Stream | SocketType::SeqPacket) {
         return Err(Errno::EOPNOTSUPP);
@@ -185,11 +185,11 @@ pub(crate) fn connect(
 /// Makes the server's socket and puts it in the listener's queue.
 fn establish(host: &mut Host, client: SocketId, listener: SocketId) -> Result<(), Errno> {
     let kind = end(host, client)?.kind;
-    let credentials = host.get(client)?.credentials;
+    let credentials = host.get(client)?.credentials();
     let (listener_credentials, pass) = {
         let socket = host.get(listener)?;
         (
-            socket.credentials,
+            socket.credentials(),
             socket.options.is_on(Switches::PASS_CREDENTIALS),
         )
     };

@@ -32,7 +32,7 @@ use bytes::Bytes;
 use crate::options::SharedOptions;
 use crate::socket::{Endpoint, Socket};
 use crate::{
-    Credentials, Domain, Errno, Host, Incoming, Instant, Outgoing, Payload, Readiness, Received,
+    Credentials, Domain, Errno, Host, Incoming, Instant, Outgoing, Payload, Received,
     SocketAddress, SocketId, SocketType, UnixAddress,
 };
 
@@ -235,20 +235,16 @@ fn insert(
     is_hidden: bool,
 ) -> Result<SocketId, Errno> {
     let backlog = host.stack.config.sysctl.unix_max_dgram_qlen;
-    host.insert_socket(Socket {
-        domain: Domain::Unix,
+    let mut socket = Socket::new(
+        Domain::Unix,
         kind,
-        protocol: 0,
+        0,
         credentials,
-        cookie: 0,
-        options: SharedOptions::new(&host.stack.config.sysctl),
-        error: None,
-        readiness: Readiness::empty(),
-        edges: 0,
-        is_queued: false,
-        is_hidden,
-        endpoint: Endpoint::Unix(Box::new(UnixEndpoint::new(kind, backlog))),
-    })
+        SharedOptions::new(&host.stack.config.sysctl),
+        Endpoint::Unix(Box::new(UnixEndpoint::new(kind, backlog))),
+    );
+    socket.is_hidden = is_hidden;
+    host.insert_socket(socket)
 }
 
 pub(crate) fn socket_pair(

@@ -36,7 +36,7 @@ pub(super) fn attach(
     id: SocketId,
     ancillary: Vec<Ancillary>,
 ) -> Result<Attached, Errno> {
-    let own = host.get(id)?.credentials;
+    let own = host.get(id)?.credentials();
     let mut attached = Attached::default();
     for item in ancillary {
         match item {
@@ -80,7 +80,7 @@ pub(super) fn take_off(host: &mut Host, sender: SocketId, rights: &[Right]) {
     let uid = host
         .sockets
         .get(sender)
-        .map_or(0, |socket| socket.credentials.uid);
+        .map_or(0, |socket| socket.credentials().uid);
     let state = &mut host.stack.unix;
     *state.in_flight.entry(uid).or_default() += rights.len();
     for socket in rights.iter().filter_map(|right| (state.socket_of.0)(right)) {
@@ -96,7 +96,7 @@ pub(super) fn land(host: &mut Host, sender: SocketId, rights: &[Right]) {
     let uid = host
         .sockets
         .get(sender)
-        .map_or(0, |socket| socket.credentials.uid);
+        .map_or(0, |socket| socket.credentials().uid);
     let state = &mut host.stack.unix;
     less(&mut state.in_flight, uid, rights.len());
     for right in rights {

@@ -27,7 +27,7 @@ pub(super) fn implicit_credentials(
 ) -> Option<Credentials> {
     let is_embryo = host.sockets.get(to).is_none_or(|socket| socket.is_hidden);
     let wanted = is_embryo || passes_credentials(host, from) || passes_credentials(host, to);
-    let credentials = host.sockets.get(from)?.credentials;
+    let credentials = host.sockets.get(from)?.credentials();
     wanted.then_some(credentials)
 }
 
