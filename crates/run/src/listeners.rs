@@ -43,6 +43,7 @@ impl Supervisor {
             };
             let serial = self.names.serial();
             let queue = self.inbound_queue(accepted.socket);
+            let bound = self.read_bound(accepted.socket);
             let end = sys::socket(libc::AF_UNIX, libc::SOCK_STREAM, true).and_then(|end| {
                 sys::bind(end.as_fd(), &self.names.name(serial))?;
                 sys::set_send_buffer(end.as_fd(), queue);
@@ -51,7 +52,7 @@ impl Supervisor {
             });
             match end {
                 Ok(end) => {
-                    let mut relay = Relay::new(end, Far::Host);
+                    let mut relay = Relay::new(end, Far::Host, bound);
                     relay.name = Some(serial);
                     let connection = self.conduits.insert(Conduit {
                         socket: accepted.socket,

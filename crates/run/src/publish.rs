@@ -12,6 +12,7 @@ use sockeye_linux::address;
 use crate::conduit::{Arrival, Conduit, Far, PendingDatagram, Relay, State};
 use crate::event_loop::Source;
 use crate::network::{ADDRESS, ADDRESS6};
+use crate::pump::MOST_READ;
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys::{self, Events, Name};
@@ -237,7 +238,7 @@ impl Supervisor {
             .ok()?;
         sys::set_int_option(file.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1).ok()?;
         let file = file.try_clone().ok()?;
-        let mut relay = Relay::new(end, Far::Published(file));
+        let mut relay = Relay::new(end, Far::Published(file), MOST_READ);
         relay.name = Some(serial);
         let connection = self.conduits.insert(Conduit {
             socket,

@@ -10,6 +10,7 @@ use sockeye_core::SocketId;
 use sockeye_linux::number::{SO_BUF_LOCK, SO_RCVBUF, SO_SNDBUF, SOL_SOCKET};
 
 use crate::conduit::State;
+use crate::pump::MOST_READ;
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys;
@@ -55,6 +56,15 @@ impl Supervisor {
         self.asked(socket).send.unwrap_or(self.send_buffer)
     }
 
+    /// How much is read of the program's file before the host has taken it: what a small `SO_SNDBUF` is to hold back
+    /// does not pile up in between.
+    pub(crate) fn read_bound(&mut self, socket: SocketId) -> usize {
+        let asked = self.asked(socket).send;
+        asked.map_or(MOST_READ, |bytes| {
+            usize::try_from(bytes).unwrap_or(0).clamp(1, MOST_READ)
+        })
+    }
+
     /// How much our end takes for the program's file of a socket.
     pub(crate) fn inbound_queue(&mut self, socket: SocketId) -> i32 {
         self.asked(socket).receive.unwrap_or(self.send_buffer)
@@ -96,6 +106,12 @@ impl Supervisor {
                 let (outbound, inbound) = (self.outbound_queue(socket), self.inbound_queue(socket));
                 sys::set_send_buffer(file, outbound);
                 sys::set_send_buffer(end.as_fd(), inbound);
+                let bound = self.read_bound(socket);
+                if let Some(State::Relay(relay)) =
+                    self.conduits.get_mut(id).map(|conduit| &mut conduit.state)
+                {
+                    relay.read_bound = bound;
+                }
             }
             State::Joined(joined) => {
                 let partner = joined.partner;

@@ -158,8 +158,10 @@ fn conclude(
     match supervisor.progress(id) {
         Progress::Established => {
             let end = supervisor.attach(id, file).map_err(|error| errno(&error))?;
+            let socket = supervisor.conduits.get(id).map(|conduit| conduit.socket);
+            let bound = supervisor.read_bound(socket.ok_or(Errno::EBADF)?);
             if let Some(conduit) = supervisor.conduits.get_mut(id) {
-                conduit.state = State::Relay(Box::new(Relay::new(end, Far::Host)));
+                conduit.state = State::Relay(Box::new(Relay::new(end, Far::Host, bound)));
                 conduit.untold = nonblocking;
             }
             supervisor.watch_relay(id);

@@ -25,6 +25,8 @@ pub(crate) struct Relay {
     pub(crate) far: Far,
     /// Read from the program and not yet taken by the far side.
     pub(crate) outbound: Bytes,
+    /// The most that `outbound` is to hold.
+    pub(crate) read_bound: usize,
     /// How many bytes were written to the program.
     pub(crate) written: u64,
     /// Taken from the far side and not yet written to the program.
@@ -61,11 +63,12 @@ impl Relay {
         self.end_marked = true;
     }
 
-    pub(crate) fn new(end: OwnedFd, far: Far) -> Relay {
+    pub(crate) fn new(end: OwnedFd, far: Far, read_bound: usize) -> Relay {
         Relay {
             end,
             far,
             outbound: Bytes::new(),
+            read_bound,
             written: 0,
             inbound: Payload::new(),
             end_readable: true,

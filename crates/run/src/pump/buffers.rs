@@ -10,7 +10,7 @@ use crate::slab::Id;
 use crate::sys;
 
 /// The most one read takes.
-const READ: usize = 128 * 1024;
+pub(crate) const MOST_READ: usize = 128 * 1024;
 
 /// The pump's memory.
 #[derive(Debug, Default)]
@@ -28,11 +28,11 @@ impl Buffers {
         !self.again.is_empty()
     }
 
-    /// Reads what there is, up to a bound; also whether there may be more.
-    pub(crate) fn read(&mut self, file: BorrowedFd<'_>) -> io::Result<(Bytes, bool)> {
+    /// Reads what there is, up to a bound of at most [`MOST_READ`]; also whether there may be more.
+    pub(crate) fn read(&mut self, file: BorrowedFd<'_>, bound: usize) -> io::Result<(Bytes, bool)> {
         // What is left of a piece is used up first: a read that took a fresh one each time would pin far more than it holds.
         let room = self.chunks.room(Chunks::LEAST);
-        let most = room.capacity().min(READ);
+        let most = room.capacity().min(bound);
         let read = sys::receive_spare(file, room, most)?;
         let data = if read < Chunks::LEAST {
             let data = Bytes::copy_from_slice(room);

@@ -15,7 +15,7 @@ use sockeye_core::{Errno, MessageFlags, Outgoing, Readiness, Shutdown};
 use sockeye_linux::number::{SO_LINGER, SOL_SOCKET};
 use sockeye_wire::Payload;
 
-pub(crate) use buffers::Buffers;
+pub(crate) use buffers::{Buffers, MOST_READ};
 
 use crate::conduit::{Far, Relay, State};
 use crate::event_loop::Source;
@@ -156,8 +156,8 @@ impl Supervisor {
             return;
         }
         let file = self.program_file(id);
-        let queue = match self.conduits.get(id).map(|conduit| conduit.socket) {
-            Some(socket) => self.outbound_queue(socket),
+        let (queue, bound) = match self.conduits.get(id).map(|conduit| conduit.socket) {
+            Some(socket) => (self.outbound_queue(socket), self.read_bound(socket)),
             None => return,
         };
         let Some(conduit) = self.conduits.get_mut(id) else {
@@ -179,7 +179,7 @@ impl Supervisor {
                     return;
                 }
             };
-            conduit.state = State::Relay(Box::new(Relay::new(end, Far::Host)));
+            conduit.state = State::Relay(Box::new(Relay::new(end, Far::Host, bound)));
             let events = RELAYED;
             if let Some(State::Relay(relay)) = self.conduits.get(id).map(|conduit| &conduit.state) {
                 // The same open file may be registered under the number it had before.
@@ -343,8 +343,12 @@ fn move_out(
                 }
                 Err(Errno::EAGAIN) => relay.far_writable = false,
                 Err(_) if relay.inbound_ended => return Turn::FarReset,
-                // The far side is gone: what the program still sends is lost, as TCP loses it.
-                Err(_) => relay.outbound = Bytes::new(),
+                // The far side is gone: what the program still sends is lost, as TCP loses it. But first the program is told,
+                // if what came before lets it: its next write is to fail.
+                Err(_) => {
+                    relay.outbound = Bytes::new();
+                    return Turn::More;
+                }
             }
         }
         if relay.outbound_ended && relay.hung_up && !relay.inbound_ended {
@@ -364,7 +368,7 @@ fn move_out(
             relay.outbound_urgent = true;
             continue;
         }
-        match buffers.read(relay.end.as_fd()) {
+        match buffers.read(relay.end.as_fd(), relay.read_bound) {
             Ok((data, more)) if !data.is_empty() => {
                 relay.outbound = data;
                 // Behind a short read there may still be the end of file.

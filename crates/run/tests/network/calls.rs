@@ -171,6 +171,28 @@ pub(crate) fn send(fd: BorrowedFd<'_>, data: &[u8], flags: i32) -> io::Result<us
     size(unsafe { libc::send(fd.as_raw_fd(), data.as_ptr().cast(), data.len(), flags) })
 }
 
+/// `sendfile(2)`.
+pub(crate) fn send_file(
+    fd: BorrowedFd<'_>,
+    file: &impl AsRawFd,
+    from: usize,
+    count: usize,
+) -> io::Result<usize> {
+    let mut offset = libc::off_t::try_from(from).unwrap();
+    // SAFETY: the offset lives across the call.
+    size(unsafe { libc::sendfile(fd.as_raw_fd(), file.as_raw_fd(), &mut offset, count) })
+}
+
+/// A file in memory with this in it.
+pub(crate) fn memory_file(data: &[u8]) -> OwnedFd {
+    // SAFETY: the name is a string that lives across the call.
+    let fd = check(unsafe { libc::memfd_create(c"data".as_ptr(), 0) }).unwrap();
+    // SAFETY: just created.
+    let file = unsafe { OwnedFd::from_raw_fd(fd) };
+    std::io::Write::write_all(&mut std::fs::File::from(file.try_clone().unwrap()), data).unwrap();
+    file
+}
+
 pub(crate) fn receive(fd: BorrowedFd<'_>, length: usize, flags: i32) -> io::Result<Vec<u8>> {
     let mut buffer = vec![0; length];
     // SAFETY: the buffer is as long as said.

@@ -18,6 +18,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
     ("a_connect_that_does_not_wait", a_connect_that_does_not_wait),
     ("urgent_data", urgent_data),
     ("a_reset_behind_the_data", a_reset_behind_the_data),
+    (
+        "a_peer_that_closes_unread_fails_the_next_write",
+        a_peer_that_closes_unread_fails_the_next_write,
+    ),
     ("a_reset_before_accept", a_reset_before_accept),
     ("data_outlives_its_sender", data_outlives_its_sender),
     ("a_backlog_of_none_holds_one", a_backlog_of_none_holds_one),
@@ -155,6 +159,35 @@ fn urgent_data() {
     assert_eq!(calls::poll(client.as_fd(), libc::POLLPRI), libc::POLLPRI);
     assert_eq!(calls::receive(client.as_fd(), 100, 0).unwrap(), b"x");
     assert_eq!(calls::receive(client.as_fd(), 100, 0).unwrap(), b"y");
+}
+
+/// What a writer's small `SO_SNDBUF` holds back is not taken off its file and lost between the reset and its telling.
+fn a_peer_that_closes_unread_fails_the_next_write() {
+    const WHOLE: usize = 128 * 1024;
+    let data = calls::memory_file(&vec![b'x'; WHOLE]);
+    for _ in 0..50 {
+        let (client, mut server) = pair();
+        calls::set_option(client.as_fd(), libc::SOL_SOCKET, libc::SO_SNDBUF, &[4096]);
+        calls::set_option(server.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF, &[4096]);
+        client.set_nonblocking(true).unwrap();
+        let reader = std::thread::spawn(move || server.read_exact(&mut [0; 1024]).unwrap());
+        let mut sent = 0;
+        while sent < WHOLE {
+            match calls::send_file(client.as_fd(), &data, sent, WHOLE - sent) {
+                Ok(count) => sent += count,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    calls::poll(client.as_fd(), libc::POLLOUT);
+                }
+                Err(error) => {
+                    let known = [libc::EPIPE, libc::ECONNRESET];
+                    assert!(known.contains(&error.raw_os_error().unwrap()));
+                    break;
+                }
+            }
+        }
+        reader.join().unwrap();
+        assert!(sent < WHOLE);
+    }
 }
 
 /// What a peer of a reset connection reads.
