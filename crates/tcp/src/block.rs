@@ -2,6 +2,7 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use bitflags::bitflags;
 use sockeye_wire::{TcpFlags, Timestamps};
 
 use crate::congestion::{Congestion, Window};
@@ -43,6 +44,25 @@ pub(crate) struct Counts {
     pub(crate) delivered: u32,
 }
 
+bitflags! {
+    /// What is so of a connection.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) struct BlockFlags: u8 {
+        /// These three are offered (before the handshake) or in use.
+        const WINDOW_SCALING = 1;
+        const TIMESTAMPS = 1 << 1;
+        const SACK = 1 << 2;
+        /// The owner does not want to receive any more.
+        const RECEIVE_SHUT = 1 << 3;
+        /// The application has closed it.
+        const ORPHAN = 1 << 4;
+        /// A SYN, SYN-ACK is to be sent.
+        const SYN_DUE = 1 << 5;
+        /// A reset is to be sent, the last thing this connection does.
+        const RESET_DUE = 1 << 6;
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Block {
     pub(crate) send: Sender,
@@ -51,8 +71,6 @@ pub(crate) struct Block {
     pub(crate) options: SocketOptions,
     /// What the host decides, which its connections share.
     pub(crate) limits: Arc<Limits>,
-    /// Offered (before the handshake) or in use.
-    pub(crate) window_scaling: bool,
     pub(crate) counts: Counts,
     /// What SND.UNA has moved by (RFC 4898 tcpEStatsAppHCThruOctetsAcked).
     pub(crate) bytes_acked: u64,
@@ -60,25 +78,28 @@ pub(crate) struct Block {
     pub(crate) error: Option<Error>,
     /// Told if the connection times out.
     pub(crate) soft_error: Option<Error>,
-    /// The owner does not want to receive any more.
-    pub(crate) receive_shut: bool,
-    /// The application has closed it.
-    pub(crate) orphan: bool,
-    /// Offered (before the handshake) or in use.
-    pub(crate) timestamps: bool,
-    pub(crate) sack: bool,
+    pub(crate) flags: BlockFlags,
     pub(crate) ecn: EcnState,
     pub(crate) timestamp_offset: u32,
     /// When data was sent last.
     pub(crate) last_sent: Millis,
-    /// A SYN, SYN-ACK is to be sent.
-    pub(crate) syn_due: bool,
-    /// A reset is to be sent, the last thing this connection does.
-    pub(crate) reset_due: bool,
-    pub(crate) keep_probes: u8,
 }
 
 impl Block {
+    /// From now on it is so, if there is this reason.
+    pub(crate) fn mark(&mut self, what: BlockFlags, is_so: bool) {
+        if is_so {
+            self.flags |= what;
+        }
+    }
+
+    /// It is so no longer, unless there is this reason.
+    pub(crate) fn keep(&mut self, what: BlockFlags, is_so: bool) {
+        if !is_so {
+            self.flags.remove(what);
+        }
+    }
+
     /// `options` is what options take of each segment, as far as that is known.
     pub(crate) fn new(settings: Settings, options: u16, now: Instant) -> Block {
         let buffer = span(settings.receive_buffer).clamp(2304, 1 << 30);
@@ -101,6 +122,10 @@ impl Block {
             0
         };
         let isn = settings.isn;
+        let mut flags = BlockFlags::empty();
+        flags.set(BlockFlags::WINDOW_SCALING, settings.window_scaling);
+        flags.set(BlockFlags::TIMESTAMPS, settings.timestamps);
+        flags.set(BlockFlags::SACK, settings.sack);
         Block {
             send: Sender {
                 una: isn,
@@ -115,6 +140,7 @@ impl Block {
                 probe: Probe::None,
                 retransmits: 0,
                 probes: 0,
+                keep_probes: 0,
                 queue: Lazy::RESTING,
                 flight: Lazy::RESTING,
                 rare: Rare::of_path(PathSearch::of(settings.path, local_mss, now)),
@@ -138,7 +164,6 @@ impl Block {
                 fin: false,
                 position: 0,
                 queue: Lazy::RESTING,
-                rare: Lazy::RESTING,
                 ack: Acknowledger::new(settings.ping_pong),
                 last: Millis::at(now),
                 recent: RecentTimestamp::default(),
@@ -153,23 +178,16 @@ impl Block {
             },
             timers: Timers::default(),
             limits: settings.rules.limits(&settings),
-            window_scaling: settings.window_scaling,
             options: settings.options,
             counts: Counts::default(),
             bytes_acked: 0,
             events: Events::empty(),
             error: None,
             soft_error: None,
-            receive_shut: false,
-            orphan: false,
-            timestamps: settings.timestamps,
-            sack: settings.sack,
+            flags,
             ecn: EcnState::of_attempt(settings.ecn),
             timestamp_offset: settings.timestamp_offset,
-            syn_due: false,
-            reset_due: false,
             last_sent: Millis::at(now),
-            keep_probes: 0,
         }
     }
 
@@ -182,22 +200,27 @@ impl Block {
             .mss
             .filter(|&mss| mss > 0)
             .unwrap_or(self.limits.default_mss);
-        self.timestamps &= offered.timestamps.is_some();
-        self.sack &= offered.sack_permitted;
+        self.keep(BlockFlags::TIMESTAMPS, offered.timestamps.is_some());
+        self.keep(BlockFlags::SACK, offered.sack_permitted);
         match offered.window_scale {
             // RFC 7323 2.3: more than 14 is taken as 14.
-            Some(shift) if self.window_scaling => self.send.shift = shift.min(14),
+            Some(shift) if self.flags.contains(BlockFlags::WINDOW_SCALING) => {
+                self.send.shift = shift.min(14)
+            }
             _ => {
                 self.send.shift = 0;
                 self.recv.shift = 0;
-                self.window_scaling = false;
+                self.flags.set(BlockFlags::WINDOW_SCALING, false);
             }
         }
-        if let (true, Some(timestamps)) = (self.timestamps, offered.timestamps) {
+        if let (true, Some(timestamps)) = (
+            self.flags.contains(BlockFlags::TIMESTAMPS),
+            offered.timestamps,
+        ) {
             self.recv.recent.update(timestamps.value, now);
         }
         let mut mss = peer_mss.min(self.recv.told_mss).max(MIN_MSS);
-        if self.timestamps {
+        if self.flags.contains(BlockFlags::TIMESTAMPS) {
             mss = mss
                 .saturating_sub(TIMESTAMPS_LEN)
                 .max(MIN_MSS - TIMESTAMPS_LEN);
@@ -234,10 +257,12 @@ impl Block {
     }
 
     pub(crate) fn timestamps_option(&self, now: Instant) -> Option<Timestamps> {
-        self.timestamps.then(|| Timestamps {
-            value: self.timestamp(now),
-            echo: self.recv.recent.value,
-        })
+        self.flags
+            .contains(BlockFlags::TIMESTAMPS)
+            .then(|| Timestamps {
+                value: self.timestamp(now),
+                echo: self.recv.recent.value,
+            })
     }
 
     /// RFC 5961 7, with Linux's limit for each connection (`tcp_invalid_ratelimit`); see also
@@ -286,7 +311,7 @@ impl Block {
         let low_water = self.options.receive_low_water.min(recv.space());
         if recv.ack.is(AckFlags::NOW)
             || recv.ack.is_quick()
-            || recv.rare.assembler.is_some()
+            || recv.queue.rare.assembler.is_some()
             || (unacknowledged > u32::from(recv.mss)
                 && (span(recv.queue.len()) < low_water
                     || recv.desired_window(self.options.window_clamp, self.limits.shrink_window)
@@ -313,7 +338,7 @@ impl Block {
         let recv = &mut self.recv;
         if !recv.ack.is(AckFlags::SCHEDULED) && recv.queue.is_empty() {
             // It was acknowledged before it was read, so that no answer was worth waiting for.
-            recv.queue.rest();
+            recv.rest_queue();
         }
         if recv.ack.is(AckFlags::SCHEDULED) {
             let ack = &recv.ack;
@@ -324,7 +349,7 @@ impl Block {
                             || (ack.is(AckFlags::PUSHED) && !ack.is(AckFlags::PING_PONG)))),
             );
         }
-        if recv.ack.is(AckFlags::NOW) || self.receive_shut || recv.fin {
+        if recv.ack.is(AckFlags::NOW) || self.flags.contains(BlockFlags::RECEIVE_SHUT) || recv.fin {
             return;
         }
         let open = recv.open_window();
@@ -347,9 +372,9 @@ impl Block {
         self.recv.drop_out_of_order();
         self.recv.ack = Acknowledger::default();
         self.timers = Timers::default();
-        self.syn_due = false;
-        if self.orphan {
-            self.recv.queue.rest();
+        self.flags.set(BlockFlags::SYN_DUE, false);
+        if self.flags.contains(BlockFlags::ORPHAN) {
+            self.recv.drop_queue();
         }
     }
 }

@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use bytes::Bytes;
 use sockeye_wire::{Payload, TcpFlags};
 
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::congestion::Congestion;
 use crate::ecn::EcnState;
 use crate::recv::ack::AckFlags;
@@ -45,7 +45,7 @@ impl Connection {
     /// Active open (RFC 9293 3.10.1): SYN-SENT.
     pub fn connect(settings: Settings, now: Instant) -> Connection {
         let mut block = Block::new(settings, 0, now);
-        block.syn_due = true;
+        block.flags.set(BlockFlags::SYN_DUE, true);
         Connection {
             machine: SynSent::new().into(),
             block,
@@ -65,7 +65,7 @@ impl Connection {
         block.ecn = ecn;
         block.synchronize(syn, now);
         block.counts.segments_in = 1;
-        block.syn_due = true;
+        block.flags.set(BlockFlags::SYN_DUE, true);
         Connection {
             machine: SynReceived::passive().into(),
             block,
@@ -82,7 +82,7 @@ impl Connection {
                 // There is no request that could wait (`cookie_v4_check`).
                 connection.block.options.defer_accept = 0;
             }
-            connection.block.syn_due = false;
+            connection.block.flags.set(BlockFlags::SYN_DUE, false);
             connection.block.send.nxt = connection.block.send.una + 1u32;
         }
         connection
@@ -183,7 +183,9 @@ impl Connection {
         self.machine = match machine {
             Machine::TimeWait(_) => Next::closed(block, None).state,
             // An orphan's wait is over: as Linux, silently.
-            Machine::FinWait2(_) if block.orphan => Next::closed(block, None).state,
+            Machine::FinWait2(_) if block.flags.contains(BlockFlags::ORPHAN) => {
+                Next::closed(block, None).state
+            }
             machine if machine.transmits() => match block.keepalive_due(now) {
                 Ok(()) => machine,
                 Err(error) => Next::closed(block, Some(error)).state,
@@ -220,7 +222,12 @@ impl Connection {
     /// Bytes held for the application and for the peer, with what keeping them costs.
     pub fn held(&self) -> usize {
         let recv = &self.block.recv;
-        let behind = recv.rare.assembler.as_ref().map_or(0, |held| held.cost());
+        let behind = recv
+            .queue
+            .rare
+            .assembler
+            .as_ref()
+            .map_or(0, |held| held.cost());
         length(self.block.send.queue.len()) + recv.queue.len() + behind
     }
 
@@ -378,15 +385,15 @@ impl Connection {
 
     /// No more will be received. In ESTABLISHED the peer is not told, as in Linux.
     pub fn shutdown_receive(&mut self) {
-        self.block.receive_shut = true;
+        self.block.flags.set(BlockFlags::RECEIVE_SHUT, true);
     }
 
     /// The application has closed the socket: unread data makes it a reset (RFC 2525 2.17), else the FIN is queued.
     pub fn close(&mut self, now: Instant) {
         let unread = !self.block.recv.queue.is_empty();
-        self.block.orphan = true;
-        self.block.receive_shut = true;
-        self.block.recv.queue.rest();
+        self.block.flags.set(BlockFlags::ORPHAN, true);
+        self.block.flags.set(BlockFlags::RECEIVE_SHUT, true);
+        self.block.recv.drop_queue();
         self.block.recv.forget_urgent();
         let resettable = self.needs_reset();
         if unread && resettable {
@@ -408,7 +415,7 @@ impl Connection {
 
     /// RFC 9293 3.10.5: a reset, and the end.
     pub fn abort(&mut self, _now: Instant) {
-        self.block.recv.queue.rest();
+        self.block.recv.drop_queue();
         self.reset(Some(Error::Aborted));
     }
 
@@ -429,7 +436,9 @@ impl Connection {
     }
 
     fn reset(&mut self, error: Option<Error>) {
-        self.block.reset_due = self.needs_reset();
+        self.block
+            .flags
+            .set(BlockFlags::RESET_DUE, self.needs_reset());
         self.machine = Next::closed(&mut self.block, error).state;
     }
 
@@ -450,7 +459,7 @@ impl Connection {
             .recv
             .make_room_for(block.options.receive_low_water, &block.limits);
         block.fit_pacing();
-        if !self.machine.transmits() || block.orphan {
+        if !self.machine.transmits() || block.flags.contains(BlockFlags::ORPHAN) {
             return;
         }
         if block.options.keepalive {
@@ -536,8 +545,8 @@ impl Connection {
     /// The next segment to send. Call until there is none.
     pub fn poll_transmit(&mut self, now: Instant) -> Option<OutgoingSegment> {
         let block = &mut self.block;
-        if block.reset_due {
-            block.reset_due = false;
+        if block.flags.contains(BlockFlags::RESET_DUE) {
+            block.flags.set(BlockFlags::RESET_DUE, false);
             let mut reset = block.stamp(block.send.nxt, TcpFlags::RST, Payload::new(), now);
             reset.window = 0;
             reset.flags.remove(TcpFlags::URG);
@@ -545,14 +554,14 @@ impl Connection {
         }
         match &mut self.machine {
             Machine::Closed(_) => None,
-            Machine::SynSent(state) if block.syn_due => {
+            Machine::SynSent(state) if block.flags.contains(BlockFlags::SYN_DUE) => {
                 let retransmission = block.send.retransmits > 0;
                 Some(OutgoingSegment {
                     retransmission,
                     ..state.transmit(block, now).into()
                 })
             }
-            Machine::SynReceived(state) if block.syn_due => {
+            Machine::SynReceived(state) if block.flags.contains(BlockFlags::SYN_DUE) => {
                 let retransmission = block.send.retransmits > 0;
                 Some(OutgoingSegment {
                     retransmission,
@@ -569,7 +578,7 @@ impl Connection {
                 block.execute(Plan::Acknowledge, now)
             }
             Machine::SynReceived(_) | Machine::TimeWait(_) => None,
-            _ if block.syn_due => Some(self.transmit_syn_ack(now)),
+            _ if block.flags.contains(BlockFlags::SYN_DUE) => Some(self.transmit_syn_ack(now)),
             _ => {
                 let plan = block.plan(now);
                 let segment = block.execute(plan, now);
@@ -584,15 +593,17 @@ impl Connection {
     /// True if [`Connection::poll_transmit`] would give a segment.
     pub fn wants_transmit(&self, now: Instant) -> bool {
         let block = &self.block;
-        if block.reset_due {
+        if block.flags.contains(BlockFlags::RESET_DUE) {
             return true;
         }
         match self.machine {
             Machine::Closed(_) => false,
-            Machine::SynSent(_) => block.syn_due,
-            Machine::SynReceived(_) => block.syn_due || block.recv.ack.is(AckFlags::NOW),
+            Machine::SynSent(_) => block.flags.contains(BlockFlags::SYN_DUE),
+            Machine::SynReceived(_) => {
+                block.flags.contains(BlockFlags::SYN_DUE) || block.recv.ack.is(AckFlags::NOW)
+            }
             Machine::TimeWait(_) => block.recv.ack.is(AckFlags::NOW),
-            _ => block.syn_due || block.plan(now) != Plan::None,
+            _ => block.flags.contains(BlockFlags::SYN_DUE) || block.plan(now) != Plan::None,
         }
     }
 

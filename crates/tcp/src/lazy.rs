@@ -21,6 +21,11 @@ impl<T> Lazy<T> {
         self.0 = None;
     }
 
+    /// There is no memory.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The value to change, unless it is at rest anyway.
     pub(crate) fn existing(&mut self) -> Option<&mut T> {
         self.0.as_deref_mut()

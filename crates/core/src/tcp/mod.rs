@@ -94,7 +94,7 @@ bitflags::bitflags! {
 }
 
 /// See the bound of [`Socket`].
-const _: () = assert!(size_of::<TcpEndpoint>() <= 416);
+const _: () = assert!(size_of::<TcpEndpoint>() <= 400);
 
 /// How far a socket has come.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use bitflags::bitflags;
 use sockeye_wire::{FastOpenCookie, TcpFlags};
 
 use super::Connection;
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::segment::reset_for;
 use crate::state::{CloseWait, Established, FirstSent, Machine, Next};
 use crate::timers::Timer;
@@ -122,7 +122,10 @@ impl Connection {
             FastOpenState::CLIENT,
             request.cookie.is_some() || request.room > 0,
         );
-        connection.block.syn_due = !is_deferred;
+        connection
+            .block
+            .flags
+            .set(BlockFlags::SYN_DUE, !is_deferred);
         connection.block.send.rare.attempt = Some(Box::new(Attempt {
             request,
             is_deferred,
@@ -150,7 +153,7 @@ impl Connection {
             count += piece.len();
         }
         attempt.carried = u16::try_from(count).unwrap_or(attempt.request.room);
-        self.block.syn_due = true;
+        self.block.flags.set(BlockFlags::SYN_DUE, true);
         count
     }
 
@@ -196,7 +199,7 @@ impl Connection {
         let block = &mut self.block;
         if segment.has(TcpFlags::SYN) && !segment.has(TcpFlags::RST) {
             if !segment.has(TcpFlags::ACK) && segment.sequence.before(block.recv.nxt) {
-                block.syn_due = true;
+                block.flags.set(BlockFlags::SYN_DUE, true);
             }
             return Some(Response::default());
         }
@@ -244,7 +247,7 @@ impl Connection {
         block.count_timeout();
         block.send.rtt.back_off(&block.options);
         block.send.window.size = 1;
-        block.syn_due = true;
+        block.flags.set(BlockFlags::SYN_DUE, true);
     }
 }
 
@@ -273,7 +276,7 @@ impl Block {
     /// The SYN-ACK is acknowledged (`tcp_rcv_synrecv_state_fastopen`).
     fn confirm(&mut self, now: Instant) {
         self.send.fast_open.remove(FastOpenState::UNCONFIRMED);
-        self.syn_due = false;
+        self.flags.set(BlockFlags::SYN_DUE, false);
         if self.send.retransmits == 0 {
             let passed = self.send.stalled(now);
             self.sample_handshake(passed, now);

@@ -1,6 +1,7 @@
 //! What can be asked of a connection.
 use super::Connection;
 use super::fast_open::FastOpenState;
+use crate::block::BlockFlags;
 use crate::ecn::EcnState;
 use crate::recv::urgent::UrgentByte;
 use crate::send::{Fin, SendFlags};
@@ -42,6 +43,7 @@ impl Connection {
             receive_shut,
             urgent: block
                 .recv
+                .queue
                 .rare
                 .urgent
                 .is_some_and(|urgent| matches!(urgent.byte, UrgentByte::Here(_))),
@@ -58,7 +60,9 @@ impl Connection {
     /// [`Status::receive_shut`] alone.
     pub fn is_receive_shut(&self) -> bool {
         let block = &self.block;
-        block.recv.fin || block.receive_shut || matches!(self.machine, Machine::Closed(_))
+        block.recv.fin
+            || block.flags.contains(BlockFlags::RECEIVE_SHUT)
+            || matches!(self.machine, Machine::Closed(_))
     }
 
     /// An error waits to be taken.
@@ -76,7 +80,8 @@ impl Connection {
 
     /// True if there is nothing left to do on the network.
     pub fn is_finished(&self) -> bool {
-        matches!(self.machine, Machine::Closed(_)) && !self.block.reset_due
+        matches!(self.machine, Machine::Closed(_))
+            && !self.block.flags.contains(BlockFlags::RESET_DUE)
     }
 
     /// What ICMP said that did not end the connection; it is told if the connection times out, unless it is taken.
@@ -179,6 +184,7 @@ impl Connection {
         let block = &self.block;
         let assembler = block
             .recv
+            .queue
             .rare
             .assembler
             .as_ref()
@@ -193,7 +199,7 @@ impl Connection {
             + block.send.congestion.heap()
             + block.recv.queue.boxed()
             + block.recv.queue.heap()
-            + block.recv.rare.boxed()
+            + block.recv.queue.rare.boxed()
             + assembler
     }
 
@@ -218,7 +224,7 @@ impl Connection {
         // Of one that is over, whether it ever heard of its peer.
         let synchronized = state.is_synchronized() || (state == State::Closed && send.max_wnd > 0);
         let in_handshake = matches!(state, State::SynSent | State::SynReceived);
-        let timestamps = block.timestamps && synchronized;
+        let timestamps = block.flags.contains(BlockFlags::TIMESTAMPS) && synchronized;
         let sampled = send.rtt.srtt();
         let (delivery_rate, delivery_rate_app_limited) = send.rate.best(send.mss.into());
         let (total_rto_recoveries, total_rto_time) = send.timeouts(now);
@@ -227,15 +233,15 @@ impl Connection {
             state,
             ca_state: send.phase.number(),
             retransmits: send.retransmits,
-            probes: send.probes.max(block.keep_probes),
+            probes: send.probes.max(block.send.keep_probes),
             backoff: send.rtt.backoff,
             timestamps,
-            sack: block.sack && synchronized,
+            sack: block.flags.contains(BlockFlags::SACK) && synchronized,
             ecn: block.ecn.contains(EcnState::USED) && synchronized,
             ecn_seen: block.ecn.contains(EcnState::SEEN),
             syn_data: block.send.fast_open.contains(FastOpenState::SYN_DATA),
             fastopen_client_fail: block.send.fast_open.failure(),
-            window_scale: (block.window_scaling && synchronized)
+            window_scale: (block.flags.contains(BlockFlags::WINDOW_SCALING) && synchronized)
                 .then_some((send.shift, recv.shift)),
             rto: send.rtt.rto(),
             ato: recv.ack.ato(),
@@ -279,7 +285,7 @@ impl Connection {
             bytes_sent: self.bytes_sent() + send.rare.bytes_retransmitted,
             bytes_retrans: send.rare.bytes_retransmitted,
             dsack_dups: send.rare.dsacks,
-            rcv_ooopack: recv.rare.out_of_order_segments,
+            rcv_ooopack: recv.queue.rare.out_of_order_segments,
             snd_wnd: send.wnd,
             rcv_wnd: recv.window,
             total_rto: send.rare.timeouts,
@@ -299,6 +305,7 @@ impl Connection {
             send_queue: self.unacknowledged().0,
             receive_queue: recv.queue.len(),
             out_of_order: recv
+                .queue
                 .rare
                 .assembler
                 .as_ref()

@@ -17,7 +17,6 @@ use crate::{Instant, Segment, Seq};
 use ack::Acknowledger;
 use paws::RecentTimestamp;
 use queue::ReceiveQueue;
-use rare::Rare;
 use window::{Autotune, BufferFlags};
 
 /// RCV. Before the peer's SYN has come only the buffer sizes mean anything.
@@ -36,7 +35,6 @@ pub(crate) struct Receiver {
     /// Bytes received in order: the stream position of RCV.NXT.
     pub(crate) position: u64,
     pub(crate) queue: Lazy<ReceiveQueue>,
-    pub(crate) rare: Lazy<Rare>,
     pub(crate) ack: Acknowledger,
     /// When anything came last.
     pub(crate) last: Millis,
@@ -112,12 +110,12 @@ impl Receiver {
         let end = segment.end();
         if self.fin || end.at_or_before(self.nxt) {
             // RFC 2883 4.1: say which segment came twice.
-            self.rare.dsack = Some((segment.sequence, end));
+            self.queue.rare.dsack = Some((segment.sequence, end));
             result.duplicate = true;
             return result;
         }
         if segment.sequence.before(self.nxt) {
-            self.rare.dsack = Some((segment.sequence, self.nxt));
+            self.queue.rare.dsack = Some((segment.sequence, self.nxt));
             segment.trim_front(self.nxt.since(segment.sequence));
         }
         // Never more than the window that was told: the bound of the memory.
@@ -143,21 +141,25 @@ impl Receiver {
     fn accept_in_order(&mut self, payload: Payload, fin: bool, result: &mut Accepted) {
         let end = self.position + payload.len() as u64;
         let twice = self
+            .queue
             .rare
             .assembler
             .as_ref()
-            .filter(|_| self.rare.dsack.is_none())
+            .filter(|_| self.queue.rare.dsack.is_none())
             .and_then(|assembler| assembler.first_before(end));
         if let Some((from, to)) = twice {
             // RFC 2883 4.2: of what fills the hole, the first part that had come already (`tcp_ofo_queue`).
             let at = |position: u64| {
                 self.nxt + u32::try_from(position.saturating_sub(self.position)).unwrap_or(0)
             };
-            self.rare.dsack = Some((at(from), at(to)));
+            self.queue.rare.dsack = Some((at(from), at(to)));
         }
         self.push(payload, result);
         result.fin = fin;
-        if let Some(rare) = self.rare.existing()
+        if let Some(rare) = self
+            .queue
+            .existing()
+            .and_then(|queue| queue.rare.existing())
             && let Some(assembler) = &mut rare.assembler
         {
             let more = assembler.take(self.position);
@@ -190,7 +192,7 @@ impl Receiver {
         let start = self.position + u64::from(segment.sequence.since(self.nxt));
         let end = start + segment.payload.len() as u64;
         let limit = length(self.buffer);
-        let rare = &mut *self.rare;
+        let rare = &mut *self.queue.rare;
         rare.out_of_order_segments = rare.out_of_order_segments.wrapping_add(1);
         let assembler = rare.assembler.get_or_insert_default();
         let fin = segment.has(TcpFlags::FIN);
@@ -214,8 +216,13 @@ impl Receiver {
 
     /// RFC 2018 3: what has come out of order, at most `room` blocks.
     pub(crate) fn blocks(&self, room: usize) -> SackBlocks {
-        let dsack = self.rare.dsack.map(|(start, end)| (start.get(), end.get()));
+        let dsack = self
+            .queue
+            .rare
+            .dsack
+            .map(|(start, end)| (start.get(), end.get()));
         let held = self
+            .queue
             .rare
             .assembler
             .iter()
@@ -233,7 +240,7 @@ impl Receiver {
     }
 
     pub(crate) fn has_blocks(&self) -> bool {
-        self.rare.dsack.is_some() || self.rare.assembler.is_some()
+        self.queue.rare.dsack.is_some() || self.queue.rare.assembler.is_some()
     }
 
     /// The sequence number of the next byte that the application reads.

@@ -7,7 +7,9 @@ use alloc::boxed::Box;
 use bytes::{Bytes, BytesMut};
 use sockeye_wire::Payload;
 
-use crate::lazy::Resting;
+use super::Receiver;
+use super::rare::Rare;
+use crate::lazy::{Lazy, Resting};
 
 /// Slices shorter than this are gathered when something waits before them.
 const SMALL: usize = 512;
@@ -19,6 +21,8 @@ pub(crate) struct ReceiveQueue {
     /// The first slice; empty only if the others are.
     first: Bytes,
     rest: Option<Box<Rest>>,
+    /// Here because most receivers that have something of it have a queue, too, and those that rest have neither.
+    pub(crate) rare: Lazy<Rare>,
 }
 
 /// What a queue of more than one slice has.
@@ -55,8 +59,27 @@ impl Resting for ReceiveQueue {
         static EMPTY: ReceiveQueue = ReceiveQueue {
             first: Bytes::new(),
             rest: None,
+            rare: Lazy::RESTING,
         };
         &EMPTY
+    }
+}
+
+impl Receiver {
+    /// Gives the memory of a queue back that is empty, unless there is something rare to remember.
+    pub(crate) fn rest_queue(&mut self) {
+        if self.queue.rare.is_at_rest() {
+            self.queue.rest();
+        }
+    }
+
+    /// Throws away what the application has not read.
+    pub(crate) fn drop_queue(&mut self) {
+        if let Some(queue) = self.queue.existing() {
+            queue.first = Bytes::new();
+            queue.rest = None;
+        }
+        self.rest_queue();
     }
 }
 

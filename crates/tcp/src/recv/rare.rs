@@ -34,39 +34,48 @@ impl Resting for Rare {
 impl Receiver {
     /// Gives the memory back if there is nothing to remember.
     pub(crate) fn rest_rare(&mut self) {
-        let rare = &*self.rare;
+        let rare = &*self.queue.rare;
         let is_over = rare.assembler.is_none()
             && rare.urgent.is_none()
             && rare.dsack.is_none()
             && rare.out_of_order_segments == 0;
-        if is_over {
-            self.rare.rest();
+        if is_over && let Some(queue) = self.queue.existing() {
+            queue.rare.rest();
         }
     }
 
     /// There is nothing to report that came twice.
     pub(crate) fn forget_dsack(&mut self) {
-        if let Some(rare) = self.rare.existing() {
+        if let Some(rare) = self
+            .queue
+            .existing()
+            .and_then(|queue| queue.rare.existing())
+        {
             rare.dsack = None;
         }
     }
 
     pub(crate) fn forget_urgent(&mut self) {
-        if let Some(rare) = self.rare.existing() {
+        if let Some(rare) = self
+            .queue
+            .existing()
+            .and_then(|queue| queue.rare.existing())
+        {
             rare.urgent = None;
         }
     }
 
     /// A FIN beyond a gap, and nothing else there.
     pub(crate) fn has_lone_fin(&self) -> bool {
-        let assembler = self.rare.assembler.as_ref();
+        let assembler = self.queue.rare.assembler.as_ref();
         assembler.is_some_and(|assembler| assembler.fin.is_some() && assembler.bytes() == 0)
     }
 
     /// Throws away what came beyond a gap. True if there was something.
     pub(crate) fn drop_out_of_order(&mut self) -> bool {
-        self.rare
+        self.queue
             .existing()
+            .and_then(|queue| queue.rare.existing())
             .is_some_and(|rare| rare.assembler.take().is_some())
     }
 }

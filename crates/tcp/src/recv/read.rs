@@ -10,7 +10,7 @@ impl Receiver {
     /// Steps over an urgent byte that is not part of the stream, and says how much may be read before the next mark.
     fn readable_run(&mut self, inline: bool) -> usize {
         let available = self.queue.len();
-        let Some(urgent) = self.rare.urgent else {
+        let Some(urgent) = self.queue.rare.urgent else {
             return available;
         };
         let at = self.read_at();
@@ -36,7 +36,7 @@ impl Receiver {
     /// What a read would give now, as `FIONREAD` says it.
     pub(crate) fn readable(&self, inline: bool) -> usize {
         let available = self.queue.len();
-        match self.rare.urgent {
+        match self.queue.rare.urgent {
             Some(urgent) if !inline && urgent.mark.at_or_after(self.read_at()) => {
                 match length(urgent.mark.since(self.read_at())) {
                     // The byte itself is stepped over.
@@ -74,7 +74,7 @@ impl Receiver {
     pub(crate) fn peek(&mut self, offset: usize, buffer: &mut [u8], inline: bool) -> usize {
         let mut skip = 0;
         let mut limit = self.queue.len();
-        if let Some(urgent) = self.rare.urgent
+        if let Some(urgent) = self.queue.rare.urgent
             && urgent.mark.at_or_after(self.read_at())
         {
             match length(urgent.mark.since(self.read_at())) {
@@ -94,6 +94,7 @@ impl Receiver {
 
     fn settle_urgent(&mut self) {
         if self
+            .queue
             .rare
             .urgent
             .is_some_and(|urgent| urgent.mark.before(self.read_at()))
@@ -109,6 +110,7 @@ impl Receiver {
         if mark.before(self.read_at())
             || mark.before(self.nxt)
             || self
+                .queue
                 .rare
                 .urgent
                 .is_some_and(|urgent| mark.at_or_before(urgent.mark))
@@ -116,14 +118,14 @@ impl Receiver {
             return false;
         }
         // A second urgent byte takes the first one's place; that one is no longer reachable, nor part of the stream.
-        if let Some(old) = self.rare.urgent
+        if let Some(old) = self.queue.rare.urgent
             && old.mark == self.read_at()
             && old.byte == UrgentByte::Taken
             && !self.queue.is_empty()
         {
             self.queue.advance(1);
         }
-        self.rare.urgent = Some(super::urgent::Urgent {
+        self.queue.rare.urgent = Some(super::urgent::Urgent {
             mark,
             byte: UrgentByte::Awaited,
         });
@@ -132,7 +134,7 @@ impl Receiver {
 
     /// Data was queued: has the urgent byte come with it?
     pub(crate) fn find_urgent(&mut self) {
-        let Some(urgent) = self.rare.urgent else {
+        let Some(urgent) = self.queue.rare.urgent else {
             return;
         };
         if urgent.byte != UrgentByte::Awaited
@@ -142,7 +144,7 @@ impl Receiver {
         }
         let offset = length(urgent.mark.since_or_zero(self.read_at()));
         if let Some(byte) = self.queue.get(offset) {
-            self.rare.urgent = Some(super::urgent::Urgent {
+            self.queue.rare.urgent = Some(super::urgent::Urgent {
                 byte: UrgentByte::Here(byte),
                 ..urgent
             });
@@ -151,7 +153,11 @@ impl Receiver {
 
     /// `MSG_OOB`
     pub(crate) fn read_urgent(&mut self, peek: bool, inline: bool) -> UrgentRead {
-        let urgent = self.rare.existing().and_then(|rare| rare.urgent.as_mut());
+        let urgent = self
+            .queue
+            .existing()
+            .and_then(|queue| queue.rare.existing())
+            .and_then(|rare| rare.urgent.as_mut());
         match urgent {
             Some(urgent) if !inline => match urgent.byte {
                 UrgentByte::Awaited => UrgentRead::Awaited,
@@ -169,7 +175,8 @@ impl Receiver {
 
     /// `SIOCATMARK`
     pub(crate) fn at_mark(&self) -> bool {
-        self.rare
+        self.queue
+            .rare
             .urgent
             .is_some_and(|urgent| urgent.mark == self.read_at())
     }

@@ -119,6 +119,7 @@ impl Receiver {
     fn free_space(&self) -> u32 {
         let held = self.queue.len()
             + self
+                .queue
                 .rare
                 .assembler
                 .as_ref()
@@ -245,6 +246,7 @@ impl Receiver {
         let base = u64::from(read) * 2;
         let growth = base * u64::from(read - tune.space) / u64::from(tune.space.max(1));
         let behind = self
+            .queue
             .rare
             .assembler
             .as_ref()

@@ -6,7 +6,7 @@ use super::flight::{Arrival, Delivery};
 use super::rate::Sample;
 use super::tail::Pending;
 use super::{Fin, Phase, Sender};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::congestion::Acked;
 use crate::tally::LossCount;
 use crate::timers::Timer;
@@ -103,7 +103,11 @@ impl Block {
             self.challenge(now);
             return Verdict::Dropped;
         }
-        let mut news = News::new(segment, send.una, self.timestamps);
+        let mut news = News::new(
+            segment,
+            send.una,
+            self.flags.contains(BlockFlags::TIMESTAMPS),
+        );
         if ack.before(send.una) {
             // RFC 5961 5.2: too old to be true; or of bytes that were never sent.
             let acked = u32::try_from(self.bytes_acked).unwrap_or(u32::MAX);
@@ -112,7 +116,7 @@ impl Block {
                 return Verdict::Dropped;
             }
             // Its blocks may be news all the same (`old_ack`).
-            if self.sack && !segment.options.sack.is_empty() {
+            if self.flags.contains(BlockFlags::SACK) && !segment.options.sack.is_empty() {
                 self.take_blocks(segment, &mut news, now);
                 self.counts.delivered = self.counts.delivered.wrapping_add(news.got.delivered);
                 self.alert(&mut news, 0, now);
@@ -143,7 +147,7 @@ impl Block {
 
     /// An acknowledgment while nothing is in flight: a window to probe may have opened (`tcp_ack_probe`).
     fn answer_without_flight(&mut self, segment: &Segment, news: &mut News, now: Instant) {
-        if self.sack && !segment.options.sack.is_empty() {
+        if self.flags.contains(BlockFlags::SACK) && !segment.options.sack.is_empty() {
             self.take_blocks(segment, news, now);
             if news.is_dsack {
                 self.alert(news, 0, now);
@@ -203,7 +207,7 @@ impl Block {
     fn take_news(&mut self, segment: &Segment, news: &mut News, now: Instant) {
         let at = self.arrival(news, now);
         let highest = self.send.flight.highest_sacked(news.prior_una);
-        if self.sack && !segment.options.sack.is_empty() {
+        if self.flags.contains(BlockFlags::SACK) && !segment.options.sack.is_empty() {
             self.take_blocks(segment, news, now);
         }
         let una = self.send.una;
@@ -215,7 +219,7 @@ impl Block {
         news.rearm = news.advanced;
         let sample = self.measure(news, now);
         if news.got.acked > 0 {
-            if !self.sack {
+            if !self.flags.contains(BlockFlags::SACK) {
                 self.uncount_duplicates(duplicates, news);
             } else if let Some(low) = news.got.overtaken.filter(|low| low.before(highest)) {
                 // A hole was filled by what was sent once.
@@ -272,7 +276,7 @@ impl Block {
         Arrival {
             now,
             mss: u32::from(self.send.mss),
-            sack: self.sack,
+            sack: self.flags.contains(BlockFlags::SACK),
             point: self.send.recovery_point,
             min_rtt: self.send.rtt.min(),
             echo: news

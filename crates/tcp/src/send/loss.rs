@@ -6,7 +6,7 @@ use super::recovery::Resend;
 use super::rtt::RTO_MIN;
 use super::tail::Pending;
 use super::{Phase, Probe};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::congestion::INFINITE;
 use crate::settings::LossRules;
 use crate::state::FirstSent;
@@ -111,7 +111,7 @@ impl Block {
         if let Some(limit) = self.options.user_timeout {
             return stalled >= limit;
         }
-        let retries = if self.orphan {
+        let retries = if self.flags.contains(BlockFlags::ORPHAN) {
             self.orphan_retries(self.send.rtt.rto())
         } else {
             self.limits.retries2
@@ -132,7 +132,11 @@ impl Block {
             }
             _ => return,
         };
-        let what = if self.sack { sack } else { no_sack };
+        let what = if self.flags.contains(BlockFlags::SACK) {
+            sack
+        } else {
+            no_sack
+        };
         self.send.count(what, 1);
     }
 
@@ -148,7 +152,7 @@ impl Block {
         if renege {
             self.events |= Events::SACK_RENEGING;
             send.count(LossCount::SackReneging, 1);
-        } else if !self.sack {
+        } else if !self.flags.contains(BlockFlags::SACK) {
             send.flight.forget_duplicates();
         }
         // What was sent less than a round trip ago has had no time to be acknowledged.
@@ -156,7 +160,7 @@ impl Block {
             Some(rack) => rack.rtt,
             None => send.rtt.srtt().unwrap_or_default(),
         };
-        let spared = if self.sack {
+        let spared = if self.flags.contains(BlockFlags::SACK) {
             now.before(rtt)
         } else {
             Instant::FAR_FUTURE
@@ -228,7 +232,7 @@ impl Block {
             return Err(self.timed_out());
         }
         // RFC 1122 4.2.2.17: as long as the peer answers the connection stays open; an orphan's not for ever.
-        let (sent, limit) = if self.orphan {
+        let (sent, limit) = if self.flags.contains(BlockFlags::ORPHAN) {
             let limit = self.orphan_retries(self.probe_interval());
             (self.send.probes.max(self.send.rtt.backoff), limit)
         } else {
@@ -271,22 +275,22 @@ impl Block {
             return Ok(());
         }
         if idle < self.options.keep_idle {
-            self.keep_probes = 0;
+            self.send.keep_probes = 0;
             self.timers
                 .set(Timer::Keepalive, now + (self.options.keep_idle - idle));
             return Ok(());
         }
         let over = match self.options.user_timeout {
-            Some(limit) => idle >= limit && self.keep_probes > 0,
-            None => self.keep_probes >= self.options.keep_count,
+            Some(limit) => idle >= limit && self.send.keep_probes > 0,
+            None => self.send.keep_probes >= self.options.keep_count,
         };
         if over {
-            self.reset_due = true;
+            self.flags.set(BlockFlags::RESET_DUE, true);
             return Err(self.timed_out());
         }
         self.events |= Events::KEEPALIVE;
         self.probe();
-        self.keep_probes = self.keep_probes.saturating_add(1);
+        self.send.keep_probes = self.send.keep_probes.saturating_add(1);
         self.timers
             .set(Timer::Keepalive, now + self.options.keep_interval);
         Ok(())

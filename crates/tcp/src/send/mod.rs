@@ -146,6 +146,8 @@ pub(crate) struct Sender {
     pub(crate) retransmits: u8,
     /// Probes in a row without an answer, of a zero window or of keepalive.
     pub(crate) probes: u8,
+    /// Of keepalive.
+    pub(crate) keep_probes: u8,
     pub(crate) queue: Lazy<SendQueue>,
     pub(crate) flight: Lazy<Flight>,
     pub(crate) rare: Lazy<Rare>,

@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::recovery::Resend;
 use super::{Phase, Sender};
-use crate::block::{Block, MIN_MSS, TIMESTAMPS_LEN};
+use crate::block::{Block, BlockFlags, MIN_MSS, TIMESTAMPS_LEN};
 use crate::{Events, Instant, PathRules, Seq};
 
 /// A probe has to find so many packets' room in the congestion window.
@@ -109,7 +109,11 @@ impl Sender {
 
 impl Block {
     fn options_len(&self) -> u16 {
-        if self.timestamps { TIMESTAMPS_LEN } else { 0 }
+        if self.flags.contains(BlockFlags::TIMESTAMPS) {
+            TIMESTAMPS_LEN
+        } else {
+            0
+        }
     }
 
     fn path_search(&mut self, now: Instant) -> &mut PathSearch {
@@ -167,7 +171,7 @@ impl Block {
         if send.flight.mark_longer_lost(mss) == 0 {
             return false;
         }
-        if !self.sack {
+        if !self.flags.contains(BlockFlags::SACK) {
             send.flight.limit_duplicates();
         }
         if send.phase != Phase::Loss {

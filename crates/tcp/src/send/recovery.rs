@@ -11,7 +11,7 @@ use super::reordering::Reordering;
 use super::tail::{Pending, Tail};
 use super::undo::Undo;
 use super::{Phase, Sender};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::tally::{LossCount, Tally};
 use crate::timers::Timer;
 use crate::{Events, Instant};
@@ -173,7 +173,7 @@ impl Block {
                 }
             }
             Phase::Recovery if is_past => {
-                if !self.sack {
+                if !self.flags.contains(BlockFlags::SACK) {
                     send.flight.forget_duplicates();
                 }
                 if self.try_undo_recovery(news.echo) {
@@ -191,7 +191,7 @@ impl Block {
         match self.send.phase {
             Phase::Recovery => {
                 if !news.advanced {
-                    if !self.sack {
+                    if !self.flags.contains(BlockFlags::SACK) {
                         self.add_duplicates(news, duplicates);
                     }
                 } else if self.try_undo_partial(news) {
@@ -225,7 +225,7 @@ impl Block {
     }
 
     fn recover_or_open(&mut self, news: &mut News, duplicates: u32, now: Instant) {
-        if !self.sack {
+        if !self.flags.contains(BlockFlags::SACK) {
             if news.advanced {
                 self.send.flight.forget_duplicates();
             }
@@ -263,7 +263,7 @@ impl Block {
             return;
         }
         let send = &mut self.send;
-        let what = if self.sack {
+        let what = if self.flags.contains(BlockFlags::SACK) {
             LossCount::SackRecovery
         } else {
             LossCount::RenoRecovery
@@ -305,7 +305,7 @@ impl Block {
         if self.send.flight.is_empty() {
             return;
         }
-        if self.sack {
+        if self.flags.contains(BlockFlags::SACK) {
             let before = self.send.flight.retransmitted();
             if self.detect_losses(news, now) {
                 news.rearm = false;

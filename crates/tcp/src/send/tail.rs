@@ -3,7 +3,7 @@ use core::time::Duration;
 
 use super::ack::News;
 use super::{Phase, Probe};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::settings::LossRules;
 use crate::tally::LossCount;
 use crate::timers::Timer;
@@ -92,7 +92,7 @@ impl Block {
     /// anew, too.
     pub(super) fn schedule_probe(&mut self, is_progress: bool, now: Instant) -> bool {
         let send = &self.send;
-        let is_due = self.sack
+        let is_due = self.flags.contains(BlockFlags::SACK)
             && self.limits.loss.is(LossRules::TAIL_PROBES)
             && !send.flight.is_empty()
             && matches!(send.phase, Phase::Open | Phase::Cwr);

@@ -14,7 +14,7 @@ use super::rate::Stamp;
 use super::recovery::Resend;
 use super::tail::Pending;
 use super::{Fin, Phase, Probe, SendFlags};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::ecn::EcnState;
 use crate::recv::ack::AckFlags;
 use crate::seq::span;
@@ -208,11 +208,16 @@ impl Block {
     }
 
     fn sack_blocks(&self) -> SackBlocks {
-        if !self.sack || !self.recv.has_blocks() {
+        if !self.flags.contains(BlockFlags::SACK) || !self.recv.has_blocks() {
             return SackBlocks::new();
         }
         // 40 bytes of options: 12 for timestamps, 4 for the kind and padding.
-        self.recv.blocks(if self.timestamps { 3 } else { 4 })
+        self.recv
+            .blocks(if self.flags.contains(BlockFlags::TIMESTAMPS) {
+                3
+            } else {
+                4
+            })
     }
 
     /// Sends what the plan says.
@@ -555,10 +560,10 @@ impl Block {
             send.flight.rest();
         }
         send.rest_rare();
-        if self.recv.queue.is_empty() {
-            self.recv.queue.rest();
-        }
         self.recv.rest_rare();
+        if self.recv.queue.is_empty() {
+            self.recv.rest_queue();
+        }
     }
 
     fn note_busy(&mut self, waiting: bool, now: Instant) {

@@ -5,7 +5,7 @@ use super::ack::News;
 use super::rare::Rare;
 use super::recovery::Resend;
 use crate::Seq;
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::ecn::EcnState;
 use crate::tally::LossCount;
 
@@ -60,7 +60,10 @@ impl Block {
         match self.undo().first_again {
             Some(first) => echo.is_some_and(|echo| echo.wrapping_sub(first).cast_signed() < 0),
             // Nothing was sent again; but without SACK that is forgotten at the point of recovery.
-            None => self.sack || self.send.una.before(self.send.recovery_point),
+            None => {
+                self.flags.contains(BlockFlags::SACK)
+                    || self.send.una.before(self.send.recovery_point)
+            }
         }
     }
 
@@ -97,7 +100,7 @@ impl Block {
     /// acknowledged (`tcp_is_non_sack_preventing_reopen`).
     fn is_held(&mut self) -> bool {
         let send = &mut self.send;
-        let is_held = !self.sack && send.una == send.recovery_point;
+        let is_held = !self.flags.contains(BlockFlags::SACK) && send.una == send.recovery_point;
         if let (true, false, Some(recovery)) = (
             is_held,
             send.flight.has_retransmitted(),
@@ -176,7 +179,7 @@ impl Block {
         self.send.count(LossCount::LossUndo, 1);
         self.send.count(LossCount::SpuriousRtos, u32::from(by_frto));
         self.send.retransmits = 0;
-        if !self.is_held() && (by_frto || self.sack) {
+        if !self.is_held() && (by_frto || self.flags.contains(BlockFlags::SACK)) {
             self.send.phase = Phase::Open;
         }
         true
@@ -213,7 +216,7 @@ impl Block {
             self.try_undo_recovery(news.echo);
             return Resend::Hold;
         }
-        if !self.sack {
+        if !self.flags.contains(BlockFlags::SACK) {
             if self.send.nxt.after(self.send.recovery_point) && duplicates > 0 {
                 self.add_duplicates(news, duplicates);
             } else if news.advanced {

@@ -4,7 +4,7 @@ use sockeye_wire::TcpFlags;
 
 use super::screen::Screen;
 use super::{CloseWait, Next};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::recv::Accepted;
 use crate::send::ack::Verdict;
 use crate::time::Millis;
@@ -42,8 +42,8 @@ impl Block {
         let recv = &self.recv;
         if !plain
             || segment.sequence != recv.nxt
-            || recv.rare.assembler.is_some()
-            || recv.rare.urgent.is_some()
+            || recv.queue.rare.assembler.is_some()
+            || recv.queue.rare.urgent.is_some()
             || !segment.options.sack.is_empty()
         {
             return false;
@@ -58,7 +58,10 @@ impl Block {
         {
             return false;
         }
-        match (self.timestamps, segment.options.timestamps) {
+        match (
+            self.flags.contains(BlockFlags::TIMESTAMPS),
+            segment.options.timestamps,
+        ) {
             (false, _) => {}
             (true, Some(timestamps)) => {
                 if recv.recent.rejects(timestamps.value, now) {
@@ -74,7 +77,7 @@ impl Block {
         let (unit, units) = (segment.unit_size(), segment.units());
         self.counts.segments_in = self.counts.segments_in.wrapping_add(units);
         self.recv.last = Millis::at(now);
-        self.keep_probes = 0;
+        self.send.keep_probes = 0;
         self.events |= Events::HEADER_PREDICTED;
         // Cannot be dropped: the acknowledgment is between SND.UNA and SND.NXT.
         let _ = self.acknowledge(segment, now);

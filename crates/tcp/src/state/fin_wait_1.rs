@@ -2,7 +2,7 @@
 //! the connection termination request previously sent".
 use super::screen::Screen;
 use super::{Closing, FinWait2, Next, TimeWait};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::segment::reset_for;
 use crate::send::ack::Verdict;
 use crate::settings::Linger2;
@@ -33,7 +33,10 @@ impl FinWait1 {
                 ..Next::closed(block, Some(Error::Reset))
             };
         }
-        if acknowledged && block.orphan && block.options.linger2 == Linger2::None {
+        if acknowledged
+            && block.flags.contains(BlockFlags::ORPHAN)
+            && block.options.linger2 == Linger2::None
+        {
             // TCP_LINGER2 below zero: who acknowledges the FIN learns that nobody waits for its own.
             let reset = reset_for(&segment);
             return Next {

@@ -3,7 +3,7 @@ use core::time::Duration;
 
 use super::screen::Screen;
 use super::{Machine, Next, TimeWait};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::segment::reset_for;
 use crate::send::ack::Verdict;
 use crate::settings::Linger2;
@@ -15,7 +15,7 @@ pub(crate) struct FinWait2;
 
 impl FinWait2 {
     pub(crate) fn enter(block: &mut Block, now: Instant) -> Next {
-        if block.orphan {
+        if block.flags.contains(BlockFlags::ORPHAN) {
             return FinWait2.abandon(block, now).into();
         }
         FinWait2.into()
@@ -25,7 +25,7 @@ impl FinWait2 {
     pub(crate) fn abandon(self, block: &mut Block, now: Instant) -> Machine {
         let wait = match block.options.linger2 {
             Linger2::None => {
-                block.reset_due = true;
+                block.flags.set(BlockFlags::RESET_DUE, true);
                 return Next::closed(block, None).state;
             }
             Linger2::Default => Duration::from_millis(u64::from(block.limits.fin_timeout)),

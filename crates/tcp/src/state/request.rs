@@ -3,7 +3,7 @@
 use sockeye_wire::TcpFlags;
 
 use super::SynReceived;
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::timers::Timer;
 use crate::{Events, Instant, Segment};
 
@@ -31,7 +31,10 @@ impl SynReceived {
     pub(super) fn judge(&self, block: &Block, segment: &Segment, now: Instant) -> Judgement {
         let next = block.recv.nxt;
         let kind = segment.flags & (TcpFlags::SYN | TcpFlags::ACK | TcpFlags::RST);
-        let timestamps = segment.options.timestamps.filter(|_| block.timestamps);
+        let timestamps = segment
+            .options
+            .timestamps
+            .filter(|_| block.flags.contains(BlockFlags::TIMESTAMPS));
         let is_old = !segment.has(TcpFlags::RST)
             && timestamps.is_some_and(|times| block.recv.recent.rejects(times.value, now));
         if kind == TcpFlags::SYN && segment.sequence + 1u32 == next && !is_old {

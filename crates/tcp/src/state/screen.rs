@@ -3,7 +3,7 @@
 use sockeye_wire::TcpFlags;
 
 use super::Next;
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::recv::Misplaced;
 use crate::segment::reset_for;
 use crate::send::ack::Verdict;
@@ -27,8 +27,10 @@ impl Block {
     pub(crate) fn screen(&mut self, segment: &Segment, state: State, now: Instant) -> Screen {
         self.counts.segments_in = self.counts.segments_in.wrapping_add(segment.units());
         let reset = segment.has(TcpFlags::RST);
-        if let (true, Some(timestamps)) = (self.timestamps, segment.options.timestamps)
-            && self.recv.recent.rejects(timestamps.value, now)
+        if let (true, Some(timestamps)) = (
+            self.flags.contains(BlockFlags::TIMESTAMPS),
+            segment.options.timestamps,
+        ) && self.recv.recent.rejects(timestamps.value, now)
             && !reset
             && !self.is_replayed_ack(segment, timestamps.value)
         {
@@ -89,7 +91,7 @@ impl Block {
             return Screen::Drop;
         }
         self.recv.last = Millis::at(now);
-        self.keep_probes = 0;
+        self.send.keep_probes = 0;
         Screen::Pass
     }
 
@@ -133,9 +135,9 @@ impl Block {
     fn note_duplicate(&mut self, segment: &Segment) {
         if segment.length() > 0 && segment.sequence.before(self.recv.nxt) {
             self.events |= Events::DUPLICATE;
-            if self.sack && self.limits.dsack {
+            if self.flags.contains(BlockFlags::SACK) && self.limits.dsack {
                 let end = segment.end().earliest(self.recv.nxt);
-                self.recv.rare.dsack = Some((segment.sequence, end));
+                self.recv.queue.rare.dsack = Some((segment.sequence, end));
                 self.events |= Events::DSACK_SENT_OLD;
             }
             let quota = self.recv.quick_quota();
@@ -159,8 +161,10 @@ impl Block {
 
     /// RFC 7323 4.3 (2): remembers the timestamp of a segment that spans what was acknowledged last.
     pub(crate) fn remember_timestamp(&mut self, segment: &Segment, now: Instant) {
-        if let (true, Some(timestamps)) = (self.timestamps, segment.options.timestamps)
-            && segment.sequence.at_or_before(self.recv.told)
+        if let (true, Some(timestamps)) = (
+            self.flags.contains(BlockFlags::TIMESTAMPS),
+            segment.options.timestamps,
+        ) && segment.sequence.at_or_before(self.recv.told)
             && timestamps
                 .value
                 .wrapping_sub(self.recv.recent.value)
@@ -196,16 +200,19 @@ impl Block {
             return false;
         }
         let (unit, units) = (segment.unit_size(), segment.units());
-        let before = self.recv.rare.dsack;
-        let accepted = self.recv.accept(segment, self.sack);
-        if !self.sack || !self.limits.dsack {
+        let before = self.recv.queue.rare.dsack;
+        let accepted = self
+            .recv
+            .accept(segment, self.flags.contains(BlockFlags::SACK));
+        if !self.flags.contains(BlockFlags::SACK) || !self.limits.dsack {
             self.recv.forget_dsack();
         }
         if let Some((start, _)) = self
             .recv
+            .queue
             .rare
             .dsack
-            .filter(|_| self.recv.rare.dsack != before)
+            .filter(|_| self.recv.queue.rare.dsack != before)
         {
             self.events |= match start.before(self.recv.nxt) {
                 true => Events::DSACK_SENT_OLD,
@@ -263,7 +270,7 @@ impl Block {
 
     /// RFC 1122 4.2.2.13, RFC 2525 2.17: data for an application that will never read it is answered with a reset.
     pub(crate) fn refuses_data(&mut self, segment: &Segment) -> bool {
-        let refuses = self.receive_shut
+        let refuses = self.flags.contains(BlockFlags::RECEIVE_SHUT)
             && !segment.payload.is_empty()
             && segment.data_end().after(self.recv.nxt);
         if refuses {

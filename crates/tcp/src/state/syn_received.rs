@@ -9,7 +9,7 @@ use super::request::Judgement;
 use super::screen::Screen;
 use super::syn_sent::FirstSent;
 use super::{CloseWait, Established, Machine, Next};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::segment::reset_for;
 use crate::{Error, Events, Instant, Segment, State};
 
@@ -40,14 +40,14 @@ impl Offer {
 
     /// What was offered, before the peer's SYN takes some of it away.
     pub(crate) fn of(block: &Block) -> Offer {
-        let mut bits = match block.window_scaling {
+        let mut bits = match block.flags.contains(BlockFlags::WINDOW_SCALING) {
             true => block.recv.shift & Offer::SCALE,
             false => Offer::SCALE,
         };
-        if block.sack {
+        if block.flags.contains(BlockFlags::SACK) {
             bits |= Offer::SACK;
         }
-        if block.timestamps {
+        if block.flags.contains(BlockFlags::TIMESTAMPS) {
             bits |= Offer::TIMESTAMPS;
         }
         Offer(bits)
@@ -116,7 +116,8 @@ impl SynReceived {
         }
         match judgement {
             Judgement::Again => {
-                block.syn_due |= block.may_answer_invalid(Events::SKIPPED_SYN_RECEIVED, now);
+                let may_answer = block.may_answer_invalid(Events::SKIPPED_SYN_RECEIVED, now);
+                block.mark(BlockFlags::SYN_DUE, may_answer);
             }
             Judgement::Stranger => {
                 return Next {
@@ -159,7 +160,7 @@ impl SynReceived {
             && segment.sequence + 1u32 == block.recv.nxt;
         if again && !segment.has(TcpFlags::ACK) {
             block.counts.segments_in = block.counts.segments_in.wrapping_add(1);
-            block.syn_due = true;
+            block.flags.set(BlockFlags::SYN_DUE, true);
             return self.into();
         }
         let mut segment = segment;
@@ -259,7 +260,7 @@ impl SynReceived {
         if waits && tried + 1 < patience {
             block.restart_retransmit(now);
         } else {
-            block.syn_due = true;
+            block.flags.set(BlockFlags::SYN_DUE, true);
         }
         self.into()
     }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use sockeye_wire::{TcpFlags, TcpOptions};
 
 use super::{Established, Machine, Next, Offer, SynReceived};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::connection::fast_open::FastOpenState;
 use crate::recv::ack::AckFlags;
 use crate::segment::reset_for;
@@ -92,7 +92,7 @@ impl SynSent {
                 || segment.acknowledgment.after(block.send.nxt)
                 || !self.sent.is_sent();
             // RFC 7323 3.2: an echo that cannot be ours belongs to another incarnation.
-            let stale = matches!((block.timestamps, self.sent.get(), segment.options.timestamps), (true, Some(sent), Some(t))
+            let stale = matches!((block.flags.contains(BlockFlags::TIMESTAMPS), self.sent.get(), segment.options.timestamps), (true, Some(sent), Some(t))
                 if t.echo != 0 && (t.echo.wrapping_sub(block.timestamp(sent)).cast_signed() < 0
                     || block.timestamp(now).wrapping_sub(t.echo).cast_signed() < 0));
             if unacceptable && block.send.retransmits == 0 {
@@ -126,7 +126,7 @@ impl SynSent {
         if !ack {
             // RFC 9293 3.5 figure 7: simultaneous open. The SYN is sent again, with an acknowledgment.
             block.send.nxt = block.send.una + 1u32;
-            block.syn_due = true;
+            block.flags.set(BlockFlags::SYN_DUE, true);
             block.send.retransmits = 0;
             block.timers.clear(Timer::Retransmit);
             if let Some(rare) = block.send.rare.existing() {
@@ -195,7 +195,7 @@ impl SynSent {
         if block.send.retransmits > block.limits.syn_linear_timeouts {
             block.send.rtt.back_off(&block.options);
         }
-        block.syn_due = true;
+        block.flags.set(BlockFlags::SYN_DUE, true);
         self.into()
     }
 
@@ -262,7 +262,7 @@ impl SynSent {
 impl Block {
     /// A SYN or SYN-ACK with the options we offer, or accept.
     pub(crate) fn syn_segment(&mut self, flags: TcpFlags, now: Instant) -> Segment {
-        self.syn_due = false;
+        self.flags.set(BlockFlags::SYN_DUE, false);
         self.counts.segments_out = self.counts.segments_out.wrapping_add(1);
         if self.send.retransmits > 0 {
             let again = &mut self.send.rare.retransmitted;
@@ -294,8 +294,11 @@ impl Block {
             window: u16::try_from(self.recv.window).unwrap_or(u16::MAX),
             options: TcpOptions {
                 mss: Some(self.recv.told_mss),
-                window_scale: self.window_scaling.then_some(self.recv.shift),
-                sack_permitted: self.sack,
+                window_scale: self
+                    .flags
+                    .contains(BlockFlags::WINDOW_SCALING)
+                    .then_some(self.recv.shift),
+                sack_permitted: self.flags.contains(BlockFlags::SACK),
                 timestamps,
                 ..TcpOptions::NONE
             },

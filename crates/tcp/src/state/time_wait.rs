@@ -10,7 +10,7 @@ use core::time::Duration;
 use sockeye_wire::{TcpFlags, TcpOptions, Timestamps};
 
 use super::{FinWait2, Next};
-use crate::block::Block;
+use crate::block::{Block, BlockFlags};
 use crate::recv::ack::AckFlags;
 use crate::recv::paws::RecentTimestamp;
 use crate::segment::reset_for;
@@ -258,8 +258,8 @@ impl TimeWait {
         block.timers.clear(Timer::Retransmit);
         block.timers.clear(Timer::Acknowledge);
         block.timers.set(Timer::Keepalive, record.expires);
-        if block.orphan {
-            block.recv.queue.rest();
+        if block.flags.contains(BlockFlags::ORPHAN) {
+            block.recv.drop_queue();
         }
         TimeWait {
             record: Box::new(record),
@@ -291,11 +291,13 @@ impl FinWait2 {
     /// The record that can take an orphan's place.
     pub(crate) fn record(&self, block: &Block, now: Instant) -> Option<TimeWaitRecord> {
         let expires = block.timers.get(Timer::Keepalive)?;
-        (block.orphan && block.recv.rare.assembler.is_none() && !block.recv.ack.is(AckFlags::NOW))
-            .then(|| TimeWaitRecord {
-                expires,
-                ..block.record(now)
-            })
+        (block.flags.contains(BlockFlags::ORPHAN)
+            && block.recv.queue.rare.assembler.is_none()
+            && !block.recv.ack.is(AckFlags::NOW))
+        .then(|| TimeWaitRecord {
+            expires,
+            ..block.record(now)
+        })
     }
 }
 
@@ -306,7 +308,10 @@ impl Block {
             receive_nxt: self.recv.nxt,
             receive_window: self.recv.open_window(),
             window_field: u16::try_from(self.recv.window >> self.recv.shift).unwrap_or(u16::MAX),
-            recent: self.timestamps.then_some(self.recv.recent),
+            recent: self
+                .flags
+                .contains(BlockFlags::TIMESTAMPS)
+                .then_some(self.recv.recent),
             timestamp_offset: self.timestamp_offset,
             expires: now,
             last_answer: None,
