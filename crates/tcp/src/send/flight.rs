@@ -256,10 +256,14 @@ impl Flight {
     ) {
         let packets = packets(end.since(start) - u32::from(fin), mss);
         self.out += u32::from(packets);
+        let time = match &self.board {
+            Some(board) => board.rack.time_of_new(now),
+            None => now,
+        };
         self.records.push_back(Sent {
             start,
             end,
-            time: now,
+            time,
             stamp,
             packets,
             flags: if ends_a_write { PUSHED } else { 0 },
@@ -559,8 +563,11 @@ impl Flight {
 
     /// The record at `index` was sent anew.
     fn again(&mut self, index: usize, stamp: Stamp, now: Instant) -> Option<Sent> {
+        let newest = self.records.len().checked_sub(1)?;
+        let newest = self.records.get(newest)?.time;
+        let time = self.board().rack.time_of_copy(newest, now);
         let sent = self.records.get_mut(index)?;
-        sent.time = now;
+        sent.time = time;
         sent.stamp = stamp;
         let sent = *sent;
         self.board().rack.sent_again(&sent);

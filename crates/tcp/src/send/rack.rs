@@ -32,6 +32,8 @@ pub(crate) struct Rack {
     pub(super) judged: Seq,
     waiting: VecDeque<Watch>,
     again: VecDeque<Watch>,
+    /// When something was last sent again.
+    latest: Instant,
 }
 
 /// Packets declared lost.
@@ -65,7 +67,20 @@ impl Rack {
             judged: start,
             waiting: VecDeque::new(),
             again: VecDeque::new(),
+            latest: Instant::ZERO,
         }
+    }
+
+    /// The time of what is sent now for the first time: no sooner than of what was sent again before it.
+    pub(super) fn time_of_new(&self, now: Instant) -> Instant {
+        now.max(self.latest)
+    }
+
+    /// The time of what is sent again now. A caller's clock may stand still while acknowledgments come and data goes, in which
+    /// the ends would make everything new later than everything that is sent again: this one is later than all before it.
+    /// (Linux has a clock of nanoseconds.)
+    pub(super) fn time_of_copy(&self, last_new: Instant, now: Instant) -> Instant {
+        now.max(last_new.max(self.latest) + Duration::from_nanos(1))
     }
 
     pub(super) fn heap(&self) -> usize {
@@ -94,6 +109,7 @@ impl Rack {
     }
 
     pub(super) fn sent_again(&mut self, sent: &Sent) {
+        self.latest = sent.time;
         self.again.push_back(Watch {
             start: sent.start,
             end: sent.end,
