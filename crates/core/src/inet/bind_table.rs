@@ -151,8 +151,9 @@ impl Claim {
     }
 }
 
-/// The holders of one port that are alike.
-#[derive(Debug, Clone)]
+/// The holders of one port that are alike. Nearly each connection that chose its port has one, so that no byte is wasted.
+#[derive(Debug, Clone, Copy)]
+#[repr(Rust, packed(2))]
 struct Kind {
     port: u16,
     /// What they claim but for the port.
@@ -324,8 +325,13 @@ impl<S: BuildHasher> BindTable<S> {
         if kind.count > 0 {
             return;
         }
-        let next = kind.next.take();
-        let (port, profile) = (kind.port, kind.profile);
+        let Kind {
+            port,
+            profile,
+            next,
+            ..
+        } = *kind;
+        kind.next = None;
         let space = self.profiles.get(profile).space;
         let (kinds, profiles) = (&self.kinds, &self.profiles);
         let entry = self
@@ -340,7 +346,7 @@ impl<S: BuildHasher> BindTable<S> {
         let first = *entry.get();
         if first != claim {
             let before = Self::chain_in(kinds, Some(first))
-                .find(|(_, kind)| kind.next == Some(claim))
+                .find(|(_, kind)| { kind.next } == Some(claim))
                 .map(|(before, _)| before);
             if let Some(before) = before {
                 self.kinds[before.index()].next = next;
