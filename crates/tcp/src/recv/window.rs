@@ -175,10 +175,14 @@ impl Receiver {
         if self.shift > 0 {
             return round_up(free, self.shift);
         }
+        // The most there is to tell, which may be less than the room of a buffer that has just grown: compared with that
+        // room a window of nothing could stay for ever.
+        let most = full.min(self.threshold).max(1);
+        let mss = mss.min(most);
         let window = self.window;
         if window.saturating_add(mss) <= free || window > free {
             free / mss * mss
-        } else if mss == full && free > window + full / 2 {
+        } else if mss == most && free > window + most / 2 {
             free
         } else {
             window
@@ -273,4 +277,30 @@ fn round_up(value: u32, shift: u8) -> u32 {
 
 fn wrapping_micros(now: Instant) -> u32 {
     u32::try_from(now.as_micros() & u64::from(u32::MAX)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::block::Block;
+    use crate::{Instant, Settings};
+
+    #[test]
+    fn a_buffer_that_grew_while_the_window_was_shut_opens_it() {
+        let settings = Settings {
+            window_scaling: false,
+            ..Settings::default()
+        };
+        let mut recv = Block::new(settings, 0, Instant::ZERO).recv;
+        recv.buffer = 8308;
+        recv.ratio = 248;
+        recv.mss = 8900;
+        // What the buffer held before; now it holds twice as much.
+        recv.threshold = recv.space() / 2;
+        recv.window = 0;
+        assert_eq!(recv.desired_window(None, false), recv.threshold);
+        // Half a window more is news, less is none.
+        assert_eq!(recv.desired_window(Some(3001), false), 3001);
+        recv.window = 1500;
+        assert_eq!(recv.desired_window(Some(2000), false), 1500);
+    }
 }
