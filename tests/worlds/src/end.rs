@@ -1,7 +1,7 @@
 //! One end of a flow: a program with its socket.
 
 use sockeye_core::{
-    Errno, Incoming, Instant, MessageFlags, Outgoing, Queued, Readiness, Shutdown, SocketId,
+    Errno, Host, Incoming, Instant, MessageFlags, Outgoing, Queued, Readiness, Shutdown, SocketId,
 };
 
 use crate::plan::{Habits, Leave, Plan};
@@ -18,6 +18,7 @@ pub(crate) struct Endpoint {
     sent: usize,
     to_receive: usize,
     received: usize,
+    sends: usize,
     is_shut: bool,
     saw_end: bool,
     pub(crate) is_closed: bool,
@@ -81,6 +82,7 @@ impl Endpoint {
             socket: None,
             to_send,
             sent: 0,
+            sends: 0,
             to_receive,
             received: 0,
             is_shut: false,
@@ -223,9 +225,16 @@ impl Endpoint {
             let data: Vec<u8> = (self.sent..self.sent + length)
                 .map(|at| byte(plan.port, self.side, at))
                 .collect();
+            let every = self.habits.urgent;
+            let is_urgent = every.is_some_and(|every| self.sends.is_multiple_of(every.max(1)));
+            let urgent = match is_urgent {
+                true => MessageFlags::OOB,
+                false => MessageFlags::empty(),
+            };
+            self.sends += 1;
             let outgoing = Outgoing {
                 data: &[&data],
-                flags: MessageFlags::NOSIGNAL,
+                flags: MessageFlags::NOSIGNAL | urgent,
                 ..Outgoing::default()
             };
             match world.host(self.side).send_message(socket, outgoing, now) {
@@ -239,8 +248,9 @@ impl Endpoint {
             }
             moved = true;
         }
-        if !self.is_shut {
-            let host = world.host(self.side);
+        let host = world.host(self.side);
+        // With Fast Open the SYN leaves with the first data, and `shutdown` would end the attempt.
+        if !self.is_shut && !is_connecting(host, socket, now)? {
             host.shutdown(socket, Shutdown::Write, now)
                 .map_err(|errno| Failure::Errno("shutdown", errno))?;
             self.is_shut = true;
@@ -306,6 +316,13 @@ impl Endpoint {
     }
 }
 
+/// `tcpi_state` is SYN-SENT.
+fn is_connecting(host: &mut Host, socket: SocketId, now: Instant) -> Result<bool, Failure> {
+    let info = host.get_option(socket, 6, 11, 1, now);
+    let info = info.map_err(|errno| Failure::Errno("TCP_INFO", errno))?;
+    Ok(info.first() == Some(&2))
+}
+
 enum Failure {
     Errno(&'static str, Errno),
     Wrong(String),
@@ -315,6 +332,13 @@ enum Failure {
 fn is_an_end(errno: Errno) -> bool {
     matches!(
         errno,
-        Errno::ECONNRESET | Errno::EPIPE | Errno::ETIMEDOUT | Errno::ENOTCONN
+        Errno::ECONNRESET
+            | Errno::EPIPE
+            | Errno::ETIMEDOUT
+            | Errno::ENOTCONN
+            // With Fast Open a server can leave before the client knows of a connection.
+            | Errno::ECONNREFUSED
+            // What the router said before it was given up.
+            | Errno::EHOSTUNREACH
     )
 }

@@ -124,6 +124,10 @@ impl Flow {
         let (None, false, Some(listener)) =
             (self.server.socket, self.server.is_closed, self.listener)
         else {
+            if self.server.is_closed && self.server.has_left {
+                // The client may not have heard of it and try again: there is nobody who would accept it.
+                self.close_listener(world)?;
+            }
             return Ok(false);
         };
         let now = world.now;

@@ -136,8 +136,14 @@ impl Patience {
             0 => (until - still.since).min(until - now + info.last_ack_recv),
             _ => until - still.since,
         };
+        // What leaves at a pace waits for the longest super-segment before it.
+        let pace = if info.is_paced && info.pacing_rate > 0 {
+            Duration::from_secs_f64(65_536.0 / info.pacing_rate as f64)
+        } else {
+            Duration::ZERO
+        };
         let what = what.or_else(|| {
-            (quiet > bound * 2 + GRACE)
+            (quiet > bound * 2 + pace + GRACE)
                 .then(|| format!("nothing gets through for {quiet:?}, and {bound:?} is the most"))
         });
         if let (Some(what), None) = (what, &self.complaint) {

@@ -82,6 +82,8 @@ pub struct Habits {
     pub options: Vec<Setting>,
     /// Its reading rests.
     pub rest: Option<Rest>,
+    /// Each send of so many is urgent.
+    pub urgent: Option<usize>,
     /// It leaves when it has sent or received so many bytes.
     pub leaves: Option<(usize, Leave)>,
 }

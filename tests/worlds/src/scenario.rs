@@ -9,7 +9,8 @@ use sockeye_link::impair::Netem;
 
 use crate::plan::Leave;
 use crate::{
-    Carriage, Flow, Habits, Outage, Plan, Random, Rest, Run, Setting, Setup, Stall, World,
+    Carriage, Family, Flow, Habits, Outage, Plan, Random, Rest, Router, Run, Setting, Setup, Stall,
+    World,
 };
 
 /// A world and what happens in it.
@@ -58,13 +59,44 @@ impl Scenario {
             sysctl,
             outage,
             carries: usize::MAX,
+            router: None,
         };
         let flows = [1, 1, 1, 2, 4][random.below(5)];
         let most = 200_000 / usize::from(flows);
         let plans = (0..flows)
             .map(|number| plan(&mut random, &setup, 8000 + number, most))
             .collect();
-        Self { setup, plans }
+        let mut scenario = Self { setup, plans };
+        scenario.complicate(&mut Random::new(!seed));
+        scenario
+    }
+
+    /// What few worlds have.
+    fn complicate(&mut self, random: &mut Random) {
+        if random.below(3) == 0 && self.setup.carriage == Carriage::Packets {
+            self.setup.router = Some(router(random, &self.plans));
+        }
+        if random.below(4) == 0 {
+            // Cookies are asked for, or done without: then data goes with the first SYN.
+            let bits = [0x403, 0x607][random.below(2)];
+            for sysctl in &mut self.setup.sysctl {
+                sysctl.tcp_fastopen = bits;
+            }
+            for plan in self.plans.iter_mut().filter(|plan| plan.request > 0) {
+                let option = Setting::tcp(option::FASTOPEN_CONNECT, 1);
+                plan.client.options.push(option);
+            }
+        }
+        for plan in &mut self.plans {
+            if random.below(6) == 0 {
+                let ends = [&mut plan.client, &mut plan.server];
+                for habits in ends {
+                    // The bytes stay in the stream.
+                    habits.options.push(Setting::socket(option::OOBINLINE, 1));
+                    habits.urgent = Some(1 + random.below(5));
+                }
+            }
+        }
     }
 
     /// Runs it, and asks what can be asked of any world.
@@ -131,14 +163,18 @@ impl fmt::Display for Scenario {
             mtu,
             carriage,
             outage,
+            router,
             ..
         } = &self.setup;
         writeln!(f, "to the server: {there}; to the client: {back}")?;
-        writeln!(f, "mtu {mtu:?}, {carriage:?}, outage {outage:?}")?;
+        writeln!(
+            f,
+            "mtu {mtu:?}, {carriage:?}, outage {outage:?}, {router:?}"
+        )?;
         for sysctl in &self.setup.sysctl {
             writeln!(
                 f,
-                "sack {} timestamps {:?} scaling {} dsack {} ecn {} recovery {} early_retrans {} frto {}",
+                "sack {} timestamps {:?} scaling {} dsack {} ecn {} recovery {} early_retrans {} frto {} fastopen {:#x}",
                 sysctl.tcp_sack,
                 sysctl.tcp_timestamps,
                 sysctl.tcp_window_scaling,
@@ -146,7 +182,8 @@ impl fmt::Display for Scenario {
                 sysctl.tcp_ecn,
                 sysctl.tcp_recovery,
                 sysctl.tcp_early_retrans,
-                sysctl.tcp_frto
+                sysctl.tcp_frto,
+                sysctl.tcp_fastopen
             )?;
             writeln!(
                 f,
@@ -174,6 +211,19 @@ fn outage(random: &mut Random) -> Option<Outage> {
             length: Some(length),
         }),
         _ => None,
+    }
+}
+
+/// What IPv6 has to carry (RFC 8200 5), or something shorter.
+fn router(random: &mut Random, plans: &[Plan]) -> Router {
+    let least = match plans.iter().any(|plan| plan.family == Family::V6) {
+        true => 1280,
+        false => 600,
+    };
+    Router {
+        mtu: least + random.below(1600 - least),
+        tells_every: 1 + random.below(3),
+        forges_every: [0, 0, 1, 7][random.below(4)],
     }
 }
 
@@ -281,6 +331,7 @@ mod option {
     pub(super) const SNDBUF: i32 = 7;
     pub(super) const RCVBUF: i32 = 8;
     pub(super) const KEEPALIVE: i32 = 9;
+    pub(super) const OOBINLINE: i32 = 10;
     pub(super) const NODELAY: i32 = 1;
     pub(super) const MAXSEG: i32 = 2;
     pub(super) const CORK: i32 = 3;
@@ -291,6 +342,7 @@ mod option {
     pub(super) const QUICKACK: i32 = 12;
     pub(super) const THIN_LINEAR_TIMEOUTS: i32 = 16;
     pub(super) const NOTSENT_LOWAT: i32 = 25;
+    pub(super) const FASTOPEN_CONNECT: i32 = 30;
 }
 
 fn options(random: &mut Random) -> Vec<Setting> {
@@ -351,7 +403,7 @@ fn habits(random: &mut Random, to_receive: usize) -> Habits {
     Habits {
         options: options(random),
         rest,
-        leaves: None,
+        ..Habits::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::Router;
 use sockeye_core::Sysctl;
 use sockeye_link::impair::{LossModel, Netem, Probability};
 
@@ -51,6 +52,8 @@ pub struct Setup {
     pub outage: Option<Outage>,
     /// Packets that are longer than this get lost, and nobody is told.
     pub carries: usize,
+    /// A router on the way, which sees packets as they cross: not with super-segments.
+    pub router: Option<Router>,
 }
 
 impl Setup {
@@ -66,6 +69,7 @@ impl Setup {
             sysctl: [Sysctl::default(), Sysctl::default()],
             outage: None,
             carries: usize::MAX,
+            router: None,
         }
     }
 
@@ -75,6 +79,7 @@ impl Setup {
     pub fn is_calm(&self) -> bool {
         let never = |(chance, _): (Probability, Probability)| chance == Probability::NEVER;
         self.outage.is_none()
+            && self.router.is_none()
             && self.carries >= self.mtu[0].max(self.mtu[1])
             && self.wires.iter().all(|wire| {
                 wire.loss == LossModel::NONE

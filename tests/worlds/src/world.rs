@@ -13,7 +13,7 @@ use sockeye_link::impair::Netem;
 use sockeye_link::{End, Link, Pipe, Split, Wire};
 
 use crate::patience::Patience;
-use crate::{Carriage, Flow, Outage, Setup, story};
+use crate::{Carriage, Flow, Outage, Setup, router, story};
 
 /// One of the two hosts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,7 @@ pub struct World {
     in_bursts: bool,
     outage: Option<Outage>,
     carries: usize,
+    router: Option<router::Busy>,
     patience: Patience,
 }
 
@@ -195,6 +196,7 @@ impl World {
             in_bursts: setup.in_bursts,
             outage: setup.outage,
             carries: setup.carries,
+            router: setup.router.map(router::Busy::new),
             patience: Patience::default(),
         }
     }
@@ -227,7 +229,14 @@ impl World {
                 let bytes = Bytes::from(frame.to_vec());
                 let time = self.now - Instant::ZERO;
                 let is_cut = self.outage.is_some_and(|outage| outage.covers(time));
-                if !is_cut && frame.len() <= self.carries {
+                let (is_forwarded, answer) = match &mut self.router {
+                    Some(router) => router.take(&bytes, side, is_cut),
+                    None => (!is_cut, None),
+                };
+                if let Some(answer) = answer {
+                    host.receive(interface, Frame::from_bytes(answer), self.now);
+                }
+                if is_forwarded && frame.len() <= self.carries {
                     let frame = Self::crossing(self.carriage, frame);
                     self.wire.send(side.end(), frame, self.now);
                 }
@@ -309,8 +318,15 @@ impl World {
         let (mut rounds, mut moment) = (0_u32, self.now);
         while flows.iter().any(|flow| !flow.is_over()) {
             let mut moved = false;
+            let mut wrong = None;
             for flow in &mut flows {
-                moved |= flow.turn(&mut self)?;
+                match flow.turn(&mut self) {
+                    Ok(did) => moved |= did,
+                    Err(stall) => wrong = Some(stall),
+                }
+            }
+            if let Some(Stall(what)) = wrong {
+                return Err(self.stall(&flows, &what));
             }
             let rest = flows.iter().filter_map(Flow::next_deadline).min();
             if moved || rest.is_some() {
