@@ -78,12 +78,14 @@ impl Limits {
 pub struct Rules(Option<Arc<Limits>>);
 
 impl Rules {
-    /// What these settings say: shared with others if it is still what they said when they were shared.
+    /// What these settings say, shared with others if [`KnownRules::share`] was asked to.
     pub(crate) fn limits(&self, settings: &Settings) -> Arc<Limits> {
-        let limits = Limits::of(settings);
         match &self.0 {
-            Some(known) if **known == limits => known.clone(),
-            _ => Arc::new(limits),
+            Some(known) => {
+                debug_assert_eq!(**known, Limits::of(settings), "settings changed later");
+                known.clone()
+            }
+            None => Arc::new(Limits::of(settings)),
         }
     }
 }
@@ -96,8 +98,8 @@ impl KnownRules {
     /// As many as there are kinds in use at once on most hosts: by family, interface and socket.
     const MOST: usize = 8;
 
-    /// Makes the connection that these settings open share its limits with those before it. Settings that are changed
-    /// afterwards hold all the same.
+    /// Makes the connection that these settings open share its limits with those before it. What of the settings is changed
+    /// afterwards must not be among them: call it last.
     pub fn share(&mut self, settings: &mut Settings) {
         let limits = Limits::of(settings);
         let known = self.0.iter().find(|known| ***known == limits).cloned();

@@ -74,14 +74,14 @@ impl Millis {
         self.0
     }
 
-    /// Milliseconds since then.
-    pub(crate) fn passed(self, now: Instant) -> u32 {
-        Millis::at(now).0.wrapping_sub(self.0)
+    /// Milliseconds since `earlier`.
+    pub(crate) fn since(self, earlier: Millis) -> u32 {
+        self.0.wrapping_sub(earlier.0)
     }
 
     /// How long ago it is.
     pub(crate) fn ago(self, now: Instant) -> Duration {
-        Duration::from_millis(self.passed(now).into())
+        Duration::from_millis(Millis::at(now).since(self).into())
     }
 }
 

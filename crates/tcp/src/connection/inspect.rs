@@ -26,7 +26,8 @@ impl Connection {
         let send = &block.send;
         let queued = send.queue.len();
         // sk_stream_is_writeable: what is free must be at least half of what is used.
-        let roomy = send.room() >= queued / 2 && send.room() > 0;
+        let room = send.buffer.saturating_sub(queued);
+        let roomy = room >= queued / 2 && room > 0;
         let low = block
             .options
             .unsent_low_water
@@ -34,19 +35,22 @@ impl Connection {
             .is_none_or(|limit| send.unsent().saturating_mul(2) < limit);
         let in_handshake = matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_));
         let receive_shut = self.is_receive_shut();
-        let readable = block.recv.readable(block.options.oob_inline);
+        let (readable, urgent) = if block.recv.queue.is_at_rest() {
+            (0, false)
+        } else {
+            let urgent = block.recv.queue.rare.urgent;
+            (
+                block.recv.readable(block.options.oob_inline),
+                urgent.is_some_and(|urgent| matches!(urgent.byte, UrgentByte::Here(_))),
+            )
+        };
         Status {
             readable,
             readable_eof: receive_shut && readable == 0,
             writable: !in_handshake && roomy && low,
             send_shut: self.is_send_shut(),
             receive_shut,
-            urgent: block
-                .recv
-                .queue
-                .rare
-                .urgent
-                .is_some_and(|urgent| matches!(urgent.byte, UrgentByte::Here(_))),
+            urgent,
             error: block.error,
         }
     }

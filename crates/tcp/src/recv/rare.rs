@@ -34,6 +34,9 @@ impl Resting for Rare {
 impl Receiver {
     /// Gives the memory back if there is nothing to remember.
     pub(crate) fn rest_rare(&mut self) {
+        if self.queue.rare.is_at_rest() {
+            return;
+        }
         let rare = &*self.queue.rare;
         let is_over = rare.assembler.is_none()
             && rare.urgent.is_none()

@@ -36,8 +36,8 @@ impl Watch {
     }
 
     /// What it was until now, and how long.
-    fn read(self, now: Instant) -> (Busy, u32) {
-        (self.busy, self.since.passed(now))
+    fn read(self, now: Millis) -> (Busy, u32) {
+        (self.busy, now.since(self.since))
     }
 }
 
@@ -48,14 +48,14 @@ impl Sender {
         if busy == watch.busy {
             return;
         }
+        let now = Millis::at(now);
         match watch.read(now) {
             (Busy::Sending, passed) => add(&mut self.sending_time, passed),
             (Busy::Window, passed) if passed > 0 => add(&mut self.rare.window_time, passed),
             (Busy::Buffer, passed) if passed > 0 => add(&mut self.rare.buffer_time, passed),
             _ => {}
         }
-        let since = Millis::at(now);
-        self.flight.watch = Watch { busy, since };
+        self.flight.watch = Watch { busy, since: now };
     }
 
     /// Busy at all, held back by the window, held back by the buffer (`tcp_get_info_chrono_stats`).
@@ -65,7 +65,7 @@ impl Sender {
             self.rare.window_time,
             self.rare.buffer_time,
         );
-        match self.flight.watch.read(now) {
+        match self.flight.watch.read(Millis::at(now)) {
             (Busy::Idle, _) => {}
             (Busy::Sending, passed) => add(&mut sending, passed),
             (Busy::Window, passed) => add(&mut window, passed),

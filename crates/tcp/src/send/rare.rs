@@ -123,7 +123,10 @@ impl Sender {
 
     /// Gives the memory back if there is nothing to remember. A SYN-ACK that is out counts from `stalled_since`.
     pub(crate) fn rest_rare(&mut self) {
-        if !self.fast_open.contains(FastOpenState::UNCONFIRMED) && self.rare.is_over() {
+        if !self.rare.is_at_rest()
+            && !self.fast_open.contains(FastOpenState::UNCONFIRMED)
+            && self.rare.is_over()
+        {
             self.rare.rest();
         }
     }

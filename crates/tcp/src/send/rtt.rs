@@ -54,13 +54,13 @@ fn micros(duration: Duration) -> u32 {
 impl RoundTrip {
     /// Takes a sample; `una` and `nxt` delimit the round trip.
     pub(crate) fn sample(&mut self, sample: Duration, una: Seq, nxt: Seq, tuning: &Tuning) {
-        let least = micros(tuning.rto_min);
+        let least = || micros(tuning.rto_min);
         let sample = micros(sample).max(1);
         if self.srtt == 0 {
             // RFC 6298 2.2
             self.srtt = sample.saturating_mul(8);
             self.deviation = sample.saturating_mul(2);
-            self.variance = self.deviation.max(least);
+            self.variance = self.deviation.max(least());
             self.deviation_max = self.variance;
             self.round = nxt;
         } else {
@@ -84,7 +84,7 @@ impl RoundTrip {
                     self.variance -= (self.variance - self.deviation_max) / 4;
                 }
                 self.round = nxt;
-                self.deviation_max = least;
+                self.deviation_max = least();
             }
         }
         self.backoff = 0;

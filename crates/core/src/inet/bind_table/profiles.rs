@@ -16,7 +16,7 @@ pub(super) struct ProfileId(u32);
 #[derive(Debug, Clone)]
 struct Profile {
     binding: Binding,
-    /// How many kinds of claims have it; 0 if this place is free.
+    /// How many kinds of claims have it.
     uses: u32,
 }
 
@@ -26,7 +26,14 @@ pub(super) struct Profiles {
     profiles: Pages<Profile>,
     free: Vec<ProfileId>,
     table: HashTable<ProfileId>,
+    /// Those that were asked for last: whoever opens connections asks for the same few again and again. They stay when
+    /// nobody uses them, until others take their place here.
+    recent: [Option<ProfileId>; RECENT],
+    /// The place that was taken last.
+    turn: usize,
 }
+
+const RECENT: usize = 4;
 
 impl Profiles {
     pub(super) fn new() -> Self {
@@ -34,6 +41,8 @@ impl Profiles {
             profiles: Pages::new(),
             free: Vec::new(),
             table: HashTable::new(),
+            recent: [None; RECENT],
+            turn: 0,
         }
     }
 
@@ -44,12 +53,19 @@ impl Profiles {
     /// The profile of a claim, in use once more. `None` if there are as many as can be told apart.
     pub(super) fn hold(&mut self, claim: Binding, hasher: &impl BuildHasher) -> Option<ProfileId> {
         let binding = Binding { port: 0, ..claim };
+        let recent = self.recent.iter().flatten();
+        let mut alike = recent.filter(|id| self.profiles[id.0].binding == binding);
+        if let Some(&id) = alike.next() {
+            self.profiles[id.0].uses += 1;
+            return Some(id);
+        }
         let hash = hasher.hash_one(binding);
         let known = self
             .table
             .find(hash, |id| self.profiles[id.0].binding == binding);
         if let Some(&id) = known {
             self.profiles[id.0].uses += 1;
+            self.note(id, hasher);
             return Some(id);
         }
         let profile = Profile { binding, uses: 1 };
@@ -63,17 +79,31 @@ impl Profiles {
         let profiles = &self.profiles;
         self.table
             .insert_unique(hash, id, |id| hasher.hash_one(profiles[id.0].binding));
+        self.note(id, hasher);
         Some(id)
+    }
+
+    /// It was asked for last.
+    fn note(&mut self, id: ProfileId, hasher: &impl BuildHasher) {
+        self.turn = (self.turn + 1) % RECENT;
+        if let Some(old) = self.recent[self.turn].replace(id)
+            && self.profiles[old.0].uses == 0
+        {
+            self.forget(old, hasher);
+        }
     }
 
     /// One kind of claims less has it.
     pub(super) fn release(&mut self, id: ProfileId, hasher: &impl BuildHasher) {
         let profile = &mut self.profiles[id.0];
         profile.uses = profile.uses.saturating_sub(1);
-        if profile.uses > 0 {
-            return;
+        if profile.uses == 0 && !self.recent.contains(&Some(id)) {
+            self.forget(id, hasher);
         }
-        let hash = hasher.hash_one(profile.binding);
+    }
+
+    fn forget(&mut self, id: ProfileId, hasher: &impl BuildHasher) {
+        let hash = hasher.hash_one(self.profiles[id.0].binding);
         if let Ok(entry) = self.table.find_entry(hash, |other| *other == id) {
             entry.remove();
             self.free.push(id);
