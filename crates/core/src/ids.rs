@@ -187,6 +187,7 @@ impl<T, K> Slab<T, K> {
     }
 
     /// The id of the value in a slot.
+    #[inline]
     pub fn id_at(&self, index: u32) -> Option<Id<K>> {
         let slot = self.slots.get(index)?;
         slot.value.as_ref().map(|_| Id::new(index, slot.generation))

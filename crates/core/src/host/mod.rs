@@ -201,6 +201,7 @@ impl Host {
     }
 
     /// The connected socket of these names, or one whose names have the same hash: the caller compares them.
+    #[inline]
     pub(crate) fn connected(&self, tuple: &FourTuple) -> Option<SocketId> {
         self.sockets.id_at(self.stack.connections.find(tuple)?)
     }

@@ -49,7 +49,7 @@ pub(crate) enum Endpoint {
     Netlink(Box<NetlinkEndpoint>),
 }
 
-/// What an idle TCP connection costs is this, a [`TcpEndpoint`] and its places in the tables: together at most 1 KiB, so
+/// What an idle TCP connection costs is this, a [`TcpEndpoint`] and its places in the tables: together at most 512 bytes, so
 /// that what few sockets need goes into a box.
 const _: () = assert!(size_of::<Socket>() <= 56);
 

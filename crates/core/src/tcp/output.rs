@@ -43,23 +43,25 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
     let names = &endpoint.names;
     let tuple = names.tuple(crate::inet::bind_table::PortSpace::Tcp);
     stack.expire_path_mtus(now);
-    if endpoint.path.current(stack, tuple.local).is_none()
+    let mut known = endpoint.path.current(stack, tuple.local);
+    if known.is_none()
         && let Ok(path) = stack.route(tuple.remote, Some(tuple.local), parts.options.via())
     {
         endpoint.path = stack.tcp_paths.note(&path);
         super::path::follow(stack, &tuple, &path, parts.options, connection, now);
+        known = Some(path);
     }
     let mut sent = 0;
     while sent < BATCH {
         let Some(segment) = connection.poll_transmit(now) else {
             break;
         };
-        let path = match endpoint.path.current(stack, tuple.local) {
+        let path = match known.filter(|path| path.generation == stack.route_generation) {
             Some(path) => path,
             None => match stack.route(tuple.remote, Some(tuple.local), parts.options.via()) {
                 Ok(path) => {
                     endpoint.path = stack.tcp_paths.note(&path);
-                    path
+                    *known.insert(path)
                 }
                 // As a lost segment: the retransmission finds a route or none.
                 Err(_) => {

@@ -72,6 +72,7 @@ impl CachedPath {
     pub(super) const NONE: CachedPath = CachedPath(0);
 
     /// The path, as long as no route has changed.
+    #[inline]
     pub(super) fn current(self, stack: &Stack, source: IpAddr) -> Option<Path> {
         let known = &stack.tcp_paths;
         if known.generation != stack.route_generation {

@@ -171,6 +171,7 @@ impl Acknowledger {
     }
 
     /// How long to wait; `most` is the socket's bound (`TCP_DELACK_MAX_US`).
+    #[inline]
     pub(crate) fn delay(&self, srtt: Option<Duration>, most: Duration) -> Duration {
         let delay = Duration::from_millis(u64::from(self.delay)).max(DELAY_MIN);
         if delay == DELAY_MIN {

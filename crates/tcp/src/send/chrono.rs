@@ -43,6 +43,7 @@ impl Watch {
 
 impl Sender {
     /// From now on it is so.
+    #[inline]
     pub(crate) fn turn(&mut self, busy: Busy, now: Instant) {
         let watch = self.flight.watch;
         if busy == watch.busy {
