@@ -50,6 +50,10 @@ impl Host {
 
     /// Compares what the socket is ready for with what the embedder knows, and tells it of a difference.
     pub(crate) fn refresh(&mut self, id: SocketId) {
+        // Of one that is in the queue it is found out when it is taken from there.
+        if self.sockets.get(id).is_some_and(|socket| socket.is_queued) {
+            return;
+        }
         let readiness = self.compute_readiness(id);
         let Some(socket) = self.sockets.get_mut(id) else {
             return;
