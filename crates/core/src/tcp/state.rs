@@ -28,27 +28,25 @@ pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
         Phase::Joined(_) => return Readiness::OUT,
         Phase::Connected(connection) => connection,
     };
-    let status = connection.status();
-    let state = connection.state();
+    let (send_shut, receive_shut) = (connection.is_send_shut(), connection.is_receive_shut());
     let mut ready = Readiness::empty();
-    let is_closed = state == State::Closed;
     ready.set(
         Readiness::HUP,
-        is_closed || (status.send_shut && status.receive_shut),
+        (send_shut && receive_shut) || connection.is_closed(),
     );
-    ready.set(Readiness::IN | Readiness::RDHUP, status.receive_shut);
-    if state != State::SynSent {
-        let low = usize::try_from(socket.options.receive_low_water.max(1)).unwrap_or(1);
-        if status.readable >= low {
-            ready |= Readiness::IN;
-        }
-        if status.send_shut || status.writable {
-            ready |= Readiness::OUT;
-        }
-        ready.set(Readiness::PRI, status.urgent);
-    } else {
+    ready.set(Readiness::IN | Readiness::RDHUP, receive_shut);
+    if connection.is_syn_sent() {
         // A write sends the SYN (`TCP_FASTOPEN_CONNECT`).
         ready.set(Readiness::OUT, connection.is_deferred());
+    } else {
+        let low = usize::try_from(socket.options.receive_low_water.max(1)).unwrap_or(1);
+        if connection.readable() >= low {
+            ready |= Readiness::IN;
+        }
+        if send_shut || connection.is_writable() {
+            ready |= Readiness::OUT;
+        }
+        ready.set(Readiness::PRI, connection.has_urgent());
     }
     ready.set(Readiness::ERR, has_error);
     ready

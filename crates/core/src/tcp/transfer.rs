@@ -262,7 +262,7 @@ fn receive(
             // Asked for, TCP's MSG_TRUNC discards instead of copying.
             let room = message.room();
             length = if is_peek {
-                room.min(connection.status().readable.saturating_sub(offset))
+                room.min(connection.readable().saturating_sub(offset))
             } else {
                 connection.read_bytes(room, now).len()
             };
@@ -301,7 +301,7 @@ fn receive(
         && parts
             .endpoint
             .connection()
-            .is_some_and(|connection| connection.status().readable > 0)
+            .is_some_and(|connection| connection.readable() > 0)
     {
         return Ok(Received::default());
     }
@@ -392,7 +392,7 @@ pub(crate) fn queued(host: &Host, id: SocketId, what: Queued) -> Result<usize, E
         Queued::Unread if connection.state() == State::SynSent => 0,
         // tcp_inq counts up to the urgent byte.
         Queued::Unread if connection.at_mark() && !connection.options().oob_inline => 0,
-        Queued::Unread => connection.status().readable,
+        Queued::Unread => connection.readable(),
         Queued::Unsent if connection.state() == State::SynSent => 0,
         Queued::Unsent => connection.unacknowledged().0,
         Queued::NeverSent => connection.unacknowledged().1,

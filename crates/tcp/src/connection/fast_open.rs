@@ -95,6 +95,7 @@ impl Connection {
         data.trim_front(1);
         let has_data = !data.payload.is_empty();
         block.send.fast_open.set(FastOpenState::SYN_DATA, has_data);
+        block.counts.data_in = u32::from(has_data);
         let is_over = block.take_data(data, now);
         // The SYN-ACK acknowledges it.
         block.recv.ack.sent();

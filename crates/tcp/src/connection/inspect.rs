@@ -3,7 +3,7 @@ use super::Connection;
 use super::fast_open::FastOpenState;
 use crate::block::BlockFlags;
 use crate::ecn::EcnState;
-use crate::recv::urgent::UrgentByte;
+use crate::recv::urgent::{Urgent, UrgentByte};
 use crate::send::{Fin, SendFlags};
 use crate::seq::length;
 use crate::state::{Machine, Next, TimeWaitRecord};
@@ -22,37 +22,58 @@ impl Connection {
 
     /// What the application may do now.
     pub fn status(&self) -> Status {
+        let receive_shut = self.is_receive_shut();
+        let readable = self.readable();
+        Status {
+            readable,
+            readable_eof: receive_shut && readable == 0,
+            writable: self.is_writable(),
+            send_shut: self.is_send_shut(),
+            receive_shut,
+            urgent: self.has_urgent(),
+            error: self.block.error,
+        }
+    }
+
+    /// [`Status::readable`] alone.
+    pub fn readable(&self) -> usize {
         let block = &self.block;
-        let send = &block.send;
-        let queued = send.queue.len();
+        if block.recv.queue.is_at_rest() {
+            return 0;
+        }
+        block.recv.readable(block.options.oob_inline)
+    }
+
+    /// [`Status::writable`] alone.
+    pub fn is_writable(&self) -> bool {
+        let send = &self.block.send;
         // sk_stream_is_writeable: what is free must be at least half of what is used.
-        let room = send.buffer.saturating_sub(queued);
+        let (room, queued) = (send.room(), send.queue.len());
         let roomy = room >= queued / 2 && room > 0;
-        let low = block
+        let low = self
+            .block
             .options
             .unsent_low_water
             // `tcp_stream_memory_free`: woken only when half of it is gone.
             .is_none_or(|limit| send.unsent().saturating_mul(2) < limit);
-        let in_handshake = matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_));
-        let receive_shut = self.is_receive_shut();
-        let (readable, urgent) = if block.recv.queue.is_at_rest() {
-            (0, false)
-        } else {
-            let urgent = block.recv.queue.rare.urgent;
-            (
-                block.recv.readable(block.options.oob_inline),
-                urgent.is_some_and(|urgent| matches!(urgent.byte, UrgentByte::Here(_))),
-            )
-        };
-        Status {
-            readable,
-            readable_eof: receive_shut && readable == 0,
-            writable: !in_handshake && roomy && low,
-            send_shut: self.is_send_shut(),
-            receive_shut,
-            urgent,
-            error: block.error,
-        }
+        roomy && low && !matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_))
+    }
+
+    /// [`Status::urgent`] alone.
+    pub fn has_urgent(&self) -> bool {
+        let queue = &self.block.recv.queue;
+        let is_here = |urgent: Urgent| matches!(urgent.byte, UrgentByte::Here(_));
+        !queue.is_at_rest() && queue.rare.urgent.is_some_and(is_here)
+    }
+
+    /// The state is CLOSED.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.machine, Machine::Closed(_))
+    }
+
+    /// The state is SYN-SENT.
+    pub fn is_syn_sent(&self) -> bool {
+        matches!(self.machine, Machine::SynSent(_))
     }
 
     /// [`Status::send_shut`] alone.

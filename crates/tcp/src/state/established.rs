@@ -74,15 +74,14 @@ impl Block {
             }
             (true, None) => return false,
         }
-        let (unit, units) = (segment.unit_size(), segment.units());
-        self.counts.segments_in = self.counts.segments_in.wrapping_add(units);
+        let unit = segment.unit_size();
+        self.count_in(segment);
         self.recv.last = Millis::at(now);
         self.send.keep_probes = 0;
         self.events |= Events::HEADER_PREDICTED;
         // Cannot be dropped: the acknowledgment is between SND.UNA and SND.NXT.
         let _ = self.acknowledge(segment, now);
         if size > 0 {
-            self.counts.data_in = self.counts.data_in.wrapping_add(units);
             self.events |= Events::READABLE;
             let payload = core::mem::take(&mut segment.payload);
             self.recv.push(payload, &mut Accepted::default());

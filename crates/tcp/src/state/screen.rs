@@ -25,7 +25,7 @@ pub(crate) enum Screen {
 impl Block {
     /// RFC 9293 3.10.7.4 first to fourth, with RFC 7323 5.3 and RFC 5961 3 and 4.
     pub(crate) fn screen(&mut self, segment: &Segment, state: State, now: Instant) -> Screen {
-        self.counts.segments_in = self.counts.segments_in.wrapping_add(segment.units());
+        self.count_in(segment);
         let reset = segment.has(TcpFlags::RST);
         if let (true, Some(timestamps)) = (
             self.flags.contains(BlockFlags::TIMESTAMPS),
@@ -159,6 +159,15 @@ impl Block {
             && u128::from(age) <= limit
     }
 
+    /// Counts what came, whatever becomes of it (`tcp_segs_in`).
+    pub(crate) fn count_in(&mut self, segment: &Segment) {
+        let (counts, units) = (&mut self.counts, segment.units());
+        counts.segments_in = counts.segments_in.wrapping_add(units);
+        if !segment.payload.is_empty() {
+            counts.data_in = counts.data_in.wrapping_add(units);
+        }
+    }
+
     /// RFC 7323 4.3 (2): remembers the timestamp of a segment that spans what was acknowledged last.
     pub(crate) fn remember_timestamp(&mut self, segment: &Segment, now: Instant) {
         if let (true, Some(timestamps)) = (
@@ -199,7 +208,7 @@ impl Block {
         if size == 0 && !fin {
             return false;
         }
-        let (unit, units) = (segment.unit_size(), segment.units());
+        let unit = segment.unit_size();
         let before = self.recv.queue.rare.dsack;
         let accepted = self
             .recv
@@ -218,9 +227,6 @@ impl Block {
                 true => Events::DSACK_SENT_OLD,
                 false => Events::DSACK_SENT_OUT_OF_ORDER,
             };
-        }
-        if size > 0 {
-            self.counts.data_in = self.counts.data_in.wrapping_add(units);
         }
         if accepted.bytes > 0 {
             self.events |= Events::READABLE;

@@ -112,7 +112,7 @@ impl SynReceived {
     fn receive_request(self, block: &mut Block, mut segment: Segment, now: Instant) -> Next {
         let judgement = self.judge(block, &segment, now);
         if judgement != Judgement::Completes {
-            block.counts.segments_in = block.counts.segments_in.wrapping_add(segment.units());
+            block.count_in(&segment);
         }
         match judgement {
             Judgement::Again => {
@@ -159,7 +159,7 @@ impl SynReceived {
             && !segment.has(TcpFlags::RST)
             && segment.sequence + 1u32 == block.recv.nxt;
         if again && !segment.has(TcpFlags::ACK) {
-            block.counts.segments_in = block.counts.segments_in.wrapping_add(1);
+            block.count_in(&segment);
             block.flags.set(BlockFlags::SYN_DUE, true);
             return self.into();
         }

@@ -84,7 +84,7 @@ impl SynSent {
 
     /// RFC 9293 3.10.7.3
     pub(crate) fn receive(self, block: &mut Block, segment: Segment, now: Instant) -> Next {
-        block.counts.segments_in = block.counts.segments_in.wrapping_add(1);
+        block.count_in(&segment);
         let ack = segment.has(TcpFlags::ACK);
         if ack {
             // RFC 7413 4.2.1: data of the SYN is acknowledged with it, or not.

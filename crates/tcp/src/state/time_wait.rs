@@ -268,7 +268,7 @@ impl TimeWait {
     }
 
     pub(crate) fn receive(mut self, block: &mut Block, segment: &Segment, now: Instant) -> Next {
-        block.counts.segments_in = block.counts.segments_in.wrapping_add(1);
+        block.count_in(segment);
         let action = self.record.receive(segment, now);
         block.events |= self.record.take_events();
         match action {
