@@ -152,6 +152,12 @@ pub struct Sysctl {
     pub tcp_notsent_lowat: u32,
     /// `net.ipv4.tcp_syn_retries`.
     pub tcp_syn_retries: u8,
+    /// `net.ipv4.tcp_syn_linear_timeouts`: so many SYNs are sent again before the interval grows.
+    pub tcp_syn_linear_timeouts: u8,
+    /// `net.ipv4.tcp_rto_min_us`: `TCP_RTO_MIN_US` of sockets that have none.
+    pub tcp_rto_min: Duration,
+    /// `net.ipv4.tcp_rto_max_ms`: `TCP_RTO_MAX_MS` of sockets that have none.
+    pub tcp_rto_max: Duration,
     /// `net.ipv4.tcp_synack_retries`.
     pub tcp_synack_retries: u8,
     /// `net.ipv4.tcp_retries1`.
@@ -281,6 +287,9 @@ impl Default for Sysctl {
             tcp_moderate_rcvbuf: true,
             tcp_notsent_lowat: u32::MAX,
             tcp_syn_retries: 6,
+            tcp_syn_linear_timeouts: 4,
+            tcp_rto_min: sockeye_tcp::Tuning::DEFAULT.rto_min,
+            tcp_rto_max: sockeye_tcp::Tuning::DEFAULT.rto_max,
             tcp_synack_retries: 5,
             tcp_retries1: 3,
             tcp_orphan_retries: 0,

@@ -42,6 +42,21 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.tcp_moderate_rcvbuf" => flag(value, &mut sysctl.tcp_moderate_rcvbuf),
         "ipv4.tcp_notsent_lowat" => number(value, &mut sysctl.tcp_notsent_lowat),
         "ipv4.tcp_syn_retries" => within(value, 1..=127, &mut sysctl.tcp_syn_retries),
+        "ipv4.tcp_syn_linear_timeouts" => {
+            within(value, 0..=127, &mut sysctl.tcp_syn_linear_timeouts)
+        }
+        "ipv4.tcp_rto_min_us" => {
+            let mut micros = 0u32;
+            within(value, 1..=u32::MAX / 2, &mut micros)?;
+            sysctl.tcp_rto_min = Duration::from_micros(micros.into());
+            Ok(())
+        }
+        "ipv4.tcp_rto_max_ms" => {
+            let mut time = 0u32;
+            within(value, 1000..=120_000, &mut time)?;
+            sysctl.tcp_rto_max = Duration::from_millis(time.into());
+            Ok(())
+        }
         "ipv4.tcp_synack_retries" => number(value, &mut sysctl.tcp_synack_retries),
         "ipv4.tcp_retries1" => number(value, &mut sysctl.tcp_retries1),
         "ipv4.tcp_retries2" => number(value, &mut sysctl.tcp_retries2),
@@ -128,7 +143,6 @@ fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
     let known = [
         ("net.ipv4.tcp_no_metrics_save", "1"),
         ("net.ipv4.tcp_fack", "0"),
-        ("net.ipv4.tcp_syn_linear_timeouts", "4"),
         ("net.ipv4.tcp_stdurg", "0"),
     ];
     let entry = known.iter().find(|(known, _)| *known == name);

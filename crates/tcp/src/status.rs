@@ -204,6 +204,12 @@ bitflags! {
         const DSACK_SENT_OUT_OF_ORDER = 1 << 37;
         /// What a path does that swallows Fast Open: three timeouts, a reset that is not exact, or a FIN that nothing led to.
         const FAST_OPEN_SUSPECT = 1 << 38;
+        /// `TCPToZeroWindowAdv`: the peer was told of no room.
+        const WINDOW_SHUT = 1 << 39;
+        /// `TCPFromZeroWindowAdv`: and now that there is some.
+        const WINDOW_OPENED = 1 << 40;
+        /// `TCPWantZeroWindowAdv`: there is none, but what was told is not taken back.
+        const WINDOW_KEPT_OPEN = 1 << 41;
         /// `TCPACKSkippedSeq`
         const SKIPPED_SEQUENCE = 1 << 48;
         /// `TCPACKSkippedPAWS`

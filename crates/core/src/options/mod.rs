@@ -332,6 +332,8 @@ impl SharedOptions {
                     keep_idle: sysctl.tcp_keepalive_time,
                     keep_interval: sysctl.tcp_keepalive_intvl,
                     keep_count: sysctl.tcp_keepalive_probes,
+                    rto_min: sysctl.tcp_rto_min,
+                    rto_max: sysctl.tcp_rto_max,
                     ..sockeye_tcp::Tuning::DEFAULT
                 },
                 syn_retries: None,

@@ -68,6 +68,15 @@ const TABLE: &[(Events, Place)] = &[
     (Events::OUT_OF_ORDER, |c| &mut c.tcp_ext_tcp_ofo_queue),
     (Events::OUT_OF_ORDER_DROP, |c| &mut c.tcp_ext_tcp_ofo_drop),
     (Events::DUPLICATE, |c| &mut c.tcp_ext_delayed_ack_lost),
+    (Events::WINDOW_SHUT, |c| {
+        &mut c.tcp_ext_tcp_to_zero_window_adv
+    }),
+    (Events::WINDOW_OPENED, |c| {
+        &mut c.tcp_ext_tcp_from_zero_window_adv
+    }),
+    (Events::WINDOW_KEPT_OPEN, |c| {
+        &mut c.tcp_ext_tcp_want_zero_window_adv
+    }),
     (Events::NO_ROOM, |c| &mut c.tcp_ext_tcp_rcv_q_drop),
     (Events::ZERO_WINDOW_DROP, |c| {
         &mut c.tcp_ext_tcp_zero_window_drop
@@ -96,6 +105,7 @@ pub(super) fn count_sent(counters: &mut Counters, outgoing: &OutgoingSegment) {
     counters.tcp_out_rsts += u64::from(segment.flags.contains(TcpFlags::RST));
     if outgoing.retransmission {
         counters.tcp_retrans_segs += packets;
+        counters.tcp_ext_tcp_syn_retrans += u64::from(segment.flags.contains(TcpFlags::SYN));
     } else if !segment.payload.is_empty() || segment.flags.contains(TcpFlags::FIN) {
         counters.tcp_ext_tcp_orig_data_sent += packets;
     }

@@ -73,10 +73,12 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
         send(stack, &tuple, &path, parts.options, segment);
         sent += 1;
     }
+    // What was told by what was sent.
+    let events = connection.take_events();
     if sent == BATCH {
         make_ready(stack, endpoint, id);
     }
-    close::conclude(host, id, sockeye_tcp::Events::empty(), now);
+    close::conclude(host, id, events, now);
 }
 
 /// Puts a segment into a packet and on its way.
@@ -217,6 +219,7 @@ pub(super) fn settings(
         max_reordering: sysctl.tcp_max_reordering,
         thin_linear_timeouts: sysctl.tcp_thin_linear_timeouts,
         syn_retries: choices.syn_retries.unwrap_or(sysctl.tcp_syn_retries),
+        syn_linear_timeouts: sysctl.tcp_syn_linear_timeouts,
         congestion: choices.congestion.unwrap_or(sysctl.tcp_congestion_control),
         slow_start_after_idle: sysctl.tcp_slow_start_after_idle,
         pacing_ratios: (sysctl.tcp_pacing_ss_ratio, sysctl.tcp_pacing_ca_ratio),

@@ -1,7 +1,8 @@
 //! The receive window: what to tell (RFC 9293 3.8.6, with Linux's receiver-side silly-window avoidance), and its growth.
 //!
 //! The buffer is counted in Linux's units: of each byte of it half is for data at first, and more when the peer's
-//! segments turn out to be long enough to be kept as they came (`scaling_ratio`). The window never shrinks.
+//! segments turn out to be long enough to be kept as they came (`scaling_ratio`). The window shrinks only if it may
+//! (`tcp_shrink_window`).
 use core::time::Duration;
 
 use bitflags::bitflags;
@@ -9,7 +10,7 @@ use bitflags::bitflags;
 use super::Receiver;
 use crate::limits::Limits;
 use crate::seq::span;
-use crate::{Instant, Seq};
+use crate::{Events, Instant, Seq};
 
 /// Measures how much the application reads in a round trip (dynamic right-sizing).
 #[derive(Debug, Clone, Default)]
@@ -129,14 +130,25 @@ impl Receiver {
 
     /// The window to tell now, in bytes, not less than what is still open, unless it may shrink and is scaled
     /// (`tcp_select_window`).
-    pub(crate) fn select_window(&self, clamp: Option<u32>, shrinks: bool) -> u32 {
+    pub(crate) fn select_window(&self, clamp: Option<u32>, shrinks: bool) -> (u32, Events) {
         let open = self.open_window();
         let new = self.desired_window(clamp, shrinks);
         if new < open && !(shrinks && self.shift > 0) {
             // RFC 9293 3.8.6.2.1: do not shrink. Rounded up so that scaling does not take anything back.
-            return round_up(open, self.shift).min(self.tellable());
+            let window = round_up(open, self.shift).min(self.tellable());
+            let events = match new {
+                0 => Events::WINDOW_KEPT_OPEN,
+                _ => Events::empty(),
+            };
+            return (window, events);
         }
-        new.min(self.tellable())
+        let window = new.min(self.tellable());
+        let events = match (self.window, window) {
+            (1.., 0) => Events::WINDOW_SHUT,
+            (0, 1..) => Events::WINDOW_OPENED,
+            _ => Events::empty(),
+        };
+        (window, events)
     }
 
     /// The largest window the header can tell.

@@ -426,7 +426,8 @@ impl Block {
         let sack = self.sack_blocks();
         self.recv.forget_dsack();
         let clamp = self.options.window_clamp;
-        let window = self.recv.select_window(clamp, self.limits.shrink_window);
+        let (window, events) = self.recv.select_window(clamp, self.limits.shrink_window);
+        self.events |= events;
         if window == 0 {
             self.recv.ack.leave_quick();
         }
