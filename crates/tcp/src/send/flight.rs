@@ -5,13 +5,15 @@
 //! is missing there is only the list of records; what is SACKed, lost and sent again is known to a [`Board`] that is
 //! there no longer than it has something to say.
 mod board;
+mod duplicates;
+mod lost;
 mod sack;
 
 use alloc::boxed::Box;
 
 use super::chrono::Watch;
 use super::losses::Ledger;
-use super::rack::{self, Rack};
+use super::rack::Rack;
 use super::rate::{Course, Newest, Stamp};
 use super::usage::Round;
 use crate::deque::InlineDeque;
@@ -388,116 +390,6 @@ impl Flight {
             .partition_point(|sent| sent.end.at_or_before(seq))
     }
 
-    /// Declares a record lost (`tcp_mark_skb_lost`): how many packets that newly are, or were retransmissions.
-    pub(super) fn lose(&mut self, index: usize) -> rack::Losses {
-        let Some(&sent) = self.records.get(index) else {
-            return rack::Losses::default();
-        };
-        let mut losses = rack::Losses::default();
-        if sent.is(SACKED) {
-            return losses;
-        }
-        if sent.is(LOST) {
-            if sent.is(RETRANSMITTED) {
-                losses.again = sent.count();
-                self.set_flags(index, sent.flags & !RETRANSMITTED);
-            }
-        } else {
-            losses.new = sent.count();
-            self.set_flags(index, sent.flags | LOST);
-        }
-        self.losses.note(&sent.stamp, losses.new + losses.again);
-        let board = self.board();
-        board.hint = board.hint.earliest(sent.start);
-        losses
-    }
-
-    /// RFC 8985 6.2 step 5: declares lost what was sent a round trip and `window` before now, and before something that
-    /// has arrived.
-    pub(crate) fn detect(&mut self, window: core::time::Duration, now: Instant) -> rack::Detection {
-        rack::detect(self, window, now)
-    }
-
-    /// Declares the first segment lost (three duplicate acknowledgments without SACK, or a partial one: RFC 6582 3.2).
-    pub(crate) fn mark_front_lost(&mut self, mss: u32) -> u32 {
-        match self.records.front() {
-            Some(front) if !front.is(LOST) => {
-                if front.packets > 1 {
-                    self.split(0, mss, mss);
-                }
-                self.lose(0).new
-            }
-            _ => 0,
-        }
-    }
-
-    /// A retransmission timeout: what is not SACKed is lost (RFC 6298 5.4 with 6675 5.1), but for what was sent since
-    /// `spared` (behind the first). With `renege` what was SACKed is, too (RFC 2018 8). Returns how many retransmissions
-    /// were lost.
-    pub(crate) fn mark_all_lost(&mut self, renege: bool, spared: Instant) -> u32 {
-        let Some(una) = self.records.front().map(|sent| sent.start) else {
-            return 0;
-        };
-        self.board().forget(una, renege);
-        let mut again = 0;
-        for index in 0.. {
-            let Some(sent) = self.records.get(index) else {
-                break;
-            };
-            let mut flags = sent.flags;
-            if renege {
-                flags &= !SACKED;
-            } else if index > 0 && sent.time > spared {
-                continue;
-            }
-            if flags & SACKED == 0 {
-                let count = sent.count();
-                if flags & (LOST | RETRANSMITTED) == LOST | RETRANSMITTED {
-                    again += count;
-                    self.losses.note(&sent.stamp, count);
-                } else if flags & LOST == 0 {
-                    self.losses.note(&sent.stamp, count);
-                }
-                // A copy of what was not taken for lost (F-RTO) is, too.
-                flags &= !RETRANSMITTED;
-                flags |= LOST;
-            }
-            self.set_flags(index, flags);
-        }
-        rack::prune(self);
-        again
-    }
-
-    /// Declares lost what was sent in packets longer than `mss`, and says how much is lost then.
-    pub(crate) fn mark_longer_lost(&mut self, mss: u32) -> u32 {
-        for index in 0.. {
-            match self.records.get(index) {
-                None => break,
-                // Of several packets all but the last were as long as the path was thought to carry.
-                Some(sent) if sent.count() > 1 || sent.data() > mss => {
-                    self.lose(index);
-                }
-                Some(_) => {}
-            }
-        }
-        self.lost()
-    }
-
-    /// Nothing was lost after all (`tcp_undo_cwnd_reduction`).
-    pub(crate) fn unmark_lost(&mut self) {
-        if self.lost() == 0 {
-            return;
-        }
-        for index in 0.. {
-            let Some(sent) = self.records.get(index) else {
-                break;
-            };
-            if sent.is(LOST) {
-                self.set_flags(index, sent.flags & !LOST);
-            }
-        }
-    }
-
     /// True if the first segment is SACKed: the receiver has thrown away what it said to have (RFC 2018 8).
     pub(crate) fn front_is_sacked(&self) -> bool {
         self.records.front().is_some_and(|front| front.is(SACKED))
@@ -572,44 +464,6 @@ impl Flight {
         let sent = *sent;
         self.board().rack.sent_again(&sent);
         Some(sent)
-    }
-
-    /// Without SACK each duplicate acknowledgment stands for one packet that has left the network (RFC 6582). True if there
-    /// can't be so many, so that the network must have changed the order (`tcp_limit_reno_sacked`).
-    pub(crate) fn count_duplicate(&mut self) -> bool {
-        if self.records.is_empty() {
-            return false;
-        }
-        self.board().sacked += 1;
-        self.limit_duplicates()
-    }
-
-    /// No more duplicates than what is not lost can have made.
-    pub(super) fn limit_duplicates(&mut self) -> bool {
-        let out = self.out;
-        let Some(board) = &mut self.board else {
-            return false;
-        };
-        let most = out.saturating_sub(board.lost.max(1));
-        let too_many = board.sacked > most;
-        board.sacked = board.sacked.min(most);
-        too_many
-    }
-
-    /// An acknowledgment without SACK that covered `acked` packets: all but one of them had been counted as duplicates. True
-    /// if there were too many of those.
-    pub(crate) fn uncount_duplicates(&mut self, acked: u32) -> bool {
-        let Some(board) = &mut self.board else {
-            return false;
-        };
-        board.sacked = board.sacked.saturating_sub(acked.saturating_sub(1));
-        self.limit_duplicates()
-    }
-
-    pub(crate) fn forget_duplicates(&mut self) {
-        if let Some(board) = &mut self.board {
-            board.sacked = 0;
-        }
     }
 
     pub(crate) fn clear(&mut self) {
