@@ -13,7 +13,7 @@ impl Flight {
     }
 
     /// No more duplicates than what is not lost can have made.
-    pub(super) fn limit_duplicates(&mut self) -> bool {
+    pub(in crate::send) fn limit_duplicates(&mut self) -> bool {
         let out = self.out;
         let Some(board) = &mut self.board else {
             return false;
