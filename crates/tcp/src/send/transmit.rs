@@ -338,7 +338,7 @@ impl Block {
             && pushed.is_some_and(|pushed| pushed.after(start) && pushed.at_or_before(end));
         let ends_a_record =
             send.queue.records.end_after(start.since(send.una)) == Some(end.since(send.una));
-        let ends_a_write = push || ends_a_record || end == send.data_end();
+        let ends_a_write = push || ends_a_record;
         let mut flags = self.push(bytes, ends_a_write);
         flags.set(TcpFlags::FIN, fin);
         let stamp = self.stamp_rate(bytes.div_ceil(mss).max(1), now);
