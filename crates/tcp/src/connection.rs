@@ -13,7 +13,7 @@ use crate::block::{Block, BlockFlags};
 use crate::ecn::EcnState;
 use crate::recv::ack::AckFlags;
 use crate::send::SendFlags;
-use crate::send::transmit::Plan;
+use crate::send::plan::Plan;
 use crate::state::{Closed, FirstSent, Machine, Next, SynReceived, SynSent};
 use crate::timers::Timer;
 use crate::{Events, IcmpError, Instant, OutgoingSegment, Response, Segment, Seq, Settings, Tally};

@@ -8,6 +8,7 @@ pub(crate) mod loss;
 pub(crate) mod losses;
 pub(crate) mod pacing;
 pub(crate) mod path;
+pub(crate) mod plan;
 pub(crate) mod prr;
 pub(crate) mod queue;
 pub(crate) mod rack;
