@@ -4,8 +4,8 @@
 //! native, on real kernel files that the supervisor handed out (the *conduits*). Rooms:
 //!
 //! - [`launch`](self): guardian, supervisor and program, and how a run begins and ends;
-//! - `filter`: which calls are trapped; `notify`: how they come in, wait and are answered, `untold`: when a signal is
-//!   faster; `calls`: one file for each;
+//! - `filter`: which calls are trapped; `notify`: how they come in, wait and are answered, `untold` and
+//!   `given`: when a signal is faster; `calls`: one file for each;
 //! - `memory`, `sys`: the callers' memory and files, and the kernel calls used;
 //! - `conduit`: the states a socket's file goes through; `census`: which are still open;
 //! - `join`, `resets`, `listeners`, `pump`, `datagrams`: how data travels; `publish`: from outside;
@@ -23,6 +23,7 @@ mod describe;
 mod doctor;
 mod event_loop;
 mod filter;
+mod given;
 mod inspect;
 mod join;
 mod launch;

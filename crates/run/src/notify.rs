@@ -2,8 +2,8 @@
 //!
 //! A call is carried out by [`crate::calls`], which answers with an [`Outcome`]. Every answer may find its caller gone,
 //! killed or called away by a signal; then what the call did is undone, or remembered for when it is issued again
-//! ([`crate::untold`]). A call that has to wait is kept with its notification and simply carried out again when its conduit has news, so there
-//! is one piece of code for both.
+//! ([`crate::untold`]). A call that has to wait is kept with its notification and simply carried out again when its
+//! conduit has news, so there is one piece of code for both.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,8 @@ use sockeye_core::{Errno, Instant};
 
 use crate::calls;
 use crate::conduit::PendingDatagram;
-use crate::memory::{self, Given};
+use crate::given::Given;
+use crate::memory;
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys::{Listener, Notification, Span};

@@ -12,7 +12,7 @@ use std::os::fd::AsFd;
 use sockeye_core::Errno;
 use sockeye_linux::number::{SO_ERROR, SOL_SOCKET};
 
-use crate::memory::Given;
+use crate::given::Given;
 use crate::notify::Call;
 use crate::supervisor::Supervisor;
 use crate::sys::{self, Notification};

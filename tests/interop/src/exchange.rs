@@ -56,6 +56,18 @@ impl Exchange {
         SocketAddr::new(self.address(Place::Server), PORT)
     }
 
+    /// Whether each end has received what the other sent.
+    pub fn check(&self, reports: &[Report; 2]) -> Result<(), String> {
+        for place in Place::BOTH {
+            let received = reports[usize::from(place == Place::Server)].received;
+            let sent = self.sends(place.other());
+            if received != sent {
+                return Err(format!("the {place:?} received {received} bytes of {sent}"));
+            }
+        }
+        Ok(())
+    }
+
     /// How many bytes an end sends.
     pub fn sends(&self, place: Place) -> usize {
         match place {

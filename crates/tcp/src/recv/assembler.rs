@@ -1,8 +1,9 @@
 //! Out-of-order data: what has come beyond a gap.
 //!
 //! Positions are 64-bit offsets in the stream, so that they have an order. Data that was received first stays (an
-//! overlapping segment only fills gaps), and a FIN where there is data is none; memory is bounded by the limit given to [`Assembler::insert`], which charges a
-//! fixed price for each slice besides its bytes. RFC 2018 4 decides which ranges are reported.
+//! overlapping segment only fills gaps), and a FIN where there is data is none; memory is bounded by the limit given to
+//! [`Assembler::insert`], which charges a fixed price for each slice besides its bytes. RFC 2018 4 decides which ranges
+//! are reported.
 use alloc::collections::BTreeMap;
 
 use bytes::Bytes;

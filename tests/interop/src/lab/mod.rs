@@ -179,6 +179,17 @@ impl Lab {
         self.judge = Some(Box::new(judge));
     }
 
+    /// From now on what an end sends is held.
+    pub fn hold(&mut self, from: Who) {
+        self.judge(move |packet| {
+            if packet.from == from {
+                Verdict::Hold
+            } else {
+                Verdict::Pass
+            }
+        });
+    }
+
     /// From now on every packet goes its way, beginning with those that were held.
     pub fn release(&mut self) {
         self.judge = None;

@@ -46,16 +46,7 @@ impl Packet {
             from,
             addresses,
             ecn: Ecn::of(traffic_class),
-            header: TcpHeader {
-                source_port: view.source_port(),
-                destination_port: view.destination_port(),
-                sequence: view.sequence(),
-                acknowledgment: view.acknowledgment(),
-                flags: view.flags(),
-                window: view.window(),
-                urgent: view.urgent(),
-                options: view.options(),
-            },
+            header: TcpHeader::from(view),
             payload: frame.payload.clone(),
         })
     }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use sockeye_interop::{Exchange, Family, Path, Place, Who};
+use sockeye_interop::{Exchange, Family, Path, Who};
 use sockeye_programs::need::Need;
 use sockeye_programs::scenario::trial;
 
@@ -104,13 +104,7 @@ fn both_ways(
 ) -> Result<(), Failed> {
     let mut path = Path::new(who, 1500, has_offload, netem, 1)?;
     let (reports, _) = path.run(exchange)?;
-    for place in Place::BOTH {
-        let received = reports[usize::from(place == Place::Server)].received;
-        let sent = exchange.sends(place.other());
-        if received != sent {
-            return Err(format!("the {place:?} received {received} bytes of {sent}").into());
-        }
-    }
+    exchange.check(&reports)?;
     for (traffic, who) in path.traffic.iter().zip(who) {
         // What was asked for is what was tested.
         let is_as_asked = if has_offload {

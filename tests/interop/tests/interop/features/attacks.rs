@@ -1,6 +1,6 @@
 //! Packets of somebody else's, or of long ago (RFC 5961, RFC 7323 5).
 
-use sockeye_interop::{Lab, Packet, Socket, Verdict, Who};
+use sockeye_interop::{Lab, Packet, Socket, Who};
 use sockeye_wire::{Payload, TcpFlags, TcpOptions};
 
 use super::{ESTABLISHED, Feature, numbered, same, sure};
@@ -172,14 +172,7 @@ fn challenges_in_a_row(lab: &mut Lab, here: Who) -> Result<(), String> {
 /// A receiver that acknowledges a segment in many parts does not make its sender faster (`tcp_slow_start` counts segments).
 fn acknowledgments_split(lab: &mut Lab, here: Who) -> Result<(), String> {
     let ([socket, other], packet) = settled(lab, here)?;
-    let there = here.other();
-    lab.judge(move |packet| {
-        if packet.from == there {
-            Verdict::Hold
-        } else {
-            Verdict::Pass
-        }
-    });
+    lab.hold(here.other());
     let before = lab.info(&socket)?.snd_cwnd();
     let data = numbered(5000);
     lab.send(&socket, &data)?;

@@ -1,6 +1,6 @@
 //! What ICMP says of the way (RFC 1122 4.2.3.9, RFC 5461).
 
-use sockeye_interop::{Complaint, Lab, Packet, Verdict, Who};
+use sockeye_interop::{Complaint, Lab, Packet, Who};
 use sockeye_wire::TcpFlags;
 
 use super::{ESTABLISHED, Feature, numbered, same};
@@ -35,14 +35,7 @@ fn opening(lab: &mut Lab, _here: Who) -> Result<(), String> {
 /// A connection that is open goes on, whatever is said.
 fn open(lab: &mut Lab, here: Who) -> Result<(), String> {
     let [socket, other] = lab.connect(here)?;
-    let there = here.other();
-    lab.judge(move |packet| {
-        if packet.from == there {
-            Verdict::Hold
-        } else {
-            Verdict::Pass
-        }
-    });
+    lab.hold(here.other());
     let data = numbered(1000);
     lab.send(&socket, &data)?;
     lab.await_that("data on its way", |lab| {
