@@ -255,22 +255,21 @@ impl Sockets for Kernel {
     }
 
     fn get(&mut self, socket: Handle, level: i32, name: i32, length: usize) -> Answer<Vec<u8>> {
-        // A length that is negative as an int is refused before anything is written.
-        let is_negative = i32::try_from(length).is_err();
-        let mut room = vec![0_u8; if is_negative { 1 } else { length.max(1) }];
-        let mut given = socklen(length);
-        // SAFETY: `room` is writable for `given` bytes.
-        check(unsafe {
-            libc::getsockopt(
-                self.file(socket),
-                level,
-                name,
-                room.as_mut_ptr().cast(),
-                &raw mut given,
-            )
-        })?;
-        room.truncate(usize::try_from(given).unwrap_or(0));
+        let (answer, mut room, given) = self.get_into(socket, level, name, length);
+        answer?;
+        room.truncate(given);
         Ok(room)
+    }
+
+    fn length_after(
+        &mut self,
+        socket: Handle,
+        level: i32,
+        name: i32,
+        length: usize,
+    ) -> (Answer<()>, usize) {
+        let (answer, _, given) = self.get_into(socket, level, name, length);
+        (answer, given)
     }
 
     fn readiness(&mut self, socket: Handle) -> i16 {
@@ -323,6 +322,32 @@ const EVERYTHING: i16 =
 const SIOCATMARK: libc::Ioctl = 0x8905;
 
 impl Kernel {
+    /// `getsockopt`: what it answers, what it wrote, and the length.
+    fn get_into(
+        &self,
+        socket: Handle,
+        level: i32,
+        name: i32,
+        length: usize,
+    ) -> (Answer<()>, Vec<u8>, usize) {
+        // A length that is negative as an int is refused before anything is written.
+        let is_negative = i32::try_from(length).is_err();
+        let mut room = vec![0_u8; if is_negative { 1 } else { length.max(1) }];
+        let mut given = socklen(length);
+        // SAFETY: `room` is writable for `given` bytes.
+        let answer = check(unsafe {
+            libc::getsockopt(
+                self.file(socket),
+                level,
+                name,
+                room.as_mut_ptr().cast(),
+                &raw mut given,
+            )
+        });
+        let given = usize::try_from(given).unwrap_or(0);
+        (answer.map(|_| ()), room, given)
+    }
+
     fn poll(&self, socket: Handle, events: i16, timeout: c_int) -> i16 {
         let file = self.file(socket);
         if file < 0 {

@@ -120,6 +120,14 @@ pub trait Sockets {
     fn set(&mut self, socket: Handle, level: i32, name: i32, value: &[u8]) -> Answer<()>;
     /// `getsockopt(2)` with a buffer of `length` bytes.
     fn get(&mut self, socket: Handle, level: i32, name: i32, length: usize) -> Answer<Vec<u8>>;
+    /// `getsockopt`: what the length is afterwards, whatever it answers.
+    fn length_after(
+        &mut self,
+        socket: Handle,
+        level: i32,
+        name: i32,
+        length: usize,
+    ) -> (Answer<()>, usize);
     /// What `poll(2)` answers when it is asked for everything.
     fn readiness(&mut self, socket: Handle) -> i16;
     /// `ioctl(2)`.

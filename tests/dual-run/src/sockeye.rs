@@ -349,6 +349,24 @@ impl Sockets for Arm {
         self.after(answer)
     }
 
+    fn length_after(
+        &mut self,
+        socket: Handle,
+        level: i32,
+        name: i32,
+        length: usize,
+    ) -> (Answer<()>, usize) {
+        let needed = |arm: &Self| {
+            let id = arm.id(socket).ok()?;
+            arm.host.room_for_option(id, level, name)
+        };
+        match self.get(socket, level, name, length) {
+            Ok(value) => (Ok(()), value.len()),
+            Err(libc::EINVAL) => (Err(libc::EINVAL), needed(self).unwrap_or(length)),
+            Err(errno) => (Err(errno), length),
+        }
+    }
+
     fn readiness(&mut self, socket: Handle) -> i16 {
         let Ok(id) = self.id(socket) else {
             return libc::POLLNVAL;

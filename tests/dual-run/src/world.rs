@@ -468,6 +468,15 @@ impl<'a> World<'a> {
         self.log(format!("{call} = {shown}"));
     }
 
+    /// `getsockopt`: what it writes for the length, also when it fails.
+    pub fn get_length_after(&mut self, socket: Handle, option: Opt, length: usize) {
+        let (level, number) = (option.level, option.number);
+        let (answer, after) = self.arm.length_after(socket, level, number, length);
+        let shown = outcome(answer.map(|()| "0".to_owned()));
+        let call = format!("getsockopt({}, {}, {length})", name(socket), option.name);
+        self.log(format!("{call} = {shown}, the length is {after}"));
+    }
+
     /// `SO_ERROR`, which also clears it.
     pub fn error(&mut self, socket: Handle) {
         let answer = self

@@ -210,6 +210,12 @@ impl Host {
         result
     }
 
+    /// The length that `getsockopt(2)` writes beside `EINVAL`: of what had no room, how much would do. `None` where it leaves
+    /// the length as it is.
+    pub fn room_for_option(&self, id: SocketId, level: i32, name: i32) -> Option<usize> {
+        self.get(id).ok()?.options.needed_room(level, name)
+    }
+
     /// `ioctl` on the queues: `FIONREAD`, `SIOCOUTQ`, `SIOCOUTQNSD`.
     pub fn queued(&self, id: SocketId, what: Queued) -> Result<usize, Errno> {
         dispatch!(self, id, queued(what))

@@ -408,6 +408,11 @@ impl SharedOptions {
         }
     }
 
+    /// How much room an option needs that answered `EINVAL` for want of it, where `getsockopt` tells that.
+    pub(crate) fn needed_room(&self, level: i32, name: i32) -> Option<usize> {
+        tcp_syn::needed(self, level, name)
+    }
+
     /// Whether an option is on.
     pub fn is_on(&self, switch: Switches) -> bool {
         self.switches.contains(switch)

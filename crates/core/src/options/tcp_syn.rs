@@ -36,6 +36,12 @@ pub(super) const TCP_SAVED_SYN: Entry = Entry::new(
 .typed(Value::Bytes)
 .own();
 
+/// What `getsockopt` writes for the length beside `EINVAL`: how much room would do.
+pub(super) fn needed(options: &SharedOptions, level: i32, name: i32) -> Option<usize> {
+    let is_saved_syn = (level, name) == (TCP_SAVED_SYN.level, TCP_SAVED_SYN.name);
+    is_saved_syn.then(|| options.saved_syn_length()).flatten()
+}
+
 /// Told once, and only to who has room for all of it.
 fn saved(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
     let options = &mut t.socket_mut()?.options;
@@ -52,6 +58,12 @@ fn saved(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
 }
 
 impl SharedOptions {
+    /// How much room `TCP_SAVED_SYN` needs, if there is something to tell.
+    fn saved_syn_length(&self) -> Option<usize> {
+        let kept = self.rare.as_ref()?.saved_syn.as_ref()?;
+        Some(kept.len())
+    }
+
     /// `TCP_SAVE_SYN`
     pub(crate) fn save_syn(&self) -> Option<SaveSyn> {
         match self.recorded(IPPROTO_TCP, SAVE_SYN)? {

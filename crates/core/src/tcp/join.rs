@@ -162,6 +162,7 @@ impl Host {
         let server = self.join_server(listener, chosen.tuple.reversed());
         match server {
             Ok(server) => {
+                super::saved_syn::keep_of_joined(self, client, server, &chosen, now);
                 self.refresh(client);
                 Ok(Some(server))
             }

@@ -10,7 +10,7 @@ use crate::config::Timestamps;
 use crate::host::{Host, Stack};
 use crate::ids::{InterfaceId, SocketId};
 use crate::inet::demux::FourTuple;
-use crate::ip::output::{IpMeta, Path};
+use crate::ip::output::{Fragmentation, IpMeta, Path};
 use crate::options::{SharedOptions, Switches};
 use crate::{Errno, Instant};
 
@@ -90,6 +90,21 @@ pub(super) fn send(
     outgoing: OutgoingSegment,
 ) {
     super::count::count_sent(&mut stack.counters, &outgoing);
+    let fragmentation = super::path::fragmentation(stack, tuple.remote, options);
+    let frame = packet(stack, tuple, path, options, fragmentation, outgoing);
+    // A packet that is too long is cut: the path's MTU has just become less, and the peer is to get it all the same.
+    let _ = stack.output(frame, path, fragmentation);
+}
+
+/// The packet of a segment.
+pub(super) fn packet(
+    stack: &mut Stack,
+    tuple: &FourTuple,
+    path: &Path,
+    options: &SharedOptions,
+    fragmentation: Fragmentation,
+    outgoing: OutgoingSegment,
+) -> Frame {
     let OutgoingSegment {
         segment,
         segment_size,
@@ -124,22 +139,20 @@ pub(super) fn send(
                     options.traffic_class
                 },
         flow_label: 0,
-        fragmentation: super::path::fragmentation(stack, tuple.remote, options),
+        fragmentation,
         options: options.ip_options().filter(|_| is_v4).cloned(),
     };
     let length = header.header_len() + segment.payload.len();
     let mut headers = stack.ip_header(&meta, path, length);
     header.emit(&mut headers);
-    let frame = Frame {
+    Frame {
         headers,
         payload: segment.payload,
         offload: Offload {
             checksum: ChecksumState::Partial,
             segment_size,
         },
-    };
-    // A packet that is too long is cut: the path's MTU has just become less, and the peer is to get it all the same.
-    let _ = stack.output(frame, path, meta.fragmentation);
+    }
 }
 
 /// Sends a segment that no socket has to do with: a reset, or an answer out of TIME-WAIT.

@@ -3,6 +3,10 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use sockeye_tcp::Connection;
+
+use super::connect::Chosen;
+use crate::Instant;
 use crate::host::Host;
 use crate::ids::{InterfaceId, SocketId};
 use crate::options::SaveSyn;
@@ -29,6 +33,34 @@ pub(super) fn keep(
     };
     let all = link.iter().chain(headers).copied();
     options.keep_syn(all.collect::<Box<[u8]>>());
+}
+
+/// The same for the server's end of a joined connection: the SYN that the client would have sent over the loopback.
+pub(super) fn keep_of_joined(
+    host: &mut Host,
+    client: SocketId,
+    server: SocketId,
+    chosen: &Chosen,
+    now: Instant,
+) {
+    let asks = |host: &Host| host.get(server).ok()?.options.save_syn();
+    if asks(host).is_none() {
+        return;
+    }
+    let Some(parts) = super::endpoint_mut(&mut host.sockets, client) else {
+        return;
+    };
+    let (tuple, path, stack) = (&chosen.tuple, &chosen.path, &mut host.stack);
+    let mut settings = super::output::settings(stack, tuple, path, parts.options, now);
+    if let Some(least) = chosen.least_isn {
+        settings.isn = least;
+    }
+    let Some(syn) = Connection::connect(settings, now).poll_transmit(now) else {
+        return;
+    };
+    let fragmentation = super::path::fragmentation(stack, tuple.remote, parts.options);
+    let frame = super::output::packet(stack, tuple, path, parts.options, fragmentation, syn);
+    keep(host, Some(server), &frame.headers, path.interface);
 }
 
 /// `lo` is an Ethernet whose addresses are zero.

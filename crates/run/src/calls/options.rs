@@ -57,13 +57,17 @@ pub(super) fn get(
         conduit.state,
         State::Joined(_) | State::Relay(_) | State::Failed
     );
-    let value = supervisor.host.get_option(
-        conduit.socket,
-        level,
-        name,
-        room.min(LONGEST),
-        supervisor.now,
-    )?;
+    let socket = conduit.socket;
+    let asked = supervisor
+        .host
+        .get_option(socket, level, name, room.min(LONGEST), supervisor.now);
+    if asked == Err(Errno::EINVAL)
+        && let Some(needed) = supervisor.host.room_for_option(socket, level, name)
+    {
+        let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+        memory::write(call.tid(), call.argument(4), &needed.to_ne_bytes())?;
+    }
+    let value = asked?;
     let mut value = value.to_vec();
     if level == SOL_SOCKET && name == SO_ERROR && joined && value.iter().all(|byte| *byte == 0) {
         // What went wrong on a joined pair only the kernel knows; a pending error of a file that we made fail stands

@@ -62,8 +62,8 @@ fn saved_syn(w: &mut World<'_>) {
         w.wait(listener, POLLIN);
         let server = w.accept(listener);
         w.get_int(server, TCP_SAVE_SYN);
-        for _ in 0..2 {
-            w.get_length(server, TCP_SAVED_SYN, room);
+        for room in [0, room, room] {
+            w.get_length_after(server, TCP_SAVED_SYN, room);
         }
         w.get_length(server, TCP_SAVED_SYN, 200);
         w.get_length(client, TCP_SAVED_SYN, 200);
