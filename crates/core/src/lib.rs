@@ -51,7 +51,7 @@ pub use message::{
 pub use options::OptionValue;
 pub use readiness::Readiness;
 pub use sockeye_tcp::{Algorithm as CongestionControl, Instant};
-pub use sockeye_wire::{Frame, Payload};
+pub use sockeye_wire::{Chunks, Frame, Payload};
 pub use tcp::fast_open::{FastOpenChoices, FastOpenKeys};
 pub use tcp::{MemoryMarks, TcpMemory};
 pub use unix::{PathNode, PathResolver, PathTable};

@@ -15,6 +15,7 @@
 
 mod address;
 mod clock;
+mod copies;
 mod driver;
 mod error;
 mod net;

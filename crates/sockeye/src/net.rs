@@ -9,6 +9,7 @@ use sockeye_core::pending::{Pending, Step};
 use sockeye_core::{Config, Errno, Host, Instant, InterfaceConfig, Loopback, Snapshot};
 
 use crate::clock;
+use crate::copies::Copies;
 use crate::driver;
 use crate::error::{io_error, io_result};
 use crate::port::{BoxedLink, Port, SharedWire};
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// Tells the driver of an earlier deadline, or of the end.
     pub(crate) driver: Condvar,
+    /// Where writers copy to.
+    pub(crate) copies: Copies,
 }
 
 /// What the lock guards.
@@ -104,6 +107,7 @@ impl Net {
                 is_closing: false,
             }),
             driver: Condvar::new(),
+            copies: Copies::default(),
         });
         let for_driver = Arc::clone(&shared);
         let driver = std::thread::Builder::new()

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use sockeye_core::pending::{Pending, Step};
 use sockeye_core::{
     Accepted, Credentials, Domain, Errno, Host, Incoming, Instant, MessageFlags, Outgoing, Payload,
@@ -265,7 +264,7 @@ impl Socket {
         if data.len() <= SMALL {
             return self.send(data, None);
         }
-        self.write_pieces(data.chunks(CHUNK).map(Bytes::copy_from_slice))
+        self.write_pieces(data.chunks(CHUNK))
     }
 
     /// Writes several buffers to a stream, as one write.
@@ -279,15 +278,17 @@ impl Socket {
             return self.send(&joined, None);
         }
         let pieces = buffers.iter().flat_map(|buffer| buffer.chunks(CHUNK));
-        self.write_pieces(pieces.map(Bytes::copy_from_slice))
+        self.write_pieces(pieces)
     }
 
     /// Sends pieces that are copied, one after the other, outside the lock.
-    fn write_pieces(&self, pieces: impl Iterator<Item = Bytes>) -> io::Result<usize> {
+    fn write_pieces<'a>(&self, pieces: impl Iterator<Item = &'a [u8]>) -> io::Result<usize> {
+        let shared = self.open.net.shared();
         let mut sent = 0;
         // One call, with one timeout for all pieces.
         let mut whole: Option<Pending> = None;
         for piece in pieces {
+            let piece = shared.copies.copy(piece);
             let begin = |host: &Host, now| {
                 let (id, is_nonblocking) = (self.open.id, self.is_nonblocking());
                 whole
@@ -296,7 +297,7 @@ impl Socket {
             };
             let resume =
                 |call: &mut Pending, host: &mut Host, now| call.send_bytes(host, &piece, now);
-            match self.open.net.shared().wait(begin, resume) {
+            match shared.wait(begin, resume) {
                 Ok(count) => {
                     sent += count;
                     if count < piece.len() {

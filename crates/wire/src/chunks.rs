@@ -58,11 +58,18 @@ impl Chunks {
             .push_front(BytesMut::with_capacity(least.max(PIECE)));
     }
 
+    /// Empty memory of `length` bytes that nobody else has.
+    pub fn take(&mut self, length: usize) -> BytesMut {
+        let piece = self.room(length);
+        let rest = piece.split_off(length);
+        core::mem::replace(piece, rest)
+    }
+
     /// A copy of `data`.
     pub fn copy(&mut self, data: &[u8]) -> Bytes {
-        let piece = self.room(data.len());
-        piece.extend_from_slice(data);
-        piece.split().freeze()
+        let mut room = self.take(data.len());
+        room.extend_from_slice(data);
+        room.freeze()
     }
 }
 
