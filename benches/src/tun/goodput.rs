@@ -67,28 +67,37 @@ pub(crate) fn measure(plan: &Plan, (delay, loss): (&str, &str), load: Load) -> R
 }
 
 /// Jain's index of one flow of ours beside one of the kernel's through one wire, both with this algorithm: 1 if each gets
-/// half, a half if one gets all.
+/// half, a half if one gets all. Beside it the index of two of the kernel's.
 pub(crate) fn fairness(plan: &Plan, netem: &str, congestion: &'static str) -> Result<Outcome> {
     if let Some(reason) = super::missing() {
         return Ok(Outcome::Skipped(reason));
     }
     let time = Duration::from_secs(20) / plan.divisor;
-    let mut samples = Samples::default();
-    let mut shares = Vec::new();
-    for seed in 0..u64::try_from(plan.bursts.min(5))? {
-        let mut path = Shared::new(netem, seed).map_err(|error| anyhow!(error))?;
+    let share = |first: Who, seed: u64| -> Result<f64> {
+        let mut path =
+            Shared::new([first, Who::Kernel], netem, seed).map_err(|error| anyhow!(error))?;
         let through = path
             .run(congestion, time / 4, time)
             .map_err(|error| anyhow!(error))?;
         #[allow(clippy::cast_precision_loss)] // a figure, not an amount
-        let [ours, theirs] = through.map(|bytes| bytes as f64);
-        samples
-            .ours
-            .push((ours + theirs).powi(2) / (2.0 * (ours * ours + theirs * theirs)));
-        shares.push(format!("{:.2}", ours / (ours + theirs)));
+        let [first, second] = through.map(|bytes| bytes as f64);
+        Ok(first / (first + second))
+    };
+    let mut samples = Samples::default();
+    let mut shares = Vec::new();
+    for seed in 0..u64::try_from(plan.bursts.min(5))? {
+        let ours = share(Who::Ours, seed)?;
+        samples.ours.push(jain(ours));
+        samples.theirs.push(jain(share(Who::Kernel, seed)?));
+        shares.push(format!("{ours:.2}"));
     }
     Ok(Outcome::Measured(samples.with_note(format!(
-        "{netem} each way, packets of 1500 bytes, {congestion}; our share of the wire: {}",
+        "{netem} each way, packets of 1500 bytes, {congestion}; the kernel: two flows of its own; our share of the wire: {}",
         shares.join(", ")
     ))))
+}
+
+/// The index of two of which one has this share.
+fn jain(share: f64) -> f64 {
+    1.0 / (2.0 * (share.powi(2) + (1.0 - share).powi(2)))
 }

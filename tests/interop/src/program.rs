@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd as _;
 
 use crate::exchange::{PIECE, check, fill};
 use crate::kernel::failed;
-use crate::{Exchange, Place, Report};
+use crate::{Exchange, Place, Report, sockopt};
 
 pub(crate) type Outcome = Result<Report, String>;
 
@@ -71,9 +71,19 @@ fn read_to_end(mut stream: TcpStream, from: Place) -> Outcome {
 }
 
 fn connect(exchange: &Exchange) -> Result<TcpStream, String> {
-    let stream = TcpStream::connect_timeout(&exchange.server(), exchange.deadline);
-    let stream = stream.map_err(failed("connect"))?;
-    set_congestion(&stream, exchange)?;
+    let number =
+        |what: &'static str| move |errno| failed(what)(std::io::Error::from_raw_os_error(errno));
+    let socket = sockopt::socket(exchange.server()).map_err(number("socket"))?;
+    // Before it connects: a connection that began with a system's BBR goes on pacing whatever comes after it.
+    set_congestion(&socket, exchange)?;
+    let stream = TcpStream::from(socket);
+    stream.set_nonblocking(false).map_err(failed("connect"))?;
+    // socket(7): of `connect`, too.
+    let timeout = Some(exchange.deadline);
+    stream
+        .set_write_timeout(timeout)
+        .map_err(failed("timeout"))?;
+    sockopt::connect(&stream, exchange.server()).map_err(number("connect"))?;
     Ok(stream)
 }
 

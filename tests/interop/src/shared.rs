@@ -1,5 +1,5 @@
-//! Two connections at once through one bottleneck: one of our host's over IPv4, one of the kernel's over IPv6, each to a kernel
-//! of its own.
+//! Two connections at once through one bottleneck: one over IPv4, one over IPv6, each from a stack of its own to a kernel of its
+//! own.
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::time::{Duration, Instant as Moment};
@@ -9,7 +9,7 @@ use sockeye_link::impair::{Impaired, Netem};
 use sockeye_link::{Link, Pipe};
 
 use crate::path::wait;
-use crate::{Exchange, Family, Kernel, Medium, Ours, Place};
+use crate::{End, Exchange, Family, Kernel, Medium, Ours, Place, Who};
 
 /// Frames that are taken from an end in one go.
 const BATCH: usize = 256;
@@ -19,35 +19,41 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// The bottleneck and what is around it.
 #[derive(Debug)]
 pub struct Shared {
-    ours: Ours,
-    theirs: Kernel,
-    /// Ours and the kernel's peer.
+    /// Over IPv4 and over IPv6.
+    senders: [End; 2],
     servers: [Kernel; 2],
     /// To the servers: what all share.
     forward: Impaired<Pipe>,
     back: Impaired<Pipe>,
-    /// Bytes of packets that came through, ours and theirs.
+    /// Bytes of packets that came through, of each sender.
     through: [usize; 2],
     began: Moment,
 }
 
-fn is_theirs(frame: &Frame) -> bool {
-    frame.to_vec().first().is_some_and(|byte| byte >> 4 == 6)
+/// Whose connection it belongs to.
+fn owner(frame: &Frame) -> usize {
+    usize::from(frame.to_vec().first().is_some_and(|byte| byte >> 4 == 6))
 }
 
 impl Shared {
-    /// Packets of 1500 bytes over these impairments, by a seed.
+    /// Packets of 1500 bytes of these two over these impairments, by a seed.
     ///
     /// # Errors
     /// What could not be made or was not understood.
-    pub fn new(netem: &str, seed: u64) -> Result<Self, String> {
+    pub fn new(who: [Who; 2], netem: &str, seed: u64) -> Result<Self, String> {
         const MTU: u16 = 1500;
         let netem: Netem = netem.parse().map_err(|error| format!("{netem}: {error}"))?;
         let kernel = |place| Kernel::new(place, Medium::Tun, MTU, false, &[]);
+        let sender = |who| {
+            let offload = OffloadCapabilities::default();
+            Ok::<End, String>(match who {
+                Who::Ours => End::Ours(Box::new(Ours::new(Place::Client, MTU, offload, &[])?)),
+                Who::Kernel => End::Kernel(Box::new(kernel(Place::Client)?)),
+            })
+        };
         let wire = |seed| Impaired::new(Pipe::new(), &netem, seed);
         Ok(Self {
-            ours: Ours::new(Place::Client, MTU, OffloadCapabilities::default(), &[])?,
-            theirs: kernel(Place::Client)?,
+            senders: [sender(who[0])?, sender(who[1])?],
             servers: [kernel(Place::Server)?, kernel(Place::Server)?],
             forward: wire(seed),
             back: wire(!seed),
@@ -61,8 +67,8 @@ impl Shared {
         Instant::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// Both send as much as they can with this algorithm; the bytes that come through in `time` after `warm_up`, ours and
-    /// theirs.
+    /// Both send as much as they can with this algorithm; the bytes that come through in `time` after `warm_up`, of
+    /// each.
     ///
     /// # Errors
     /// What went wrong.
@@ -72,19 +78,21 @@ impl Shared {
         warm_up: Duration,
         time: Duration,
     ) -> Result<[usize; 2], String> {
-        let exchange = |family| Exchange {
-            family,
-            request: usize::MAX >> 1,
-            response: 0,
-            deadline: warm_up + time,
-            congestion: Some(congestion),
-        };
-        let [first, second] = &mut self.servers;
-        first.begin(Place::Server, exchange(Family::V4))?;
-        second.begin(Place::Server, exchange(Family::V6))?;
         let now = self.now();
-        self.ours.begin(&exchange(Family::V4), now)?;
-        self.theirs.begin(Place::Client, exchange(Family::V6))?;
+        for (at, family) in [Family::V4, Family::V6].into_iter().enumerate() {
+            let exchange = Exchange {
+                family,
+                request: usize::MAX >> 1,
+                response: 0,
+                deadline: warm_up + time,
+                congestion: Some(congestion),
+            };
+            self.servers[at].begin(Place::Server, exchange)?;
+            match &mut self.senders[at] {
+                End::Ours(ours) => ours.begin(&exchange, now)?,
+                End::Kernel(kernel) => kernel.begin(Place::Client, exchange)?,
+            }
+        }
         self.pass(warm_up)?;
         self.through = [0; 2];
         self.pass(time)?;
@@ -105,22 +113,16 @@ impl Shared {
     fn turn(&mut self) -> Result<bool, String> {
         let now = self.now();
         let mut moved = false;
-        let [ours, theirs] = &mut self.servers;
         while let Some(frame) = self.forward.receive(now) {
-            let (server, which) = if is_theirs(&frame) {
-                (&mut *theirs, 1)
-            } else {
-                (&mut *ours, 0)
-            };
-            self.through[which] += frame.len();
-            server.line.send(frame, now);
+            let owner = owner(&frame);
+            self.through[owner] += frame.len();
+            self.servers[owner].line.send(frame, now);
             moved = true;
         }
         while let Some(frame) = self.back.receive(now) {
-            if is_theirs(&frame) {
-                self.theirs.line.send(frame, now);
-            } else {
-                self.ours.host.receive(self.ours.interface, frame, now);
+            match &mut self.senders[owner(&frame)] {
+                End::Ours(ours) => ours.host.receive(ours.interface, frame, now),
+                End::Kernel(kernel) => kernel.line.send(frame, now),
             }
             moved = true;
         }
@@ -130,19 +132,24 @@ impl Shared {
                 moved = true;
             }
         }
-        let host = &mut self.ours.host;
-        if host.next_deadline().is_some_and(|due| due <= now) {
-            host.advance(now);
+        for sender in &mut self.senders {
+            if let End::Ours(ours) = sender {
+                if ours.host.next_deadline().is_some_and(|due| due <= now) {
+                    ours.host.advance(now);
+                }
+                let _unfinished = ours.turn(now)?;
+            }
         }
-        let _unfinished = self.ours.turn(now)?;
         // In turns, so that neither has a place of its own in the queue.
         let mut left = true;
         while left {
-            let ours = self.ours.host.transmit(self.ours.interface);
-            let theirs = self.theirs.line.receive(now);
-            left = ours.is_some() || theirs.is_some();
+            let next = self.senders.each_mut().map(|sender| match sender {
+                End::Ours(ours) => ours.host.transmit(ours.interface),
+                End::Kernel(kernel) => kernel.line.receive(now),
+            });
+            left = next.iter().any(Option::is_some);
             moved |= left;
-            for frame in [ours, theirs].into_iter().flatten() {
+            for frame in next.into_iter().flatten() {
                 self.forward.send(frame, now);
             }
         }
@@ -151,14 +158,18 @@ impl Shared {
 
     fn wait(&self) {
         let now = self.now();
-        let due = [
-            self.forward.next_deadline(),
-            self.back.next_deadline(),
-            self.ours.host.next_deadline(),
-        ];
-        let pause = due.into_iter().flatten().min();
-        let pause = pause.map_or(PAUSE, |due| PAUSE.min(due - now));
-        let kernels = self.servers.iter().chain([&self.theirs]);
+        let hosts = self.senders.iter().filter_map(|sender| match sender {
+            End::Ours(ours) => ours.host.next_deadline(),
+            End::Kernel(_) => None,
+        });
+        let wires = [&self.forward, &self.back].map(Link::next_deadline);
+        let due = wires.into_iter().flatten().chain(hosts).min();
+        let pause = due.map_or(PAUSE, |due| PAUSE.min(due - now));
+        let senders = self.senders.iter().filter_map(|sender| match sender {
+            End::Ours(_) => None,
+            End::Kernel(kernel) => Some(&**kernel),
+        });
+        let kernels = self.servers.iter().chain(senders);
         let files: Vec<BorrowedFd<'_>> = kernels.map(|kernel| kernel.line.as_fd()).collect();
         wait(&files, pause);
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::mem::{size_of, size_of_val, zeroed};
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd};
 
 /// What went wrong, by its number.
 type Answer<T> = Result<T, i32>;
@@ -74,7 +74,7 @@ pub(crate) fn listen(socket: &OwnedFd, backlog: i32) -> Answer<()> {
     done(unsafe { libc::listen(socket.as_raw_fd(), backlog) })
 }
 
-pub(crate) fn connect(socket: &OwnedFd, address: SocketAddr) -> Answer<()> {
+pub(crate) fn connect(socket: &impl AsRawFd, address: SocketAddr) -> Answer<()> {
     // SAFETY: the name is as long as is said and outlives the call.
     done(named(address, |name, length| unsafe {
         libc::connect(socket.as_raw_fd(), name, length)
