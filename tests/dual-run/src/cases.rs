@@ -14,6 +14,7 @@ mod netlink;
 mod opening;
 pub(crate) mod option_table;
 pub(crate) mod options;
+mod packet_options;
 mod path_mtu;
 mod raw;
 mod stamps;
@@ -137,6 +138,7 @@ pub fn all() -> Vec<Case> {
     netlink::register(&mut registry);
     opening::register(&mut registry);
     options::register(&mut registry);
+    packet_options::register(&mut registry);
     path_mtu::register(&mut registry);
     raw::register(&mut registry);
     stamps::register(&mut registry);

@@ -1,7 +1,7 @@
 //! `IPPROTO_IP` (ip(7), `net/ipv4/ip_sockglue.c`).
 
-use super::table::{Access, Entry, IPPROTO_IP, Scope, Target, Value, read_only, read_only_bytes};
-use super::{OptionValue, Switches, ip_options, multicast};
+use super::table::{Access, Entry, IPPROTO_IP, Scope, Target, Value, read_only};
+use super::{Switches, arrival, ip_options, multicast};
 use crate::Errno;
 use crate::socket::Endpoint;
 
@@ -55,14 +55,7 @@ pub(super) const TABLE: &[Entry] = &[
     refused(6, "IP_RECVOPTS", NO_SUCH_MESSAGE),
     refused(7, "IP_RETOPTS", NO_SUCH_MESSAGE),
     switch(8, "IP_PKTINFO", Switches::PACKET_INFO),
-    Entry::new(
-        L,
-        9,
-        "IP_PKTOPTIONS",
-        Scope::TCP,
-        Access::Bytes(|_, _| Ok(OptionValue::new()), read_only_bytes),
-    )
-    .typed(Value::Bytes),
+    arrival::IP_PKTOPTIONS,
     Entry::new(
         L,
         10,

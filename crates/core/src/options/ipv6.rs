@@ -3,7 +3,7 @@
 use sockeye_wire::IpProtocol;
 
 use super::table::{Access, Entry, IPPROTO_IPV6, Scope, Target, Value, read_only_bytes};
-use super::{OptionValue, Switches, ip, multicast, udp_raw};
+use super::{OptionValue, Switches, arrival, ip, multicast, udp_raw};
 use crate::Errno;
 
 const L: i32 = IPPROTO_IPV6;
@@ -27,16 +27,7 @@ pub(super) const TABLE: &[Entry] = &[
     refused(3, "IPV6_2292HOPOPTS", NO_SUCH_MESSAGE),
     refused(4, "IPV6_2292DSTOPTS", NO_SUCH_MESSAGE),
     refused(5, "IPV6_2292RTHDR", NO_SUCH_MESSAGE),
-    Entry::new(
-        L,
-        6,
-        "IPV6_2292PKTOPTIONS",
-        Scope::TCP6,
-        Access::Bytes(|_, _| Ok(OptionValue::new()), set_packet_options),
-    )
-    .settable(V6)
-    .typed(Value::Bytes)
-    .why("there are never any: only a list without one can be set"),
+    arrival::IPV6_2292PKTOPTIONS,
     Entry::new(
         L,
         7,
@@ -191,7 +182,7 @@ fn path_mtu(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
 }
 
 /// RFC 2292 4.1: control messages. What is too short for one holds none.
-fn set_packet_options(_t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
+pub(super) fn set_packet_options(_t: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
     const HEADER_SIZE: usize = 16;
     if value.len() < HEADER_SIZE {
         Ok(())

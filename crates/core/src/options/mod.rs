@@ -4,6 +4,7 @@
 //! round-trip tests come from it. An option that does nothing yet is *recorded* (it keeps its value and the table says why
 //! nothing follows from it) or *refused*; none answers OK and is forgotten.
 
+mod arrival;
 pub mod compat;
 mod ip;
 mod ip_options;
@@ -195,6 +196,8 @@ pub struct Values {
     pub mtu_discover_v6: u8,
     /// `UDP_SEGMENT`, 0 for off.
     pub udp_segment: u16,
+    /// How the packets of a stream came.
+    arrival: Arrival,
     /// TCP's own options, once one of them is set.
     tcp: Option<Box<TcpChoices>>,
     /// What few sockets are told.
@@ -264,6 +267,7 @@ impl SharedOptions {
             mtu_discover: 1,
             mtu_discover_v6: 1,
             udp_segment: 0,
+            arrival: Arrival::NONE,
             tcp: None,
             rare: None,
         };
@@ -419,6 +423,8 @@ impl SharedOptions {
     }
 }
 
+use arrival::Arrival;
+pub(crate) use arrival::{Came, KnownArrival};
 use rare::Rare;
 pub(crate) use rare::StampFlags;
 pub use table::{Entry, Standing, TABLE_LEVELS, Value, entries};

@@ -37,10 +37,7 @@ pub(super) const IP_MULTICAST_TTL: Entry = Entry::new(
     33,
     "IP_MULTICAST_TTL",
     Scope::IP,
-    Access::Int(
-        |t| Ok(t.socket()?.options.multicast().map_or(1, |m| m.ttl.into())),
-        set_ttl,
-    ),
+    Access::Int(ttl, set_ttl),
 );
 pub(super) const IP_MULTICAST_LOOP: Entry = Entry::new(
     IPPROTO_IP,
@@ -98,13 +95,7 @@ pub(super) const IPV6_MULTICAST_HOPS: Entry = Entry::new(
     18,
     "IPV6_MULTICAST_HOPS",
     Scope::V6,
-    Access::Bytes(
-        |t, length| {
-            let hops = t.socket()?.options.multicast().map_or(1, |m| m.hops);
-            Ok(super::table::bytes(&i32::from(hops).to_ne_bytes(), length))
-        },
-        set_hops,
-    ),
+    Access::Bytes(hops, set_hops),
 );
 pub(super) const IPV6_MULTICAST_LOOP: Entry = Entry::new(
     IPPROTO_IPV6,
@@ -148,9 +139,28 @@ fn interface(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
     Ok(super::table::bytes(&address, length))
 }
 
+/// Streams, which send to no group, tell how their packets came.
+fn ttl(t: &mut Target<'_>) -> Result<i32, Errno> {
+    let options = &t.socket()?.options;
+    let of_group = options.multicast().map_or(1, |multicast| multicast.ttl);
+    let of_stream = options.arrival.v4.hop_limit;
+    Ok(if t.is_tcp() { of_stream } else { of_group }.into())
+}
+
+fn hops(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
+    let options = &t.socket()?.options;
+    let of_group = options.multicast().map_or(1, |multicast| multicast.hops);
+    let of_stream = options.arrival.v6.hop_limit;
+    let hops = i32::from(if t.is_tcp() { of_stream } else { of_group });
+    Ok(super::table::bytes(&hops.to_ne_bytes(), length))
+}
+
 fn interface_v6(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
-    let multicast = t.socket()?.options.multicast();
-    let interface = multicast.and_then(|multicast| multicast.interface_v6);
+    let options = &t.socket()?.options;
+    let multicast = options.multicast();
+    let of_group = multicast.and_then(|multicast| multicast.interface_v6);
+    let of_stream = options.arrival.v6.interface;
+    let interface = if t.is_tcp() { of_stream } else { of_group };
     let index = interface.map_or(0, InterfaceId::ifindex);
     Ok(super::table::bytes(&index.to_ne_bytes(), length))
 }

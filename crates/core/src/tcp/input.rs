@@ -14,7 +14,7 @@ use crate::ids::SocketId;
 use crate::inet::bind_table::PortSpace;
 use crate::inet::demux::FourTuple;
 use crate::ip::{IcmpReport, Inbound};
-use crate::options::Switches;
+use crate::options::{Came, Switches};
 use crate::socket::datagrams::QueuedError;
 use crate::{Errno, Instant};
 
@@ -52,8 +52,14 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
         unit: inbound.frame.offload.segment_size,
         payload: inbound.frame.payload,
     };
+    let came = Came {
+        interface: inbound.interface,
+        hop_limit: inbound.hop_limit,
+        class: inbound.traffic_class,
+        is_v4: tuple.local.is_ipv4(),
+    };
     if let Some(id) = host.connected(&tuple) {
-        deliver(host, id, &tuple, segment, now);
+        deliver(host, id, &tuple, segment, came, now);
         return;
     }
     // RFC 9293 3.9.2.3: nobody opens a connection from or to an address of many (MUST-57, MUST-63).
@@ -94,7 +100,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
             match listener::take_cookie(host, id, tuple, inbound.interface, &segment, now) {
                 Cookie::None => send_alone(&mut host.stack, &tuple, reset),
                 Cookie::Dropped => {}
-                Cookie::Connection(child) => deliver(host, child, &tuple, segment, now),
+                Cookie::Connection(child) => deliver(host, child, &tuple, segment, came, now),
             }
         }
         sockeye_tcp::ListenAction::Request => {
@@ -104,12 +110,22 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
             let interface = inbound.interface;
             let child = listener::request(host, id, tuple, interface, &segment, least_isn, now);
             saved_syn::keep(host, child, &inbound.frame.headers, interface);
+            if let Some(child) = child {
+                listener::note_opened_fast(host, id, child, came);
+            }
         }
     }
 }
 
 /// A segment for a connection.
-fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, mut segment: Segment, now: Instant) {
+fn deliver(
+    host: &mut Host,
+    id: SocketId,
+    tuple: &FourTuple,
+    mut segment: Segment,
+    came: Came,
+    now: Instant,
+) {
     let Host { sockets, stack } = host;
     let Some(parts) = super::endpoint_mut(sockets, id) else {
         return;
@@ -156,6 +172,7 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, mut segment: Segmen
         super::memory::admit(stack, &mut parts.endpoint.pages, connection, &mut segment);
     }
     let before = connection.delivered();
+    let end = segment.end();
     let Response { reset, mut events } = connection.receive(segment, now);
     // In Linux the SYN-ACK was the request's, and does not count.
     if !matches!(queue, Queue::Requests(_)) {
@@ -165,6 +182,9 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, mut segment: Segmen
         && events.contains(Events::ESTABLISHED)
     {
         stack.learn_of_fast_open(tuple, outcome, &options);
+    }
+    if !came.is_v4 && parts.options.follows_packets() && connection.numbers().2 == end {
+        parts.options.note_received(came);
     }
     if events.contains(Events::CHALLENGE_ACK) && !stack.may_challenge(now) {
         connection.withhold_challenge();
@@ -184,6 +204,7 @@ fn deliver(host: &mut Host, id: SocketId, tuple: &FourTuple, mut segment: Segmen
         && let Queue::Requests(parent) = queue
     {
         parts.endpoint.set_queue(Queue::Accept(parent));
+        listener::note_arrival(host, parent, id, came);
         listener::established(host, parent, id);
     }
     close::conclude(host, id, events, now);

@@ -7,6 +7,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
 
 use sockeye_tcp::{Connection, Segment, Seq};
 use sockeye_wire::TcpFlags;
@@ -21,7 +22,7 @@ use crate::inet::bind::{self, binding_of};
 use crate::inet::bind_table::{Binding, Holder, PortSpace};
 use crate::inet::demux::{FourTuple, Receiver};
 use crate::ip::output::Path;
-use crate::options::{SharedOptions, Switches};
+use crate::options::{Came, KnownArrival, SharedOptions, Switches};
 use crate::socket::{Endpoint, Socket};
 use crate::{Accepted, Errno, Instant, Readiness, Sysctl};
 
@@ -38,6 +39,8 @@ pub(crate) struct Listener {
     pub(super) held: usize,
     /// When a SYN was answered with a cookie last.
     last_cookie: Option<Instant>,
+    /// How packets came that completed handshakes of late.
+    arrivals: Vec<KnownArrival>,
     /// Connections that are open before their handshake is over, once there was one.
     pub(super) fast: Option<Box<FastQueue>>,
 }
@@ -182,6 +185,7 @@ pub(crate) fn listen(
         queue: VecDeque::new(),
         held: 0,
         last_cookie: None,
+        arrivals: Vec::new(),
         fast: None,
     };
     let wanted = socket
@@ -483,6 +487,23 @@ pub(super) fn admit(host: &mut Host, listener: SocketId) -> Admission {
         Admission::Refused
     } else {
         Admission::Dropped
+    }
+}
+
+/// How the packet came that completed the handshake.
+pub(super) fn note_arrival(host: &mut Host, id: SocketId, child: SocketId, came: Came) {
+    if let Some((listener, child)) = host.sockets.get_pair_mut(id, child)
+        && let Endpoint::Listener(listener) = &mut listener.endpoint
+    {
+        child.options.note_accepted(came, &mut listener.arrivals);
+    }
+}
+
+/// The same of a SYN, if it was enough for the connection.
+pub(super) fn note_opened_fast(host: &mut Host, id: SocketId, child: SocketId, came: Came) {
+    let parts = super::endpoint_mut(&mut host.sockets, child);
+    if parts.is_some_and(|parts| matches!(parts.endpoint.queue(), Queue::Accept(_))) {
+        note_arrival(host, id, child, came);
     }
 }
 
