@@ -1,6 +1,6 @@
 //! CUBIC (RFC 9438), in integers.
 //!
-//! Time in milliseconds; window estimates in 1/1024 packets. The initial slow start is HyStart++'s (RFC 9406).
+//! Time in milliseconds, windows in packets. The initial slow start is HyStart++'s (RFC 9406).
 use core::num::NonZeroU32;
 use core::time::Duration;
 
@@ -47,8 +47,10 @@ pub(crate) struct Curve {
     w_max: u32,
     /// The window just before the last congestion event (cwnd_prior).
     prior: u32,
-    /// W_est: what Reno would have, in 1/1024 packets.
+    /// W_est: what Reno would have.
     estimate: u32,
+    /// Packets acknowledged towards its next increase by one (`ack_cnt`).
+    credit: u32,
     /// K in ms.
     k: u32,
     /// The start of the current congestion avoidance stage.
@@ -96,7 +98,8 @@ impl Curve {
 
     fn begin(&mut self, window: &Window, now: Instant) {
         self.epoch = Some(Epoch::at(now));
-        self.estimate = u32::try_from(u64::from(window.size) * ONE).unwrap_or(u32::MAX);
+        self.estimate = window.size;
+        self.credit = 0;
         // RFC 9438 4.2 (2): K = cbrt((W_max - cwnd_epoch) / C)
         self.k = match self.w_max.checked_sub(window.size) {
             Some(gap) if gap > 0 => cube_root(
@@ -124,6 +127,20 @@ pub(super) fn cube_root(value: u64) -> u32 {
 }
 
 impl Curve {
+    /// RFC 9438 4.3: W_est grows by alpha for each window; by 1 once it has reached cwnd_prior.
+    fn estimate_reno(&mut self, size: u32, packets: u32) {
+        let alpha = if self.estimate < self.prior {
+            ALPHA
+        } else {
+            ONE
+        };
+        let every = u32::try_from(u64::from(size) * ONE / alpha).unwrap_or(u32::MAX);
+        let every = every.max(1);
+        self.credit = self.credit.saturating_add(packets);
+        self.estimate = self.estimate.saturating_add(self.credit / every);
+        self.credit %= every;
+    }
+
     fn acknowledged(&mut self, window: &mut Window, acked: &Acked) {
         let mut packets = acked.packets;
         if window.in_slow_start() {
@@ -139,15 +156,7 @@ impl Curve {
                 0
             }
         };
-        let size = u64::from(window.size);
-        // RFC 9438 4.3: W_est grows by alpha for each window; by 1 once it has reached cwnd_prior.
-        let alpha = if u64::from(self.estimate) < u64::from(self.prior) * ONE {
-            ALPHA
-        } else {
-            ONE
-        };
-        let growth = u32::try_from(alpha * u64::from(packets) / size.max(1)).unwrap_or(u32::MAX);
-        self.estimate = self.estimate.saturating_add(growth);
+        self.estimate_reno(window.size, packets);
         // RFC 9438 4.4: the target one round trip ahead, at most 1.5 times the window.
         let ahead = acked.srtt.unwrap_or_default().as_millis();
         let t = u64::from(elapsed) + u64::try_from(ahead).unwrap_or(u64::MAX >> 1);
@@ -159,9 +168,8 @@ impl Curve {
             0 => window.size.saturating_mul(100),
             gap => window.size / gap,
         };
-        let estimate = self.estimate >> 10;
-        if estimate > window.size {
-            every = every.min(window.size / (estimate - window.size));
+        if self.estimate > window.size {
+            every = every.min(window.size / (self.estimate - window.size));
         }
         // Never faster than half the acknowledged packets, as Linux.
         window.grow_linearly(every.max(2), packets);
@@ -196,10 +204,10 @@ impl Control for Cubic {
     }
 
     fn timeout(&mut self) {
-        // RFC 9438 4.8
+        // RFC 9438 4.8: with nothing known of a maximum the curve begins at its plateau.
         self.change(|curve| {
             curve.epoch = None;
-            curve.k = 0;
+            curve.w_max = 0;
         });
     }
 

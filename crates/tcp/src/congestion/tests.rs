@@ -87,6 +87,48 @@ fn cubic_gives_up_room_when_it_loses_below_the_old_maximum() {
     assert!((665..=695).contains(&window.size), "{window:?}");
 }
 
+/// A window after a loss at `size`, and after so many rounds of 1 ms in which each of its packets is acknowledged by itself.
+fn after_loss(size: u32, rounds: u64) -> Window {
+    let (mut window, mut congestion) = (Window::new(size), Congestion::new(Algorithm::Cubic));
+    window.threshold = congestion.control().threshold_after_loss(&window);
+    window.size = window.threshold;
+    for round in 0..rounds {
+        for _ in 0..window.size {
+            let acked = Acked {
+                packets: 1,
+                srtt: Some(Duration::from_millis(1)),
+                sample: None,
+                una: Seq::new(0),
+                nxt: Seq::new(0),
+                now: Instant::from_millis(round),
+            };
+            congestion.control().acknowledged(&mut window, &acked);
+        }
+    }
+    window
+}
+
+#[test]
+fn cubic_is_no_slower_than_reno_on_a_short_path_however_large_the_window() {
+    // RFC 9438 4.3: Reno with beta 0.7 adds 0.53 packets in each round, the curve less at first.
+    for size in [100, 1000, 5000] {
+        let low = size * 7 / 10;
+        let grown = after_loss(size, 50).size - low;
+        assert!((24..=28).contains(&grown), "{grown} from {low}");
+    }
+}
+
+#[test]
+fn cubic_knows_of_no_maximum_after_a_timeout() {
+    let (mut window, mut congestion) = (Window::new(1000), Congestion::new(Algorithm::Cubic));
+    window.threshold = congestion.control().threshold_after_loss(&window);
+    congestion.control().timeout();
+    window.size = window.threshold;
+    // RFC 9438 4.8: K = 0 and W_max is the window, so that the curve is flat here; Reno would add 20 packets.
+    run(Algorithm::Cubic, &mut window, &mut congestion, 0, 20);
+    assert!((700..=725).contains(&window.size), "{window:?}");
+}
+
 /// One round of slow start: each packet of the window is acknowledged by itself, with this round trip in ms.
 fn round(window: &mut Window, congestion: &mut Congestion, sequence: &mut u32, millis: u64) {
     let packets = window.size;
