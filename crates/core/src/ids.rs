@@ -229,6 +229,14 @@ impl<T, K> Slab<T, K> {
         self.len == 0
     }
 
+    /// The values from a slot on, in the order of their slots.
+    pub(crate) fn iter_from(&self, first: u32) -> impl Iterator<Item = (Id<K>, &T)> {
+        let slots = (first..=u32::MAX).zip(self.slots.iter_from(first));
+        slots.filter_map(|(index, slot)| {
+            Some((Id::new(index, slot.generation), slot.value.as_ref()?))
+        })
+    }
+
     /// All values in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (Id<K>, &T)> {
         (0u32..).zip(self.slots.iter()).filter_map(|(index, slot)| {

@@ -56,6 +56,13 @@ impl<T> Pages<T> {
         Some((page_a.get_mut(a % PAGE)?, page_b.get_mut(b % PAGE)?))
     }
 
+    /// The entries from an index on, in their order.
+    pub(crate) fn iter_from(&self, index: u32) -> impl Iterator<Item = &T> {
+        let index = index as usize;
+        let pages = self.pages.get(index / PAGE..).unwrap_or_default();
+        pages.iter().flatten().skip(index % PAGE)
+    }
+
     /// All entries in the order of their indices.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.pages.iter().flatten()

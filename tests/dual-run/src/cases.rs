@@ -17,6 +17,7 @@ pub(crate) mod options;
 mod packet_options;
 mod path_mtu;
 mod raw;
+mod sock_diag;
 mod stamps;
 mod stream;
 mod tcp_options;
@@ -141,6 +142,7 @@ pub fn all() -> Vec<Case> {
     packet_options::register(&mut registry);
     path_mtu::register(&mut registry);
     raw::register(&mut registry);
+    sock_diag::register(&mut registry);
     stamps::register(&mut registry);
     stream::register(&mut registry);
     tcp_options::register(&mut registry);

@@ -460,6 +460,12 @@ impl<'a> World<'a> {
         ));
     }
 
+    /// `getsockopt` of what the case goes on with, and which is another in every run.
+    pub fn peek_option(&mut self, socket: Handle, option: Opt, length: usize) -> Vec<u8> {
+        let answer = self.arm.get(socket, option.level, option.number, length);
+        answer.unwrap_or_default()
+    }
+
     /// `getsockopt` of what is another in every run: how much there is of it.
     pub fn get_length(&mut self, socket: Handle, option: Opt, length: usize) {
         let answer = self.arm.get(socket, option.level, option.number, length);

@@ -20,7 +20,7 @@ pub(crate) use crate::socket::defaults::{
     accept, at_mark, listen, receive_payload, send_bytes, unaccept,
 };
 pub(crate) use gathering::push;
-pub(crate) use naming::{bind, close, connect, options_changed};
+pub(crate) use naming::{bind, close, connect, destroy, options_changed};
 pub(crate) use receive::receive_message;
 pub(crate) use send::{Departure, send_message};
 
@@ -77,6 +77,11 @@ impl DatagramEndpoint {
     /// Whether the beginning of a message waits for the rest.
     fn is_gathering(&self) -> bool {
         self.gathered.is_some()
+    }
+
+    /// Whether `shutdown` has ended reading and writing.
+    pub(crate) fn shut_halves(&self) -> (bool, bool) {
+        (self.is_read_shut, self.is_write_shut)
     }
 
     /// Where the socket's port numbers live; `None` for raw sockets, which have none.

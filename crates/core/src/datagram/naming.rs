@@ -156,6 +156,14 @@ fn forget_raw_peer(socket: &Socket, names: &mut Names) {
     names.is_address_bound = false;
 }
 
+/// What ends a socket's association from outside (`udp_abort`, `raw_abort`): its program hears that it was aborted.
+pub(crate) fn destroy(host: &mut Host, id: SocketId, now: Instant) -> Result<(), Errno> {
+    connect(host, id, &SocketAddress::Unspecified, now)?;
+    host.get_mut(id)?.error = Some(Errno::ECONNABORTED);
+    host.wake(id);
+    Ok(())
+}
+
 /// `close(2)`
 pub(crate) fn close(host: &mut Host, id: SocketId, _now: Instant) -> Result<(), Errno> {
     let Host { sockets, stack } = host;

@@ -59,6 +59,30 @@ pub struct SocketSummary {
     pub drops: u64,
 }
 
+impl SocketSummary {
+    /// The words of `SO_MEMINFO` (`sk_get_meminfo`): received, receive buffer, sent and not acknowledged, send buffer, memory
+    /// that is held beside what is queued, queued to be sent, options, backlog, drops.
+    pub fn memory_info(&self) -> [u32; 9] {
+        let word = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+        // A listener's queues are of connections.
+        let (received, sent) = match self.state {
+            "LISTEN" => (0, 0),
+            _ => (self.recv_q, self.send_q),
+        };
+        [
+            word(received),
+            word(self.receive_buffer),
+            word(sent),
+            word(self.send_buffer),
+            word(self.memory.saturating_sub(received + sent)),
+            word(sent),
+            0,
+            0,
+            u32::try_from(self.drops).unwrap_or(u32::MAX),
+        ]
+    }
+}
+
 /// A host at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {

@@ -3,8 +3,9 @@
 use alloc::vec::Vec;
 
 use super::message::{HEADER_SIZE, Message, Messages, Writer};
-use super::route::{self, Dump};
-use super::{NetlinkOptions, charge, endpoint, endpoint_mut, naming};
+use super::{
+    NETLINK_SOCK_DIAG, NetlinkOptions, charge, diag, endpoint, endpoint_mut, naming, route,
+};
 use crate::ids::SocketId;
 use crate::message::{Incoming, MessageFlags, Outgoing, Received};
 use crate::{Errno, Host, Instant, SocketAddress};
@@ -33,6 +34,63 @@ const SMALL: usize = 3776;
 /// How much it holds at most.
 const LARGE: usize = 32 * 1024;
 
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asker {
+    /// `NETLINK_GET_STRICT_CHK`.
+    pub(super) is_strict: bool,
+    /// Its user.
+    pub(super) uid: u32,
+    /// The port the answer goes to.
+    pub(super) port: u32,
+}
+
+/// How the messages of one answer begin.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Head {
+    pub(super) flags: u16,
+    pub(super) sequence: u32,
+    pub(super) port: u32,
+}
+
+impl Head {
+    pub(super) fn begin(self, kind: u16) -> Writer {
+        Writer::new(kind, self.flags, self.sequence, self.port)
+    }
+}
+
+/// A dump under way.
+#[derive(Debug)]
+pub(crate) enum Dump {
+    Route(route::Dump),
+    Diag(diag::Dump),
+}
+
+impl Dump {
+    /// The next messages, at least one and as many as fit into `room`. Empty at the end.
+    fn fill(&mut self, host: &Host, room: usize) -> Vec<u8> {
+        match self {
+            Self::Route(dump) => dump.fill(host, room),
+            Self::Diag(dump) => dump.fill(host, room),
+        }
+    }
+
+    fn head(&self) -> Head {
+        match self {
+            Self::Route(dump) => dump.head(),
+            Self::Diag(dump) => dump.head(),
+        }
+    }
+
+    /// What went wrong with it, with a text if Linux has one for it.
+    fn result(&self) -> Option<(Errno, &'static str)> {
+        match self {
+            Self::Route(dump) => dump.result(),
+            Self::Diag(dump) => dump.result().map(|errno| (errno, "")),
+        }
+    }
+}
+
 /// What a request comes to.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -49,7 +107,7 @@ pub(crate) fn send_message(
     host: &mut Host,
     id: SocketId,
     message: Outgoing<'_>,
-    _now: Instant,
+    now: Instant,
 ) -> Result<usize, Errno> {
     if message.flags.contains(MessageFlags::OOB) {
         return Err(Errno::EOPNOTSUPP);
@@ -71,7 +129,7 @@ pub(crate) fn send_message(
         return Err(Errno::EMSGSIZE);
     }
     if peer.0 != 0 {
-        // Programs don't talk to each other by NETLINK_ROUTE: whoever has the port has not connected to this one.
+        // Programs don't talk to each other by these protocols: whoever has the port has not connected to this one.
         return Err(Errno::ECONNREFUSED);
     }
     let datagram: Vec<u8> = message.data.concat();
@@ -80,13 +138,18 @@ pub(crate) fn send_message(
             Ok(Answer::Done)
         } else {
             let (socket, endpoint) = endpoint(host, id)?;
-            let asker = route::Asker {
+            let protocol = socket.protocol;
+            let asker = Asker {
                 uid: socket.credentials().uid,
                 is_strict: endpoint.options.contains(NetlinkOptions::STRICT_CHECK),
                 port: endpoint.port.unwrap_or(0),
             };
             let is_busy = endpoint.dump.is_some();
-            match route::answer(host, &request, asker) {
+            let answer = match protocol {
+                NETLINK_SOCK_DIAG => diag::answer(host, &request, asker, now),
+                _ => route::answer(host, &request, asker),
+            };
+            match answer {
                 Ok(Answer::Dump(_)) if is_busy => Err(Errno::EBUSY),
                 answer => answer,
             }
@@ -180,11 +243,11 @@ fn done(dump: &Dump, options: NetlinkOptions) -> Vec<u8> {
     };
     let is_wanted = options.contains(NetlinkOptions::EXT_ACK);
     let explanation = explanation.filter(|text| is_wanted && !text.is_empty());
-    let mut flags = MULTI | dump.flags();
+    let mut head = dump.head();
     if explanation.is_some() {
-        flags |= HAS_ATTRIBUTES;
+        head.flags |= HAS_ATTRIBUTES;
     }
-    let mut done = Writer::new(DONE, flags, dump.sequence, dump.port);
+    let mut done = head.begin(DONE);
     done.fixed(&number.to_ne_bytes());
     if let Some(text) = explanation {
         done.text(EXPLANATION, text);

@@ -1,9 +1,10 @@
 //! `AF_NETLINK`: questions about the host's own network, asked by messages. netlink(7), rtnetlink(7), RFC 3549.
 //!
-//! Served is `NETLINK_ROUTE`, and of it what asks: links, addresses, routes, neighbours and rules, one by one or as
-//! dumps. The kernel answers while it is asked, so the answer can be read as soon as `sendmsg` has returned; a dump goes
+//! Served are `NETLINK_ROUTE`, and of it what asks: links, addresses, routes, neighbours and rules; and `NETLINK_SOCK_DIAG`:
+//! sockets. Both answer one by one or with dumps. The kernel answers while it is asked, so the answer can be read as soon as `sendmsg` has returned; a dump goes
 //! on as it is read, and holds one datagram in memory however long it is.
 
+mod diag;
 mod exchange;
 pub mod message;
 mod naming;
@@ -28,14 +29,27 @@ use crate::socket::{Endpoint, Socket};
 use crate::{
     Credentials, Domain, Errno, Instant, Queued, Readiness, Shutdown, SocketAddress, SocketType,
 };
-use route::Dump;
+use exchange::Dump;
 
 /// `NETLINK_ROUTE`.
 pub(crate) const NETLINK_ROUTE: u16 = 0;
 /// `MAX_LINKS`: protocols there can be.
 const MOST_PROTOCOLS: i32 = 32;
-/// `RTNLGRP_MAX`: multicast groups of `NETLINK_ROUTE`.
-pub(crate) const GROUPS: u32 = 37;
+/// `NETLINK_SOCK_DIAG`.
+pub(crate) const NETLINK_SOCK_DIAG: u16 = 4;
+
+/// How many multicast groups a protocol has.
+pub(crate) fn groups_of(protocol: u16) -> u32 {
+    /// `RTNLGRP_MAX`
+    const OF_ROUTE: u32 = 37;
+    /// `netlink_kernel_create` gives no fewer; `NETLINK_SOCK_DIAG` asks for four (`SKNLGRP_MAX`).
+    const LEAST: u32 = 32;
+    if protocol == NETLINK_ROUTE {
+        OF_ROUTE
+    } else {
+        LEAST
+    }
+}
 
 bitflags::bitflags! {
     /// Options of `SOL_NETLINK` that are on or off.
@@ -109,7 +123,7 @@ pub(crate) fn socket(
         return Err(Errno::ESOCKTNOSUPPORT);
     }
     let number = u16::try_from(protocol).map_err(|_| Errno::EPROTONOSUPPORT)?;
-    if protocol >= MOST_PROTOCOLS || number != NETLINK_ROUTE {
+    if protocol >= MOST_PROTOCOLS || !matches!(number, NETLINK_ROUTE | NETLINK_SOCK_DIAG) {
         return Err(Errno::EPROTONOSUPPORT);
     }
     let options = SharedOptions::new(&host.stack.config.sysctl);

@@ -1,6 +1,6 @@
 //! Ports: a netlink socket's address within its protocol.
 
-use super::{GROUPS, NetlinkEndpoint, Ports, endpoint, endpoint_mut};
+use super::{NetlinkEndpoint, Ports, endpoint, endpoint_mut, groups_of};
 use crate::ids::SocketId;
 use crate::{Errno, Host, Instant, SocketAddress};
 
@@ -28,9 +28,9 @@ pub(crate) fn bind(
         None if port == 0 => autobind(host, id)?,
         None => claim(host, id, port)?,
     }
+    let known = (1_u64 << groups_of(endpoint(host, id)?.0.protocol)) - 1;
     let endpoint = endpoint_mut(host, id)?;
     let beyond = endpoint.groups & !u64::from(u32::MAX);
-    let known = (1_u64 << GROUPS) - 1;
     endpoint.groups = beyond | (u64::from(groups) & known);
     Ok(())
 }
@@ -81,7 +81,7 @@ pub(crate) fn connect(
     Ok(())
 }
 
-/// `NETLINK_ROUTE` is for asking the kernel: other sockets are reached with privilege only.
+/// These protocols are for asking the kernel: other sockets are reached with privilege only.
 pub(super) fn may_send_to(host: &Host, id: SocketId, peer: (u32, u32)) -> Result<(), Errno> {
     let (socket, _) = endpoint(host, id)?;
     if peer != (0, 0) && socket.credentials().uid != 0 {

@@ -8,8 +8,8 @@ use crate::{
     MessageFlags, OffloadCapabilities, Outgoing, Readiness, SocketAddress, SocketId, SocketType,
 };
 
-const NOW: Instant = Instant::from_secs(1);
-const USER: Credentials = Credentials {
+pub(super) const NOW: Instant = Instant::from_secs(1);
+pub(super) const USER: Credentials = Credentials {
     pid: 77,
     uid: 1000,
     gid: 1000,
@@ -26,7 +26,7 @@ fn cidr(text: &str, length: u8) -> IpCidr {
     IpCidr::new(text.parse().unwrap(), length).unwrap()
 }
 
-fn host() -> Host {
+pub(super) fn host() -> Host {
     Host::new(Config {
         seed: 1,
         addresses: std::vec![cidr("10.0.2.100", 24), cidr("fd00::100", 64)],
@@ -39,7 +39,7 @@ fn socket_of(host: &mut Host, credentials: Credentials) -> SocketId {
         .unwrap()
 }
 
-fn send(host: &mut Host, id: SocketId, bytes: &[u8]) -> Result<usize, Errno> {
+pub(super) fn send(host: &mut Host, id: SocketId, bytes: &[u8]) -> Result<usize, Errno> {
     let outgoing = Outgoing {
         data: &[bytes],
         ..Outgoing::default()
@@ -47,7 +47,7 @@ fn send(host: &mut Host, id: SocketId, bytes: &[u8]) -> Result<usize, Errno> {
     host.send_message(id, outgoing, NOW)
 }
 
-fn receive(
+pub(super) fn receive(
     host: &mut Host,
     id: SocketId,
     room: usize,
@@ -68,7 +68,12 @@ fn receive(
     Ok(buffer)
 }
 
-fn request(kind: u16, flags: u16, fixed: &[u8], fill: impl FnOnce(&mut Writer)) -> Vec<u8> {
+pub(super) fn request(
+    kind: u16,
+    flags: u16,
+    fixed: &[u8],
+    fill: impl FnOnce(&mut Writer),
+) -> Vec<u8> {
     let mut writer = Writer::new(kind, flags, 5, 0);
     writer.fixed(fixed);
     fill(&mut writer);
@@ -76,7 +81,7 @@ fn request(kind: u16, flags: u16, fixed: &[u8], fill: impl FnOnce(&mut Writer)) 
 }
 
 /// Everything that answers a request, up to the end of a dump.
-fn answers(host: &mut Host, id: SocketId, bytes: &[u8]) -> Vec<u8> {
+pub(super) fn answers(host: &mut Host, id: SocketId, bytes: &[u8]) -> Vec<u8> {
     send(host, id, bytes).unwrap();
     let mut all = Vec::new();
     while let Ok(datagram) = receive(host, id, 65_536, MessageFlags::empty()) {
@@ -86,7 +91,7 @@ fn answers(host: &mut Host, id: SocketId, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The errno of an `NLMSG_ERROR`, 0 for an acknowledgement.
-fn error_in(bytes: &[u8]) -> Option<i32> {
+pub(super) fn error_in(bytes: &[u8]) -> Option<i32> {
     let first = Messages::new(bytes).next()?;
     (first.kind == 2).then(|| number_u32(first.payload, 0).unwrap().cast_signed())
 }

@@ -167,9 +167,28 @@ pub(super) fn marks(t: &Target<'_>) -> Result<u8, Errno> {
     })
 }
 
+/// `ip_tos2prio`: what the four bits of RFC 1349 mean to queues.
+fn priority_of(class: u8) -> u32 {
+    /// `TC_PRIO_BULK`, `TC_PRIO_INTERACTIVE_BULK`, `TC_PRIO_INTERACTIVE`
+    const BULK: u32 = 2;
+    const INTERACTIVE_BULK: u32 = 4;
+    const INTERACTIVE: u32 = 6;
+    match (class & 0x1e) >> 3 {
+        0 => 0,
+        1 => BULK,
+        2 => INTERACTIVE,
+        _ => INTERACTIVE_BULK,
+    }
+}
+
 fn set_tos(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     let class = class_of(t, value, t.socket()?.options.type_of_service);
-    t.socket_mut()?.options.type_of_service = class;
+    let options = &mut t.socket_mut()?.options;
+    // `rt_tos2priority`
+    if options.type_of_service != class {
+        options.priority = priority_of(class);
+    }
+    options.type_of_service = class;
     Ok(())
 }
 

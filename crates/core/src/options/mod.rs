@@ -16,7 +16,7 @@ mod socket;
 mod table;
 mod tcp;
 mod tcp_fast_open;
-mod tcp_info;
+pub(crate) mod tcp_info;
 mod tcp_refused;
 mod tcp_syn;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::table::{Access, Entry, SOL_NETLINK, Scope, Target, Value, bytes, write_only};
 use crate::Errno;
-use crate::netlink::{GROUPS, NetlinkEndpoint, NetlinkOptions};
+use crate::netlink::{NetlinkEndpoint, NetlinkOptions, groups_of};
 use crate::socket::Endpoint;
 
 fn endpoint<'a>(target: &'a mut Target<'_>) -> Result<&'a mut NetlinkEndpoint, Errno> {
@@ -28,9 +28,10 @@ const fn switch<const BIT: u16>(name: i32, label: &'static str) -> Entry {
 }
 
 /// A group's bit.
-fn group(number: i32) -> Result<u64, Errno> {
+fn group(target: &mut Target<'_>, number: i32) -> Result<u64, Errno> {
     let index = u32::try_from(number).map_err(|_| Errno::EINVAL)?;
-    if (1..=GROUPS).contains(&index) {
+    let most = groups_of(target.socket()?.protocol);
+    if (1..=most).contains(&index) {
         Ok(1 << (index - 1))
     } else {
         Err(Errno::EINVAL)
@@ -46,7 +47,8 @@ pub(super) const TABLE: &[Entry] = &[
         "NETLINK_ADD_MEMBERSHIP",
         Scope::NETLINK,
         Access::Int(write_only, |t, value| {
-            endpoint(t)?.groups |= group(value)?;
+            let group = group(t, value)?;
+            endpoint(t)?.groups |= group;
             Ok(())
         }),
     )
@@ -57,7 +59,8 @@ pub(super) const TABLE: &[Entry] = &[
         "NETLINK_DROP_MEMBERSHIP",
         Scope::NETLINK,
         Access::Int(write_only, |t, value| {
-            endpoint(t)?.groups &= !group(value)?;
+            let group = group(t, value)?;
+            endpoint(t)?.groups &= !group;
             Ok(())
         }),
     )

@@ -432,20 +432,7 @@ fn congestion_info(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Err
         return Ok(OptionValue::new());
     }
     let info = crate::tcp::info(t.host, t.id, t.now).and_then(|info| info.bbr);
-    let mut told = [0; 20];
-    if let Some(info) = info {
-        let [low, high] = [info.bw, info.bw >> 32].map(|half| half & u64::from(u32::MAX));
-        let words = [
-            u32::try_from(low).unwrap_or(0),
-            u32::try_from(high).unwrap_or(0),
-            info.min_rtt,
-            info.pacing_gain,
-            info.cwnd_gain,
-        ];
-        for (place, word) in told.chunks_exact_mut(4).zip(words) {
-            place.copy_from_slice(&word.to_ne_bytes());
-        }
-    }
+    let told = info.map_or([0; 20], |info| tcp_info::encode_bbr(&info));
     Ok(bytes(&told, length))
 }
 
@@ -454,8 +441,7 @@ const LONGEST_NAME: usize = 16;
 
 fn congestion(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
     let mut name = [0; LONGEST_NAME];
-    let default = t.host.stack.config.sysctl.tcp_congestion_control;
-    let chosen = current(t)?.congestion.unwrap_or(default);
+    let chosen = crate::tcp::congestion_of(t.socket()?, &t.host.stack.config.sysctl);
     for (byte, letter) in name.iter_mut().zip(chosen.name().bytes()) {
         *byte = letter;
     }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use sockeye_tcp::Info;
+use sockeye_tcp::{BbrInfo, Info};
 
 /// Its length in Linux 6.18. From `tcpi_received_ce` on it is about accurate ECN, which is never spoken: zero.
 pub(super) const LENGTH: usize = 280;
@@ -59,7 +59,7 @@ const OPTION_ECN_SEEN: u8 = 16;
 const OPTION_SYN_DATA: u8 = 32;
 
 /// The structure of a connection.
-pub(super) fn encode(info: &Info) -> [u8; LENGTH] {
+pub(crate) fn encode(info: &Info) -> [u8; LENGTH] {
     let mut out = Writer {
         bytes: [0; LENGTH],
         at: 0,
@@ -149,4 +149,21 @@ pub(super) fn encode(info: &Info) -> [u8; LENGTH] {
     out.put(&info.total_rto_recoveries.to_ne_bytes());
     out.u32s(&[millis(info.total_rto_time)]);
     out.bytes
+}
+
+/// `struct tcp_bbr_info`, as `TCP_CC_INFO` tells it.
+pub(crate) fn encode_bbr(info: &BbrInfo) -> [u8; 20] {
+    let mut told = [0; 20];
+    let [low, high] = [info.bw, info.bw >> 32].map(|half| half & u64::from(u32::MAX));
+    let words = [
+        u32::try_from(low).unwrap_or(0),
+        u32::try_from(high).unwrap_or(0),
+        info.min_rtt,
+        info.pacing_gain,
+        info.cwnd_gain,
+    ];
+    for (place, word) in told.chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_ne_bytes());
+    }
+    told
 }

@@ -96,6 +96,11 @@ impl Socket {
         self.options.credentials
     }
 
+    /// It is closed, and only kept for the sake of others.
+    pub(crate) fn is_orphan(&self) -> bool {
+        matches!(&self.endpoint, Endpoint::Unix(endpoint) if endpoint.is_shell())
+    }
+
     /// The names of an internet socket.
     pub(crate) fn names(&self) -> Option<&Names> {
         match &self.endpoint {

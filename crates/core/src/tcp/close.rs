@@ -137,7 +137,7 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
     let Some(parts) = super::endpoint_mut(sockets, id) else {
         return;
     };
-    let (is_hidden, uid) = (*parts.is_hidden, parts.credentials.uid);
+    let (is_hidden, uid, cookie) = (*parts.is_hidden, parts.credentials.uid, parts.cookie);
     let endpoint = parts.endpoint;
     let Phase::Connected(connection) = &mut endpoint.phase else {
         return;
@@ -175,9 +175,15 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
             } else {
                 stack.counters.tcp_ext_tw += 1;
             }
-            stack
-                .time_wait
-                .insert(tuple, Waiting { record, claim, uid });
+            stack.time_wait.insert(
+                tuple,
+                Waiting {
+                    record,
+                    claim,
+                    uid,
+                    cookie,
+                },
+            );
             stack.connections.crowds.note(&tuple, true);
         } else {
             stack.counters.tcp_ext_tcp_time_wait_overflow += 1;

@@ -221,7 +221,7 @@ impl Host {
         names.is_port_bound = true;
         let mut endpoint = TcpEndpoint::new(names, Phase::Joined(Ends::default()));
         endpoint.progress = Progress::Connected;
-        endpoint.marks.set(Marks::LISTED, true);
+        endpoint.marks |= Marks::LISTED | Marks::PASSIVE;
         let server = Socket::new(
             socket.domain,
             socket.kind,

@@ -67,8 +67,7 @@ impl Listener {
         summary.local = Some(self.names.local_as_seen_by(socket.domain));
         summary.recv_q = self.queue.len() + self.held;
         summary.send_q = self.backlog;
-        let chosen = socket.options.tcp_choices(sysctl).congestion;
-        let congestion = chosen.unwrap_or(sysctl.tcp_congestion_control);
+        let congestion = super::congestion_of(socket, sysctl);
         summary.tcp_info = Some(sockeye_tcp::Info {
             congestion: congestion.name(),
             ..self.info()
@@ -434,7 +433,7 @@ fn spawn(
     endpoint.path = host.stack.tcp_paths.note(path);
     endpoint.set_queue(Queue::Requests(id));
     endpoint.progress = Progress::Connected;
-    endpoint.marks.set(Marks::LISTED, true);
+    endpoint.marks |= Marks::LISTED | Marks::PASSIVE;
     let mut child = Socket::new(
         socket.domain,
         socket.kind,

@@ -11,6 +11,7 @@ mod close;
 mod connect;
 mod cookies;
 mod count;
+mod destroy;
 pub(crate) mod fast_open;
 mod input;
 mod join;
@@ -30,13 +31,14 @@ pub(crate) use challenge::ChallengeBudget;
 pub(crate) use close::{advance, close, expire_time_wait, shutdown};
 pub(crate) use connect::connect;
 pub(crate) use cookies::CookieKeys;
+pub(crate) use destroy::{destroy, forget_time_wait};
 pub(crate) use input::{icmp_error, receive};
 pub(crate) use listener::{Listener, accept, listen, unaccept};
 pub use memory::{MemoryMarks, TcpMemory};
 pub(crate) use output::transmit;
 pub(crate) use paths::KnownPaths;
 pub(crate) use secrets::Secrets;
-pub(crate) use state::{readiness, summarize, time_wait_summaries};
+pub(crate) use state::{congestion_of, readiness, summarize, time_wait_summaries};
 pub(crate) use transfer::{
     at_mark, queued, receive_message, receive_payload, send_bytes, send_message,
 };
@@ -90,6 +92,10 @@ bitflags::bitflags! {
         const LISTED = 1 << 3;
         /// It is in the accept queue of its parent, and no request any more.
         const ACCEPTABLE = 1 << 4;
+        /// A listener made it for a peer.
+        const PASSIVE = 1 << 5;
+        /// The program has read to the end.
+        const END_READ = 1 << 6;
     }
 }
 
@@ -230,11 +236,15 @@ pub(crate) fn last_info(host: &Host, id: SocketId, now: Instant) -> sockeye_tcp:
 
 /// What the connection itself tells; its path's MTU with the header that it does not know of.
 fn latest_info(host: &Host, id: SocketId, now: Instant) -> Option<sockeye_tcp::Info> {
+    match &host.get(id).ok()?.endpoint {
+        Endpoint::Tcp(endpoint) => whole_info(endpoint, now),
+        _ => None,
+    }
+}
+
+fn whole_info(endpoint: &TcpEndpoint, now: Instant) -> Option<sockeye_tcp::Info> {
     const IPV6_HEADER: u32 = 40;
     const IPV4_HEADER: u32 = 20;
-    let Endpoint::Tcp(endpoint) = &host.get(id).ok()?.endpoint else {
-        return None;
-    };
     let mut info = endpoint.connection()?.info(now);
     info.pmtu += if endpoint.names.local().is_ipv4() {
         IPV4_HEADER
@@ -476,6 +486,7 @@ fn endpoint_mut(sockets: &mut Slab<Socket, SocketKind>, id: SocketId) -> Option<
         Endpoint::Tcp(endpoint) => Some(EndpointParts {
             domain: socket.domain,
             credentials: socket.options.credentials,
+            cookie: socket.cookie,
             options: &mut socket.options,
             error: &mut socket.error,
             is_hidden: &mut socket.is_hidden,
@@ -489,6 +500,7 @@ fn endpoint_mut(sockets: &mut Slab<Socket, SocketKind>, id: SocketId) -> Option<
 struct EndpointParts<'a> {
     domain: Domain,
     credentials: Credentials,
+    cookie: u64,
     options: &'a mut SharedOptions,
     error: &'a mut Option<Errno>,
     is_hidden: &'a mut bool,

@@ -2,10 +2,10 @@
 
 use sockeye_tcp::State;
 
-use super::{Marks, Phase, Queue, TcpEndpoint, join};
+use super::{Marks, Phase, TcpEndpoint, join};
 use crate::host::{Host, SocketSummary};
 use crate::socket::Socket;
-use crate::{Credentials, Domain, Readiness, SocketAddress, SocketId, SocketType};
+use crate::{Credentials, Domain, Readiness, SocketAddress, SocketId, SocketType, Sysctl};
 
 /// `tcp_poll`
 pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
@@ -52,6 +52,39 @@ pub(crate) fn readiness(socket: &Socket, endpoint: &TcpEndpoint) -> Readiness {
     ready
 }
 
+impl TcpEndpoint {
+    /// The state of the connection, CLOSED if there is none.
+    pub(crate) fn state(&self) -> State {
+        match &self.phase {
+            Phase::Unconnected => State::Closed,
+            Phase::Connected(connection) => connection.state(),
+            Phase::Joined(ends) => ends.state(),
+        }
+    }
+
+    /// The program has bound its port itself (`SOCK_BINDPORT_LOCK`, which an accepted connection does not inherit).
+    pub(crate) fn is_port_bound(&self) -> bool {
+        self.names.is_port_bound && !self.marks.contains(Marks::PASSIVE)
+    }
+
+    /// Whether reading and writing have ended (`sk_shutdown`).
+    pub(crate) fn shut_halves(&self) -> (bool, bool) {
+        match &self.phase {
+            Phase::Unconnected => (self.marks.contains(Marks::READ_SHUT), false),
+            Phase::Connected(connection) => {
+                (connection.is_receive_shut(), connection.is_send_shut())
+            }
+            Phase::Joined(ends) => (ends.received, ends.sent),
+        }
+    }
+}
+
+/// The congestion control of a socket's connections.
+pub(crate) fn congestion_of(socket: &Socket, sysctl: &Sysctl) -> sockeye_tcp::Algorithm {
+    let chosen = socket.options.tcp_choices(sysctl).congestion;
+    chosen.unwrap_or(sysctl.tcp_congestion_control)
+}
+
 /// What `ss` shows.
 pub(crate) fn summarize(
     host: &Host,
@@ -75,18 +108,17 @@ pub(crate) fn summarize(
             let (unacknowledged, _) = connection.unacknowledged();
             let (send_buffer, receive_buffer) = connection.buffer_sizes();
             summary.state = name(connection.state());
-            // As in Linux the peer's FIN counts until it is read; what can't have been read is unread data's end, and
-            // that of a connection nobody has accepted.
+            // As in Linux the peer's FIN counts until it is read.
             let has_unread_end = matches!(
                 connection.state(),
                 State::CloseWait | State::Closing | State::LastAck
-            ) && (status.readable > 0 || endpoint.queue() != Queue::None);
+            ) && !endpoint.marks.contains(Marks::END_READ);
             summary.recv_q = status.readable + usize::from(has_unread_end);
             summary.send_q = unacknowledged;
             summary.send_buffer = send_buffer;
             summary.receive_buffer = receive_buffer;
             summary.memory += connection.heap();
-            summary.tcp_info = Some(connection.info(host.stack.now));
+            summary.tcp_info = super::whole_info(endpoint, host.stack.now);
             summary.timer = connection
                 .shown_timer()
                 .map(|(name, due)| (name, due - host.stack.now));
@@ -138,7 +170,7 @@ pub(crate) fn time_wait_summaries(host: &Host) -> impl Iterator<Item = SocketSum
                 uid: waiting.uid,
                 gid: 0,
             },
-            cookie: 0,
+            cookie: waiting.cookie,
             is_orphan: true,
             is_joined: false,
             timer: Some(("timewait", waiting.record.deadline() - now)),

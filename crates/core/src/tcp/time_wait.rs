@@ -19,6 +19,8 @@ pub(crate) struct Waiting {
     /// The claim on the port.
     pub(crate) claim: Option<Claim>,
     pub(crate) uid: u32,
+    /// `SO_COOKIE` of the socket that it was.
+    pub(crate) cookie: u64,
 }
 
 /// The records of a host.
@@ -27,6 +29,8 @@ pub(crate) struct TimeWaitTable {
     records: HashMap<FourTuple, Waiting, Keyed>,
     /// When to look at which record: each has one entry, not later than its deadline, except after a reopening.
     queue: VecDeque<(Instant, FourTuple)>,
+    /// How many entries have left the front of the queue, so that a place in it can be named for good.
+    gone: u64,
 }
 
 impl TimeWaitTable {
@@ -34,6 +38,7 @@ impl TimeWaitTable {
         Self {
             records: HashMap::with_hasher(keyed),
             queue: VecDeque::new(),
+            gone: 0,
         }
     }
 
@@ -60,6 +65,7 @@ impl TimeWaitTable {
     pub(crate) fn remove(&mut self, tuple: &FourTuple) -> Option<Waiting> {
         let waiting = self.records.remove(tuple);
         if self.records.is_empty() {
+            self.gone += u64::try_from(self.queue.len()).unwrap_or(0);
             self.queue = VecDeque::new();
         }
         waiting
@@ -73,6 +79,7 @@ impl TimeWaitTable {
                 return None;
             }
             self.queue.pop_front();
+            self.gone += 1;
             match self.records.get(&tuple) {
                 Some(waiting) if waiting.record.is_over(now) => {
                     return self.remove(&tuple).map(|waiting| (tuple, waiting));
@@ -91,12 +98,24 @@ impl TimeWaitTable {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&FourTuple, &Waiting)> {
+        self.iter_from(0)
+            .map(|(_, tuple, waiting)| (tuple, waiting))
+    }
+
+    /// The records from a place in the queue on, each with its place: where a list that is asked for piece by piece goes on,
+    /// whatever has ended in between.
+    pub(crate) fn iter_from(
+        &self,
+        place: u64,
+    ) -> impl Iterator<Item = (u64, &FourTuple, &Waiting)> {
+        let first = usize::try_from(place.saturating_sub(self.gone)).unwrap_or(usize::MAX);
         // In the order of the queue, which is reproducible.
-        let known = |(at, tuple): &(Instant, FourTuple)| {
+        let queue = self.queue.range(first.min(self.queue.len())..);
+        let places = place.max(self.gone)..;
+        places.zip(queue).filter_map(|(place, (at, tuple))| {
             let (tuple, waiting) = self.records.get_key_value(tuple)?;
-            (waiting.record.deadline() >= *at).then_some((tuple, waiting))
-        };
-        self.queue.iter().filter_map(known)
+            (waiting.record.deadline() >= *at).then_some((place, tuple, waiting))
+        })
     }
 
     /// Nearly all records live equally long, so that the place is nearly always the end.

@@ -306,6 +306,9 @@ fn receive(
         return Ok(Received::default());
     }
     nothing_to_read(&mut parts)?;
+    if !message.flags.contains(MessageFlags::PEEK) {
+        parts.endpoint.marks |= Marks::END_READ;
+    }
     Ok(Received::default())
 }
 
@@ -377,6 +380,7 @@ pub(crate) fn receive_payload(
         }
     }
     nothing_to_read(&mut parts)?;
+    parts.endpoint.marks |= Marks::END_READ;
     Ok(Payload::new())
 }
 

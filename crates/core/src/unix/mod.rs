@@ -39,7 +39,7 @@ use crate::{
 use message::Message;
 pub(crate) use names::Names;
 pub use names::{PathNode, PathResolver, PathTable};
-pub(crate) use poll::{at_mark, queued, readiness, summarize};
+pub(crate) use poll::{Shown, at_mark, queued, readiness, summarize};
 
 /// What the `AF_UNIX` sockets of a host share: names, and rights in flight.
 #[derive(Debug, Default)]

@@ -1,8 +1,10 @@
 //! What can be asked about a socket: readiness, queue lengths, the urgent mark.
 
-use super::{State, UnixEndpoint, end};
+use alloc::vec::Vec;
+
+use super::{PathNode, State, UnixEndpoint, end};
 use crate::host::SocketSummary;
-use crate::{Errno, Host, Queued, Readiness, SocketAddress, SocketId, SocketType};
+use crate::{Errno, Host, Queued, Readiness, SocketAddress, SocketId, SocketType, UnixAddress};
 
 /// `unix_writable`: not listening, and at most a quarter of the send buffer in use.
 pub(super) fn is_writable(host: &Host, id: SocketId) -> bool {
@@ -78,6 +80,48 @@ pub(crate) fn at_mark(host: &Host, id: SocketId) -> Result<bool, Errno> {
     let was_read = first.data.is_empty();
     Ok(is_urgent(first.number)
         || (was_read && (endpoint.urgent.is_none() || is_urgent(first.number + 1))))
+}
+
+/// What `unix_diag` tells of a socket.
+pub(crate) struct Shown<'a> {
+    pub(crate) state: State,
+    pub(crate) name: &'a UnixAddress,
+    /// The node its path led to when it was bound.
+    pub(crate) node: Option<PathNode>,
+    pub(crate) peer: Option<SocketId>,
+    /// The clients of the connections that wait to be accepted.
+    pub(crate) waiting: Vec<Option<SocketId>>,
+    /// What can be read and what nobody has read yet; of a listener how many wait and may.
+    pub(crate) queues: (usize, usize),
+    /// No reading, no writing.
+    pub(crate) shut: (bool, bool),
+}
+
+impl UnixEndpoint {
+    /// See [`Shown`].
+    pub(crate) fn shown(&self, host: &Host, id: SocketId) -> Shown<'_> {
+        let crowd = self.crowd.iter().flat_map(|crowd| &crowd.pending);
+        let clients = crowd.map(|server| end(host, *server).ok().and_then(|end| end.peer));
+        let unread = queued(host, id, Queued::Unread).unwrap_or(0);
+        Shown {
+            state: self.state,
+            name: &self.name,
+            node: self.node,
+            peer: self.peer,
+            waiting: clients.collect(),
+            queues: if self.state == State::Listening {
+                (self.pending(), self.backlog)
+            } else {
+                (unread, self.charged)
+            },
+            shut: (self.no_read, self.no_write),
+        }
+    }
+
+    /// Closed, and kept for those that may still ask for its name.
+    pub(crate) fn is_shell(&self) -> bool {
+        self.is_closed
+    }
 }
 
 /// Fills in the state, names and queue lengths of a socket for `ss`.

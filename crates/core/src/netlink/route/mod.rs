@@ -1,6 +1,6 @@
 //! `NETLINK_ROUTE`: what a host tells of its links, addresses, routes, neighbours and rules. rtnetlink(7)
 //!
-//! Nothing is changed by it: the embedder lays the network out, and nobody inside has `CAP_NET_ADMIN`, root neither.
+//! Nothing is changed by it: the embedder lays the network out, and nobody inside has `CAP_NET_ADMIN` for that, root neither.
 
 mod address;
 mod link;
@@ -10,8 +10,8 @@ mod rule;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::exchange::{Answer, MULTI};
-use super::message::{Message, Writer};
+use super::exchange::{self, Answer, Asker, Head, MULTI};
+use super::message::Message;
 use crate::{Errno, Host};
 
 const RTM_NEWLINK: u16 = 16;
@@ -50,31 +50,6 @@ const TABLE_LOCAL: u8 = 255;
 /// `RTPROT_KERNEL`.
 const PROTOCOL_KERNEL: u8 = 2;
 
-/// Who asks.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Asker {
-    /// `NETLINK_GET_STRICT_CHK`.
-    pub(super) is_strict: bool,
-    /// Its user.
-    pub(super) uid: u32,
-    /// The port the answer goes to.
-    pub(super) port: u32,
-}
-
-/// How the messages of one answer begin.
-#[derive(Clone, Copy, Debug)]
-struct Head {
-    flags: u16,
-    sequence: u32,
-    port: u32,
-}
-
-impl Head {
-    fn begin(self, kind: u16) -> Writer {
-        Writer::new(kind, self.flags, self.sequence, self.port)
-    }
-}
-
 /// What a dump lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Subject {
@@ -96,19 +71,15 @@ pub(crate) struct Dump {
     position: usize,
     /// Entries are told to be only some of all.
     is_filtered: bool,
-    pub(super) sequence: u32,
-    pub(super) port: u32,
+    sequence: u32,
+    port: u32,
 }
 
 impl Dump {
     /// The next messages, at least one and as many as fit into `room`. Empty at the end.
     pub(super) fn fill(&mut self, host: &Host, room: usize) -> Vec<u8> {
         let mut datagram = Vec::new();
-        let head = Head {
-            flags: MULTI | self.flags(),
-            sequence: self.sequence,
-            port: self.port,
-        };
+        let head = self.head();
         let family = self.family;
         let all: Box<dyn Iterator<Item = Vec<u8>> + '_> = match self.subject {
             Subject::Links => Box::new(link::all(host, head)),
@@ -127,9 +98,14 @@ impl Dump {
         datagram
     }
 
-    /// `NLM_F_DUMP_FILTERED`, if the request named a filter that was heeded.
-    pub(super) fn flags(&self) -> u16 {
-        if self.is_filtered { FILTERED } else { 0 }
+    /// How its messages begin: with `NLM_F_DUMP_FILTERED` if the request named a filter that was heeded.
+    pub(super) fn head(&self) -> Head {
+        let filtered = if self.is_filtered { FILTERED } else { 0 };
+        Head {
+            flags: MULTI | filtered,
+            sequence: self.sequence,
+            port: self.port,
+        }
     }
 
     /// What went wrong with it, with a text if Linux has one for it.
@@ -177,14 +153,14 @@ pub(super) fn answer(host: &Host, request: &Message<'_>, asker: Asker) -> Result
         RTM_GETRULE => (Subject::Rules, false),
         _ => return Err(Errno::EOPNOTSUPP),
     };
-    Ok(Answer::Dump(Dump {
+    Ok(Answer::Dump(exchange::Dump::Route(Dump {
         subject,
         family,
         position: 0,
         is_filtered,
         sequence: request.sequence,
         port: asker.port,
-    }))
+    })))
 }
 
 /// Whether an entry of `family` is asked for.
