@@ -186,7 +186,7 @@ bitflags! {
         const ABORT_ON_TIMEOUT = 1 << 28;
         /// `TCPAbortOnLinger`
         const ABORT_ON_LINGER = 1 << 29;
-        /// `TCPHPHits`: the fast path took it.
+        /// `TCPHPHits`: data of which the header was foreseen.
         const HEADER_PREDICTED = 1 << 30;
         /// `TCPSpuriousRTOs` and the like are left for later; `tcp_retries1` timeouts in a row: suspect the path.
         const SUSPECT_PATH = 1 << 31;
@@ -210,6 +210,12 @@ bitflags! {
         const WINDOW_OPENED = 1 << 40;
         /// `TCPWantZeroWindowAdv`: there is none, but what was told is not taken back.
         const WINDOW_KEPT_OPEN = 1 << 41;
+        /// `TCPHPAcks`: an acknowledgment of something new in a header that was foreseen.
+        const PREDICTED_ACK = 1 << 42;
+        /// `TCPPureAcks`: an acknowledgment without data that was not.
+        const PURE_ACK = 1 << 43;
+        /// `TCPOFOMerge`: data beyond a gap that was there already, or that covers what was.
+        const OUT_OF_ORDER_MERGE = 1 << 44;
         /// `TCPACKSkippedSeq`
         const SKIPPED_SEQUENCE = 1 << 48;
         /// `TCPACKSkippedPAWS`

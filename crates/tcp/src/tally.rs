@@ -49,6 +49,8 @@ counts! {
     DsackIgnoredDubious: "TCPDSACKIgnoredDubious",
     SackDiscard: "TCPSACKDiscard",
     SpuriousRtos: "TCPSpuriousRTOs",
+    HystartDelayDetect: "TCPHystartDelayDetect",
+    HystartDelayCwnd: "TCPHystartDelayCwnd",
 }
 
 /// How often since it was taken.

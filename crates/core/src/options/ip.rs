@@ -1,7 +1,7 @@
 //! `IPPROTO_IP` (ip(7), `net/ipv4/ip_sockglue.c`).
 
 use super::table::{Access, Entry, IPPROTO_IP, Scope, Target, Value, read_only};
-use super::{Switches, arrival, ip_options, multicast};
+use super::{Switches, arrival, ip_options, least_ttl, multicast};
 use crate::Errno;
 use crate::socket::Endpoint;
 
@@ -16,9 +16,9 @@ const fn refused(name: i32, label: &'static str, why: &'static str) -> Entry {
     Entry::refused(L, name, label, IP, Errno::ENOPROTOOPT, why)
 }
 
-/// `IP_TTL`, `IP_FREEBIND`, `IP_TRANSPARENT`, `IP_MULTICAST_TTL`, `IP_MULTICAST_LOOP`, `IP_MULTICAST_ALL`: an empty value
-/// is not 0 for these.
-pub(super) const NEEDS_A_BYTE: [i32; 6] = [2, 15, 19, 33, 34, 49];
+/// `IP_TTL`, `IP_FREEBIND`, `IP_TRANSPARENT`, `IP_MINTTL`, `IP_MULTICAST_TTL`, `IP_MULTICAST_LOOP`, `IP_MULTICAST_ALL`: an
+/// empty value is not 0 for these.
+pub(super) const NEEDS_A_BYTE: [i32; 7] = [2, 15, 19, 21, 33, 34, 49];
 
 const NO_SUCH_MESSAGE: &str = "this control message is not delivered";
 
@@ -93,7 +93,7 @@ pub(super) const TABLE: &[Entry] = &[
         "IP_RECVORIGDSTADDR",
         Switches::RECEIVE_ORIGINAL_DESTINATION,
     ),
-    refused(21, "IP_MINTTL", "packets are not judged by it"),
+    least_ttl::IP_MINTTL,
     Entry::recorded(
         L,
         22,

@@ -3,7 +3,7 @@
 use sockeye_wire::IpProtocol;
 
 use super::table::{Access, Entry, IPPROTO_IPV6, Scope, Target, Value, read_only_bytes};
-use super::{OptionValue, Switches, arrival, ip, multicast, udp_raw};
+use super::{OptionValue, Switches, arrival, ip, least_ttl, multicast, udp_raw};
 use crate::Errno;
 
 const L: i32 = IPPROTO_IPV6;
@@ -127,7 +127,7 @@ pub(super) const TABLE: &[Entry] = &[
         "IPV6_ADDR_PREFERENCES",
         "the host has no temporary addresses",
     ),
-    refused(73, "IPV6_MINHOPCOUNT", "packets are not judged by it"),
+    least_ttl::IPV6_MINHOPCOUNT,
     switch(
         74,
         "IPV6_RECVORIGDSTADDR",

@@ -9,6 +9,7 @@ pub mod compat;
 mod ip;
 mod ip_options;
 mod ipv6;
+mod least_ttl;
 mod multicast;
 mod netlink;
 mod rare;
@@ -134,6 +135,8 @@ bitflags::bitflags! {
         const NEW_STAMPS = 1 << 37;
         /// `TCP_INQ`
         const TELL_UNREAD = 1 << 38;
+        /// `IP_MINTTL` or `IPV6_MINHOPCOUNT` was set.
+        const JUDGES_TTL = 1 << 39;
     }
 }
 

@@ -67,6 +67,7 @@ const TABLE: &[(Events, Place)] = &[
     (Events::PATH_PROBE_LOST, |c| &mut c.tcp_ext_tcp_mtup_fail),
     (Events::OUT_OF_ORDER, |c| &mut c.tcp_ext_tcp_ofo_queue),
     (Events::OUT_OF_ORDER_DROP, |c| &mut c.tcp_ext_tcp_ofo_drop),
+    (Events::OUT_OF_ORDER_MERGE, |c| &mut c.tcp_ext_tcp_ofo_merge),
     (Events::DUPLICATE, |c| &mut c.tcp_ext_delayed_ack_lost),
     (Events::WINDOW_SHUT, |c| {
         &mut c.tcp_ext_tcp_to_zero_window_adv
@@ -117,8 +118,19 @@ pub(super) fn count_delivered(counters: &mut Counters, before: (u32, u32), after
     counters.tcp_ext_tcp_delivered_ce += u64::from(after.1.wrapping_sub(before.1));
 }
 
+/// What nearly every segment is, which is why it is not looked for in the table.
+const USUAL: Events = Events::HEADER_PREDICTED
+    .union(Events::PREDICTED_ACK)
+    .union(Events::PURE_ACK);
+
 /// Counts what happened.
 pub(super) fn count(counters: &mut Counters, events: Events) {
+    if events.intersects(USUAL) {
+        let happened = |event| u64::from(events.contains(event));
+        counters.tcp_ext_tcp_hp_hits += happened(Events::HEADER_PREDICTED);
+        counters.tcp_ext_tcp_hp_acks += happened(Events::PREDICTED_ACK);
+        counters.tcp_ext_tcp_pure_acks += happened(Events::PURE_ACK);
+    }
     if !events.intersects(ALL) {
         return;
     }

@@ -94,6 +94,11 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
         }
         return;
     };
+    let listener = host.sockets.get(id).map(|socket| &socket.options);
+    if listener.is_some_and(|options| !options.admits(came.hop_limit, came.is_v4)) {
+        host.stack.counters.tcp_ext_tcp_min_ttl_drop += 1;
+        return;
+    }
     match sockeye_tcp::Listen.receive(&segment) {
         sockeye_tcp::ListenAction::Ignore => {}
         sockeye_tcp::ListenAction::Reset(reset) => {
@@ -139,6 +144,11 @@ fn deliver(
         return;
     }
     let queue = endpoint.queue();
+    // Linux does not judge what comes for a request.
+    if !matches!(queue, Queue::Requests(_)) && !parts.options.admits(came.hop_limit, came.is_v4) {
+        stack.counters.tcp_ext_tcp_min_ttl_drop += 1;
+        return;
+    }
     let Phase::Connected(connection) = &mut endpoint.phase else {
         // Joined: whoever sends segments to it does not know that its data travels elsewhere.
         return;

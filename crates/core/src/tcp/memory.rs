@@ -9,6 +9,7 @@ use sockeye_tcp::{Connection, Segment};
 use sockeye_wire::{Payload, TcpFlags};
 
 use super::TcpEndpoint;
+use crate::Instant;
 use crate::counters::Counters;
 use crate::host::Stack;
 
@@ -39,18 +40,29 @@ pub struct TcpMemory {
     pub orphans: usize,
     /// Connections that hold any page.
     holders: u64,
+    /// When the pressure began.
+    since: Instant,
 }
 
 impl TcpMemory {
     /// One connection holds something else than before.
-    fn change(&mut self, before: u16, after: u16, marks: &MemoryMarks, counters: &mut Counters) {
+    fn change(
+        &mut self,
+        (before, after): (u16, u16),
+        marks: &MemoryMarks,
+        counters: &mut Counters,
+        now: Instant,
+    ) {
         self.pages = self.pages + u64::from(after) - u64::from(before);
         self.holders = self.holders + u64::from(after > 0) - u64::from(before > 0);
         if !self.is_pressed && self.pages > marks.pressure {
             self.is_pressed = true;
+            self.since = now;
             counters.tcp_ext_tcp_memory_pressures += 1;
         } else if self.is_pressed && self.pages < marks.low {
             self.is_pressed = false;
+            let lasted = u64::try_from((now - self.since).as_millis()).unwrap_or(u64::MAX);
+            counters.tcp_ext_tcp_memory_pressures_chrono += lasted;
         }
     }
 
@@ -70,9 +82,11 @@ pub(super) fn recount(stack: &mut Stack, endpoint: &mut TcpEndpoint) {
             memory,
             config,
             counters,
+            now,
             ..
         } = stack;
-        memory.change(endpoint.pages, pages, &config.sysctl.tcp_mem, counters);
+        let change = (endpoint.pages, pages);
+        memory.change(change, &config.sysctl.tcp_mem, counters, *now);
         endpoint.pages = pages;
     }
 }
@@ -83,9 +97,11 @@ pub(super) fn release(stack: &mut Stack, endpoint: &mut TcpEndpoint) {
         memory,
         config,
         counters,
+        now,
         ..
     } = stack;
-    memory.change(endpoint.pages, 0, &config.sysctl.tcp_mem, counters);
+    let change = (endpoint.pages, 0);
+    memory.change(change, &config.sysctl.tcp_mem, counters, *now);
     endpoint.pages = 0;
     if endpoint.replace_mark(Marks::ORPHAN, false) {
         memory.orphans = memory.orphans.saturating_sub(1);
@@ -104,6 +120,7 @@ pub(super) fn admit(
         memory,
         config,
         counters,
+        now,
         ..
     } = stack;
     let marks = &config.sysctl.tcp_mem;
@@ -116,7 +133,7 @@ pub(super) fn admit(
         counters.ofo_pruned += 1;
         let held = connection.held().div_ceil(PAGE);
         let left = u16::try_from(held).unwrap_or(u16::MAX);
-        memory.change(*pages, left, marks, counters);
+        memory.change((*pages, left), marks, counters, *now);
         *pages = left;
     }
     if memory.allows(*pages, marks) {

@@ -72,6 +72,10 @@ impl Window {
         }
     }
 
+    pub(crate) fn has_threshold(&self) -> bool {
+        self.threshold < INFINITE
+    }
+
     pub(crate) fn in_slow_start(&self) -> bool {
         self.size < self.threshold
     }

@@ -1,9 +1,10 @@
 //! Out-of-order data: what has come beyond a gap.
 //!
-//! Positions are 64-bit offsets in the stream, so that they have an order. Data that was received first stays (an
-//! overlapping segment only fills gaps), and a FIN where there is data is none; memory is bounded by the limit given to
-//! [`Assembler::insert`], which charges a fixed price for each slice besides its bytes. RFC 2018 4 decides which ranges
-//! are reported.
+//! Positions are 64-bit offsets in the stream, so that they have an order. Of what came twice, and differs, that copy stays
+//! which began further to the left, and of two that began together the longer one, as in Linux (`tcp_data_queue_ofo`): what
+//! watches a connection and takes another would see another stream. A FIN where there is data is none; memory is bounded by
+//! the limit given to [`Assembler::insert`], which charges a fixed price for each slice besides its bytes. RFC 2018 4
+//! decides which ranges are reported.
 use alloc::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -15,6 +16,15 @@ const SLICE_COST: usize = 128;
 const SMALL: usize = 512;
 /// Ranges that are remembered for reporting.
 const RECENT: usize = 4;
+
+/// What became of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Nothing of it found no room.
+    pub(crate) complete: bool,
+    /// It was there already, or it covers what was.
+    pub(crate) merged: bool,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Assembler {
@@ -44,22 +54,37 @@ impl Assembler {
         self.bytes + self.slices.len() * SLICE_COST
     }
 
-    /// Keeps what is new of `payload`. False if some of it found no room.
-    pub(crate) fn insert(&mut self, position: u64, payload: &Payload, limit: usize) -> bool {
-        let mut at = position;
-        let mut complete = true;
+    /// Keeps what is new of `payload`.
+    pub(crate) fn insert(&mut self, position: u64, payload: &Payload, limit: usize) -> Kept {
         let end = position + payload.len() as u64;
         if let Some(fin) = self.fin.filter(|fin| (position..end).contains(fin)) {
             self.remove_fin(fin);
         }
+        let around = self.range_of(position);
+        if around.is_some_and(|(_, covered)| end <= covered) {
+            self.touch(position);
+            return Kept {
+                complete: true,
+                merged: true,
+            };
+        }
+        let wins_from = around
+            .filter(|(start, _)| *start < position)
+            .map_or(position, |(_, covered)| covered);
+        let covers = |(&start, &range_end): (&u64, &u64)| start >= wins_from && range_end <= end;
+        let merged = self.ranges.range(wins_from..end).any(covers);
+        let mut complete = true;
+        let mut at = position;
         for chunk in payload.chunks() {
-            complete &= self.insert_slice(at, chunk, limit);
+            let skip = usize::try_from(wins_from.saturating_sub(at)).unwrap_or(usize::MAX);
+            complete &= skip >= chunk.len()
+                || self.insert_slice(at + skip as u64, chunk.slice(skip..), limit);
             at += chunk.len() as u64;
         }
         if self.range_of(position).is_some() {
             self.touch(position);
         }
-        complete
+        Kept { complete, merged }
     }
 
     /// Keeps a FIN, which takes a number of its own and is reported with it. There is one, and not amid data.
@@ -84,41 +109,46 @@ impl Assembler {
         }
     }
 
-    fn insert_slice(&mut self, position: u64, slice: &Bytes, limit: usize) -> bool {
-        let end = position + slice.len() as u64;
-        let mut at = position;
-        while at < end {
-            // Skip what is there already.
-            if let Some((_, covered)) = self.range_of(at) {
-                at = covered;
-                continue;
-            }
-            let gap_end = self
-                .ranges
-                .range(at..)
-                .next()
-                .map_or(end, |(&start, _)| start.min(end));
-            let (Ok(from), Ok(to)) = (
-                usize::try_from(at - position),
-                usize::try_from(gap_end - position),
-            ) else {
-                return false;
-            };
-            if self.cost() + SLICE_COST + (to - from) > limit {
-                return false;
-            }
-            let part = match to - from {
-                small if small < SMALL => {
-                    Bytes::copy_from_slice(slice.get(from..to).unwrap_or_default())
-                }
-                _ => slice.slice(from..to),
-            };
-            self.bytes += part.len();
-            self.slices.insert(at, part);
-            self.add_range(at, gap_end);
-            at = gap_end;
+    /// Keeps all of a slice in place of what is there, unless it finds no room.
+    fn insert_slice(&mut self, start: u64, slice: Bytes, limit: usize) -> bool {
+        let end = start + slice.len() as u64;
+        if self.cost() + SLICE_COST + slice.len() - self.covered(start, end) > limit {
+            return false;
         }
+        self.cut(start, end);
+        let part = if slice.len() < SMALL {
+            Bytes::copy_from_slice(&slice)
+        } else {
+            slice
+        };
+        self.bytes += part.len();
+        self.slices.insert(start, part);
+        self.add_range(start, end);
         true
+    }
+
+    /// How many bytes of this range are there already.
+    fn covered(&self, start: u64, end: u64) -> usize {
+        let before = self.ranges.range(..=start).next_back();
+        let inside = self.ranges.range(start + 1..end);
+        let within = |(&from, &to): (&u64, &u64)| to.min(end).saturating_sub(from.max(start));
+        let bytes: u64 = before.into_iter().chain(inside).map(within).sum();
+        usize::try_from(bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Takes the bytes of this range away. No slice reaches into it from before: what does wins over it.
+    fn cut(&mut self, start: u64, end: u64) {
+        while let Some((&at, _)) = self.slices.range(start..end).next()
+            && let Some(mut slice) = self.slices.remove(&at)
+        {
+            self.bytes -= slice.len();
+            let keep_from = usize::try_from(end - at).unwrap_or(usize::MAX);
+            if keep_from < slice.len() {
+                bytes::Buf::advance(&mut slice, keep_from);
+                self.bytes += slice.len();
+                self.slices.insert(end, slice);
+            }
+        }
     }
 
     /// What of the first range lies before `end`.
@@ -141,12 +171,13 @@ impl Assembler {
     fn add_range(&mut self, start: u64, end: u64) {
         let mut merged = (start, end);
         if let Some((&before, &before_end)) = self.ranges.range(..start).next_back()
-            && before_end == start
+            && before_end >= start
         {
-            merged.0 = before;
+            merged = (before, end.max(before_end));
         }
-        if let Some(after_end) = self.ranges.remove(&end) {
-            merged.1 = after_end;
+        while let Some((&other, &other_end)) = self.ranges.range(start..=merged.1).next() {
+            self.ranges.remove(&other);
+            merged.1 = merged.1.max(other_end);
         }
         self.ranges.insert(merged.0, merged.1);
     }

@@ -62,6 +62,8 @@ pub(crate) struct Accepted {
     pub(crate) fin: bool,
     /// Something came beyond a gap.
     pub(crate) out_of_order: bool,
+    /// And was there already, or covers what was.
+    pub(crate) merged: bool,
     /// All of it had come before.
     pub(crate) duplicate: bool,
     /// Some of it found no room.
@@ -205,7 +207,11 @@ impl Receiver {
             };
             rare.dsack = Some((at(from), at(to)));
         }
-        result.dropped |= !assembler.insert(start, &segment.payload, limit);
+        if !segment.payload.is_empty() {
+            let kept = assembler.insert(start, &segment.payload, limit);
+            result.dropped |= !kept.complete;
+            result.merged = kept.merged;
+        }
         if fin {
             assembler.insert_fin(end);
         }

@@ -351,9 +351,16 @@ impl Block {
                 nxt: send.nxt,
                 now,
             };
+            let had_threshold = send.window.has_threshold();
             send.congestion
                 .control()
                 .acknowledged(&mut send.window, &acked);
+            if !had_threshold && send.window.has_threshold() {
+                // Nothing was lost, so that it was a growing round trip.
+                let size = send.window.size;
+                send.count(LossCount::HystartDelayDetect, 1);
+                send.count(LossCount::HystartDelayCwnd, size);
+            }
             if !self.recv.is_pressed() {
                 send.expand_buffer(&self.limits);
             }

@@ -78,7 +78,24 @@ impl Block {
         self.count_in(segment);
         self.recv.last = Millis::at(now);
         self.send.keep_probes = 0;
-        self.events |= Events::HEADER_PREDICTED;
+        // Linux's prediction foresees the window, too (`pred_flags`).
+        let is_foreseen = u32::from(segment.window) << self.send.shift == self.send.wnd;
+        let foreseen = [
+            (size > 0, Events::HEADER_PREDICTED),
+            (
+                segment.acknowledgment != self.send.una,
+                Events::PREDICTED_ACK,
+            ),
+        ];
+        for (_, event) in foreseen
+            .into_iter()
+            .filter(|(is_so, _)| is_foreseen && *is_so)
+        {
+            self.events |= event;
+        }
+        if size == 0 && !is_foreseen {
+            self.events |= Events::PURE_ACK;
+        }
         // Cannot be dropped: the acknowledgment is between SND.UNA and SND.NXT.
         let _ = self.acknowledge(segment, now);
         if size > 0 {

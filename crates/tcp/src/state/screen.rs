@@ -186,8 +186,12 @@ impl Block {
 
     /// RFC 9293 3.10.7.4 fifth. Not for SYN-RECEIVED.
     pub(crate) fn take_acknowledgment(&mut self, segment: &Segment, now: Instant) -> Verdict {
+        let is_old = segment.acknowledgment.before(self.send.una);
         let verdict = self.acknowledge(segment, now);
         if verdict != Verdict::Dropped {
+            if !is_old && segment.length() == 0 {
+                self.events |= Events::PURE_ACK;
+            }
             self.remember_timestamp(segment, now);
         }
         verdict
@@ -237,6 +241,9 @@ impl Block {
         }
         if size > 0 && !accepted.duplicate {
             self.note_mark(ecn);
+        }
+        if accepted.merged {
+            self.events |= Events::OUT_OF_ORDER_MERGE;
         }
         if accepted.out_of_order {
             self.events |= Events::OUT_OF_ORDER;

@@ -205,6 +205,9 @@ impl SynReceived {
             self.is_deferred = true;
             return self.into();
         }
+        if segment.length() == 0 {
+            block.events |= Events::PURE_ACK;
+        }
         block.remember_timestamp(&segment, now);
         block.send.una = segment.acknowledgment;
         block.send.nxt = block.send.una;

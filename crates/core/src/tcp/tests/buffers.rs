@@ -103,6 +103,26 @@ fn what_nobody_reads_stays_within_the_budget() {
     }
     assert!(!host.tcp_memory().is_pressed);
     assert_eq!(host.tcp_memory().pages, 0);
+    assert_eq!(host.counters().tcp_ext_tcp_memory_pressures_chrono, 0);
+}
+
+#[test]
+fn the_time_under_pressure_is_counted() {
+    let (mut host, peers) = crowded();
+    for round in 0..60 {
+        for (peer, _, answer) in &peers {
+            sends(&mut host, peer, answer, round * 1000, &[1; 1000]);
+            peer.hears(&mut host);
+        }
+    }
+    assert!(host.tcp_memory().is_pressed);
+    let later = NOW + core::time::Duration::from_millis(1500);
+    host.advance(later);
+    for (_, socket, _) in &peers {
+        host.close(*socket, later).unwrap();
+    }
+    assert!(!host.tcp_memory().is_pressed);
+    assert_eq!(host.counters().tcp_ext_tcp_memory_pressures_chrono, 1500);
 }
 
 #[test]

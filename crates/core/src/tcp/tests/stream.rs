@@ -82,3 +82,32 @@ fn a_large_transfer_arrives_whole_and_in_order() {
         assert_eq!(host.counters().tcp_retrans_segs, 0);
     });
 }
+
+/// What the two ends of a bulk transfer count of it: nearly every header is foreseen.
+#[test]
+fn headers_of_a_bulk_transfer_are_foreseen() {
+    both(|domain| {
+        let mut host = host();
+        let (client, server) = pair(&mut host, domain);
+        let nodelay = host.set_option(client, 6, 1, &1i32.to_ne_bytes(), NOW);
+        assert_eq!(nodelay, Ok(()));
+        for _ in 0..100 {
+            assert_eq!(send(&mut host, client, &[7; 1000]), Ok(1000));
+            assert_eq!(
+                receive(&mut host, server, 2000).map(|data| data.len()),
+                Ok(1000)
+            );
+        }
+        let counters = host.counters();
+        assert!(
+            counters.tcp_ext_tcp_hp_hits >= 90,
+            "{}",
+            counters.tcp_ext_tcp_hp_hits
+        );
+        assert!(
+            counters.tcp_ext_tcp_hp_acks >= 40,
+            "{}",
+            counters.tcp_ext_tcp_hp_acks
+        );
+    });
+}

@@ -28,7 +28,7 @@ proptest! {
         let mut position = 0;
         for (index, (start, length)) in pieces.into_iter().enumerate() {
             let start = position + 1 + start;
-            prop_assert!(assembler.insert(start, &data(start, length), usize::MAX));
+            prop_assert!(assembler.insert(start, &data(start, length), usize::MAX).complete);
             model.extend((start..start + length as u64).map(|at| (at, byte(at))));
             prop_assert_eq!(assembler.bytes(), model.len());
             let (from, to) = assembler.report().next().expect("a range was just touched");
@@ -59,7 +59,7 @@ proptest! {
         let limit = 40 * SLICE_COST;
         let mut refused = false;
         for (start, length) in pieces {
-            refused |= !assembler.insert(start, &data(start, length), limit);
+            refused |= !assembler.insert(start, &data(start, length), limit).complete;
             prop_assert!(assembler.cost() <= limit);
         }
         prop_assert!(refused || assembler.slices.len() <= 40);
@@ -95,7 +95,7 @@ fn ranges_are_reported_latest_first_and_at_most_four() {
 fn data_where_a_fin_was_takes_its_place() {
     let mut assembler = Assembler::default();
     assembler.insert_fin(20);
-    assert!(assembler.insert(10, &data(10, 30), usize::MAX));
+    assert!(assembler.insert(10, &data(10, 30), usize::MAX).complete);
     assert_eq!(assembler.fin, None);
     assert_eq!(assembler.report().next(), Some((10, 40)));
     assembler.insert_fin(25);
@@ -105,4 +105,38 @@ fn data_where_a_fin_was_takes_its_place() {
     assert_eq!(assembler.first_overlap(5, 15), Some((10, 15)));
     assert_eq!(assembler.first_overlap(41, 50), None);
     assert_eq!(assembler.take(10).to_vec(), data(10, 30).to_vec());
+}
+
+/// What is left of segments (position, letter, length) that say different things.
+fn of_different_copies(segments: &[(u64, u8, usize)]) -> Vec<u8> {
+    let mut assembler = Assembler::default();
+    for &(start, letter, length) in segments {
+        let payload = Bytes::from(alloc::vec![letter; length]).into();
+        assert!(assembler.insert(start, &payload, usize::MAX).complete);
+    }
+    let first = segments.iter().map(|segment| segment.0).min().unwrap();
+    let taken = assembler.take(first).to_vec();
+    assert_eq!(assembler.bytes(), 0);
+    taken
+}
+
+#[test]
+fn of_two_copies_that_stays_which_began_first_in_the_stream() {
+    // Behind the beginning of the old one, before it, over all of it, within it, and from the same place on.
+    for (segments, expected) in [
+        (&[(10, b'a', 4), (12, b'b', 4)][..], "aaaabb"),
+        (&[(12, b'a', 4), (10, b'b', 4)], "bbbbaa"),
+        (&[(12, b'a', 2), (10, b'b', 6)], "bbbbbb"),
+        (&[(10, b'a', 6), (12, b'b', 2)], "aaaaaa"),
+        (&[(10, b'a', 3), (10, b'b', 5)], "bbbbb"),
+        (&[(10, b'a', 5), (10, b'b', 3)], "aaaaa"),
+        (&[(10, b'a', 2), (14, b'c', 2), (11, b'b', 4)], "aabbbc"),
+        (
+            &[(10, b'a', 2), (12, b'c', 2), (16, b'd', 2), (11, b'b', 6)],
+            "aaccbbbd",
+        ),
+    ] {
+        let left = of_different_copies(segments);
+        assert_eq!(core::str::from_utf8(&left), Ok(expected), "{segments:?}");
+    }
 }

@@ -13,6 +13,7 @@ pub(super) const FEATURES: &[Feature] = &[
     Feature::new("acknowledgment-of-the-unsent", acknowledgment_of_the_unsent),
     Feature::new("old-timestamp", old_timestamp),
     Feature::new("other-data-again", other_data_again),
+    Feature::new("copies-that-differ", copies_that_differ),
     Feature::new("challenges-in-a-row", challenges_in_a_row),
     Feature::new("acknowledgments-split", acknowledgments_split),
 ];
@@ -193,4 +194,49 @@ fn acknowledgments_split(lab: &mut Lab, here: Who) -> Result<(), String> {
     lab.release();
     let received = lab.receive_all(&other, data.len())?;
     sure(received == data, "other bytes")
+}
+
+/// Of data beyond a gap that comes twice and differs, which copy is read: segments (position, letter, length).
+fn copies_that_differ(lab: &mut Lab, here: Who) -> Result<(), String> {
+    let ([socket, _other], next) = settled(lab, here)?;
+    let mut base = next.header.sequence;
+    for (segments, expected) in [
+        (&[(10, b'a', 40), (30, b'b', 40)][..], "40a 20b"),
+        (&[(30, b'a', 40), (10, b'b', 40)], "40b 20a"),
+        (&[(30, b'a', 10), (10, b'b', 60)], "60b"),
+        (&[(10, b'a', 60), (30, b'b', 10)], "60a"),
+        (&[(10, b'a', 30), (10, b'b', 50)], "50b"),
+        (&[(10, b'a', 50), (10, b'b', 30)], "50a"),
+        (
+            &[(10, b'a', 20), (60, b'c', 20), (20, b'b', 50)],
+            "20a 40b 10c",
+        ),
+        // What fills the gap, and reaches beyond it.
+        (&[(20, b'a', 40), (10, b'b', 20)], "20b 30a"),
+    ] {
+        for &(at, letter, length) in segments {
+            let mut piece = next.clone();
+            piece.header.sequence = base.wrapping_add(at);
+            piece.payload = Payload::from(vec![letter; length]);
+            lab.inject(&piece);
+        }
+        let mut filler = next.clone();
+        filler.header.sequence = base;
+        filler.payload = Payload::from(vec![b'_'; 10]);
+        lab.inject(&filler);
+        let words = expected.split(' ');
+        let pieces = words.map(|word| {
+            let (count, letter) = word.split_at(word.len() - 1);
+            letter.repeat(count.parse().unwrap_or(0))
+        });
+        let expected = "_".repeat(10) + &pieces.collect::<String>();
+        let read = lab.receive_all(&socket, expected.len())?;
+        same(
+            "read",
+            &String::from_utf8_lossy(&read).into_owned(),
+            &expected,
+        )?;
+        base = base.wrapping_add(u32::try_from(expected.len()).unwrap_or(0));
+    }
+    Ok(())
 }
