@@ -51,57 +51,56 @@ pub(crate) struct Curve {
     estimate: u32,
     /// Packets acknowledged towards its next increase by one (`ack_cnt`).
     credit: u32,
-    /// K in ms.
-    k: u32,
-    /// The start of the current congestion avoidance stage.
-    epoch: Option<Epoch>,
+    /// When the curve is at W_max: K after the current stage of congestion avoidance began. None before it has.
+    plateau: Option<Moment>,
 }
 
-/// A moment in ms that wrap, never 0, so that an `Option` of it is no larger. No stage lasts 49 days.
+/// A moment in ms that wrap, never 0, so that an `Option` of it is no larger. No stage lasts 24 days.
 #[derive(Debug, Clone, Copy)]
-struct Epoch(NonZeroU32);
+struct Moment(NonZeroU32);
 
-impl Epoch {
-    fn at(now: Instant) -> Epoch {
+impl Moment {
+    fn at(now: Instant) -> Moment {
         let millis = now.as_millis() & u64::from(u32::MAX);
-        Epoch::new(u32::try_from(millis).unwrap_or(0))
+        Moment::new(u32::try_from(millis).unwrap_or(0))
     }
 
-    fn new(millis: u32) -> Epoch {
-        Epoch(NonZeroU32::new(millis).unwrap_or(NonZeroU32::MIN))
+    fn new(millis: u32) -> Moment {
+        Moment(NonZeroU32::new(millis).unwrap_or(NonZeroU32::MIN))
     }
 
-    fn until(self, now: Instant) -> u32 {
-        let now = Epoch::at(now).0.get();
-        now.wrapping_sub(self.0.get())
+    /// Milliseconds since `other`, or until it.
+    fn since(self, other: Moment) -> i32 {
+        self.0.get().wrapping_sub(other.0.get()).cast_signed()
     }
 
-    fn later(self, time: Duration) -> Epoch {
-        let millis = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
-        Epoch::new(self.0.get().wrapping_add(millis))
+    fn later(self, millis: u32) -> Moment {
+        Moment::new(self.0.get().wrapping_add(millis))
     }
+}
+
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
 impl Curve {
-    /// RFC 9438 4.1: W_cubic(t), t in ms.
-    fn w_cubic(&self, origin: u32, t: u64) -> u32 {
-        let k = u64::from(self.k);
-        let distance = t.abs_diff(k).min(1_000_000);
+    /// RFC 9438 4.1: W_cubic, so many ms before or after the plateau.
+    fn w_cubic(&self, distance: i32) -> u32 {
         // C (t - K)^3 with C = 0.4 and t in ms: 4/10 / 10^9.
-        let delta = u32::try_from(distance.pow(3) / 10 * 4 / 1_000_000_000).unwrap_or(u32::MAX);
-        if t < k {
-            origin.saturating_sub(delta)
+        let cube = u64::from(distance.unsigned_abs().min(1_000_000)).pow(3);
+        let delta = u32::try_from(cube / 10 * 4 / 1_000_000_000).unwrap_or(u32::MAX);
+        if distance < 0 {
+            self.w_max.saturating_sub(delta)
         } else {
-            origin.saturating_add(delta)
+            self.w_max.saturating_add(delta)
         }
     }
 
-    fn begin(&mut self, window: &Window, now: Instant) {
-        self.epoch = Some(Epoch::at(now));
+    fn begin(&mut self, window: &Window, now: Instant) -> Moment {
         self.estimate = window.size;
         self.credit = 0;
         // RFC 9438 4.2 (2): K = cbrt((W_max - cwnd_epoch) / C)
-        self.k = match self.w_max.checked_sub(window.size) {
+        let k = match self.w_max.checked_sub(window.size) {
             Some(gap) if gap > 0 => cube_root(
                 u64::from(gap) * 10 / 4 * 1_000_000_000 + u64::from(gap % 2) * 500_000_000,
             ),
@@ -110,6 +109,7 @@ impl Curve {
                 0
             }
         };
+        Moment::at(now).later(k)
     }
 }
 
@@ -149,19 +149,18 @@ impl Curve {
                 return;
             }
         }
-        let elapsed = match self.epoch {
-            Some(epoch) => epoch.until(acked.now),
+        let plateau = match self.plateau {
+            Some(plateau) => plateau,
             None => {
-                self.begin(window, acked.now);
-                0
+                let plateau = self.begin(window, acked.now);
+                *self.plateau.insert(plateau)
             }
         };
         self.estimate_reno(window.size, packets);
         // RFC 9438 4.4: the target one round trip ahead, at most 1.5 times the window.
-        let ahead = acked.srtt.unwrap_or_default().as_millis();
-        let t = u64::from(elapsed) + u64::try_from(ahead).unwrap_or(u64::MAX >> 1);
+        let ahead = Moment::at(acked.now).later(millis(acked.srtt.unwrap_or_default()));
         let target = self
-            .w_cubic(self.w_max, t)
+            .w_cubic(ahead.since(plateau))
             .clamp(window.size, window.size.saturating_add(window.size / 2));
         // How many packets must be acknowledged for one more in the window.
         let mut every = match target - window.size {
@@ -191,7 +190,7 @@ impl Control for Cubic {
 
     fn threshold_after_loss(&mut self, window: &Window) -> u32 {
         self.change(|curve| {
-            curve.epoch = None;
+            curve.plateau = None;
             curve.prior = window.size;
             // RFC 9438 4.7: fast convergence.
             curve.w_max = if window.size < curve.w_max {
@@ -206,7 +205,7 @@ impl Control for Cubic {
     fn timeout(&mut self) {
         // RFC 9438 4.8: with nothing known of a maximum the curve begins at its plateau.
         self.change(|curve| {
-            curve.epoch = None;
+            curve.plateau = None;
             curve.w_max = 0;
         });
     }
@@ -214,7 +213,7 @@ impl Control for Cubic {
     fn restarted(&mut self, idle: Duration) {
         // RFC 9438 5.8: time without sending is no time of the curve.
         if let Cubic::Curve(curve) = self {
-            curve.epoch = curve.epoch.map(|epoch| epoch.later(idle));
+            curve.plateau = curve.plateau.map(|plateau| plateau.later(millis(idle)));
         }
     }
 }
