@@ -79,6 +79,15 @@ impl Sent {
         !self.is(SACKED | AMBIGUOUS) && !self.is_due()
     }
 
+    /// How long the longest of its packets may have been: all but the last are of one length, and the last is no longer.
+    /// (Which length that was is not remembered.)
+    fn longest(&self) -> u32 {
+        match self.count() {
+            0 | 1 => self.data(),
+            count => self.data().saturating_sub(1) / (count - 1),
+        }
+    }
+
     /// Bytes of data.
     pub(crate) fn data(&self) -> u32 {
         self.end.since(self.start) - u32::from(self.fin)

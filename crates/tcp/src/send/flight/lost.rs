@@ -89,11 +89,11 @@ impl Flight {
         for index in 0.. {
             match self.records.get(index) {
                 None => break,
-                // Of several packets all but the last were as long as the path was thought to carry.
-                Some(sent) if sent.count() > 1 || sent.data() > mss => {
-                    self.lose(index);
+                Some(sent) => {
+                    if sent.longest() > mss {
+                        self.lose(index);
+                    }
                 }
-                Some(_) => {}
             }
         }
         self.lost()

@@ -164,6 +164,21 @@ fn a_timeout_spares_what_was_just_sent() {
     assert_eq!(flight.pipe(), 3);
 }
 
+/// What was cut shorter than a path that became smaller is not too long for it.
+#[test]
+fn only_what_is_too_long_for_the_path_is_lost() {
+    // Super-segments of three packets of 100 bytes, and one packet.
+    for (mss, expected) in [(150, 0), (149, 0), (99, 7), (50, 7)] {
+        assert_eq!(flight(7, 3).mark_longer_lost(mss), expected, "{mss}");
+    }
+    // The last packet of one is short: 100, 100 and 20 bytes. The others can't have been longer than 109.
+    let mut flight = Flight::default();
+    let range = (Seq::new(0), Seq::new(220));
+    flight.push(range, (false, false), MSS, Stamp::default(), Instant::ZERO);
+    assert_eq!(flight.mark_longer_lost(110), 0);
+    assert_eq!(flight.mark_longer_lost(99), 3);
+}
+
 proptest! {
     /// The counters are what the records say, whatever happens; what arrived is never lost, and all that was sent long
     /// before the newest that arrived is.
