@@ -16,8 +16,17 @@ use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys::{self, Queues};
 
-/// The queues of the program's files, by cookie.
-type Files = BTreeMap<u64, Queues>;
+/// The program's files, by cookie.
+pub(crate) type Files = BTreeMap<u64, Queues>;
+
+/// What the host shows of a socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shown {
+    pub(crate) recv_q: usize,
+    pub(crate) send_q: usize,
+    /// The connection is in CLOSE-WAIT.
+    pub(crate) peer_has_ended: bool,
+}
 
 impl Supervisor {
     /// Everything about the run.
@@ -67,7 +76,14 @@ impl Supervisor {
         let found = self.conduit_of(summary.id);
         let conduit = found.and_then(|id| self.conduits.get(id));
         let (recv_q, send_q) = match (found, conduit) {
-            (Some(id), Some(conduit)) => self.queues(summary, id, conduit, files),
+            (Some(id), Some(conduit)) => {
+                let shown = Shown {
+                    recv_q: summary.recv_q,
+                    send_q: summary.send_q,
+                    peer_has_ended: summary.state == "CLOSE-WAIT",
+                };
+                self.queues(&shown, id, conduit, files)
+            }
             _ => (summary.recv_q, summary.send_q),
         };
         let is_accepted = conduit.is_some_and(|conduit| conduit.cookie != 0);
@@ -109,9 +125,9 @@ impl Supervisor {
     }
 
     /// `Recv-Q` and `Send-Q` of a socket with its conduit's share.
-    fn queues(
+    pub(crate) fn queues(
         &self,
-        summary: &SocketSummary,
+        shown: &Shown,
         id: Id,
         conduit: &Conduit,
         files: &Files,
@@ -144,12 +160,11 @@ impl Supervisor {
         };
         // As in Linux an end of file counts until it is read. That it has not been is certain while data lies before it,
         // and while nobody has accepted the connection.
-        let ends_unread =
-            summary.state == "CLOSE-WAIT" && (unread > 0 || !is_accepted) && summary.recv_q == 0;
+        let ends_unread = shown.peer_has_ended && (unread > 0 || !is_accepted) && shown.recv_q == 0;
         tracing::trace!(?id, unread, unsent, "queues");
         (
-            summary.recv_q + unread + usize::from(ends_unread),
-            summary.send_q + unsent,
+            shown.recv_q + unread + usize::from(ends_unread),
+            shown.send_q + unsent,
         )
     }
 }

@@ -9,6 +9,7 @@
 //! - `memory`, `sys`: the callers' memory and files, and the kernel calls used;
 //! - `conduit`: the states a socket's file goes through; `census`: which are still open;
 //! - `join`, `resets`, `listeners`, `pump`, `datagrams`: how data travels; `publish`: from outside;
+//! - `netlink`: what netlink sockets are told beside what the host says;
 //! - `control`, `report`: what `sockeye ss` shows; `doctor`: what this machine lacks.
 //!
 //! Where it differs from Linux is in the book, under "what is known not to work".
@@ -30,6 +31,7 @@ mod launch;
 mod listeners;
 mod memory;
 mod names;
+mod netlink;
 mod network;
 mod notify;
 mod processes;

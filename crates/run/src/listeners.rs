@@ -108,6 +108,15 @@ impl Supervisor {
         }
     }
 
+    /// A listener was ended from outside (`SOCK_DESTROY`): its file is shut like one that its program has shut.
+    pub(crate) fn end_listening(&mut self, id: Id) {
+        if let Some(file) = self.program_file(id) {
+            let _shut = sys::shutdown(file.as_fd(), libc::SHUT_RDWR);
+        }
+        self.stop_listening(id);
+        self.resume(id);
+    }
+
     /// A listener was shut down: its calls end, and what was not accepted is reset.
     pub(crate) fn stop_listening(&mut self, id: Id) {
         let Some(conduit) = self.conduits.get_mut(id) else {

@@ -33,7 +33,7 @@ pub(crate) fn complete(run: &mut Run) {
 }
 
 /// The processes of a run that have each socket open, by inode.
-fn users(supervisor: i32) -> BTreeMap<u32, Vec<Process>> {
+pub(crate) fn users(supervisor: i32) -> BTreeMap<u32, Vec<Process>> {
     let mut users: BTreeMap<u32, Vec<Process>> = BTreeMap::new();
     let mut queue = sys::children_of(supervisor);
     while let Some(pid) = queue.pop() {

@@ -167,6 +167,7 @@ const SCENARIOS: &[Scenario] = &[
             Path("/bin/busybox"),
         ],
     ),
+    inside("ss", &[PYTHON, Program("ss")]),
     outside("exit-codes", &[PYTHON]),
     outside("usage", &[]),
     outside("streams", &[PYTHON]),

@@ -137,6 +137,7 @@ fn take(
             flags: received.flags.bits().cast_signed(),
         });
     }
+    supervisor.note_room(id, room);
     let mut buffer = vec![0; room.min(LARGEST)];
     let kept = flags & (libc::MSG_PEEK | libc::MSG_TRUNC);
     let mut received = sys::receive_message(file, &mut buffer, kept | libc::MSG_DONTWAIT);

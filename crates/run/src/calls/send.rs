@@ -209,9 +209,8 @@ fn datagram(
         ancillary,
         flags,
     };
-    let sent = supervisor
-        .host
-        .send_message(socket, outgoing, supervisor.now);
+    supervisor.prepare_question(id);
+    let sent = supervisor.send_datagram(id, socket, outgoing);
     supervisor.settle();
     sent
 }

@@ -9,7 +9,8 @@ use sockeye_linux::number::{
 };
 
 use super::errno;
-use crate::conduit::{Conduit, Owner, State};
+use crate::conduit::{Conduit, Datagram, Owner, State};
+use crate::netlink::Netlink;
 use crate::notify::{Call, Outcome, Undo};
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
@@ -75,7 +76,11 @@ pub(super) fn carry_out(supervisor: &mut Supervisor, call: &Call) -> Result<Outc
         state: if stream {
             State::Fresh
         } else {
-            State::Datagram(Box::default())
+            let netlink = (family == AF_NETLINK).then(|| Box::new(Netlink::new(protocol)));
+            State::Datagram(Box::new(Datagram {
+                netlink,
+                ..Datagram::default()
+            }))
         },
         waiting: Vec::new(),
         receive_timeout: None,

@@ -6,6 +6,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::datagrams::Told;
+use crate::netlink::Netlink;
 
 /// A datagram on its way to the program, from a name.
 #[derive(Debug)]
@@ -26,4 +27,6 @@ pub(crate) struct Datagram {
     pub(crate) pending: Option<PendingDatagram>,
     /// Tells when there is room again: an end connected to the file.
     pub(crate) bell: Option<OwnedFd>,
+    /// Of a netlink socket.
+    pub(crate) netlink: Option<Box<Netlink>>,
 }

@@ -89,34 +89,47 @@ impl Supervisor {
         }
     }
 
+    /// What is next for a datagram socket; nothing if it is none.
+    fn next_datagram(&mut self, id: Id) -> Result<Option<PendingDatagram>, Errno> {
+        let Some(conduit) = self.conduits.get_mut(id) else {
+            return Ok(None);
+        };
+        let socket = conduit.socket;
+        let State::Datagram(datagram) = &mut conduit.state else {
+            return Ok(None);
+        };
+        if let Some(pending) = datagram.pending.take() {
+            return Ok(Some(pending));
+        }
+        if datagram.netlink.is_some() {
+            return self.next_answer(id, socket).map(Some);
+        }
+        receive(&mut self.host, socket, &mut self.buffers.datagram, self.now).map(Some)
+    }
+
     /// Puts what has arrived for a datagram socket into the program's file, as far as it takes it.
     pub(crate) fn deliver_datagrams(&mut self, id: Id) {
         let mut delivered = false;
         let mut failed = None;
         // A bound for one turn; the host tells again of what is left.
         for _ in 0..4096 {
+            let next = match self.next_datagram(id) {
+                Ok(Some(datagram)) => datagram,
+                Ok(None) => return,
+                Err(Errno::EAGAIN) => break,
+                Err(errno) => {
+                    // An error, not a datagram: those who wait here are told.
+                    delivered = true;
+                    failed = Some(errno);
+                    break;
+                }
+            };
             let Some(conduit) = self.conduits.get_mut(id) else {
                 return;
             };
-            let (socket, name) = (conduit.socket, conduit.name);
-            let State::Datagram(datagram) = &mut conduit.state else {
+            let (State::Datagram(datagram), Some(name)) = (&mut conduit.state, conduit.name) else {
                 return;
             };
-            let next = match datagram.pending.take() {
-                Some(pending) => pending,
-                None => match receive(&mut self.host, socket, &mut self.buffers.datagram, self.now)
-                {
-                    Ok(datagram) => datagram,
-                    Err(Errno::EAGAIN) => break,
-                    Err(errno) => {
-                        // An error, not a datagram: those who wait here are told.
-                        delivered = true;
-                        failed = Some(errno);
-                        break;
-                    }
-                },
-            };
-            let Some(name) = name else { return };
             let target = self.names.name(name);
             let sent = match &datagram.end {
                 Some(end) => sources::send_from(end.as_fd(), &next, None),
@@ -235,6 +248,9 @@ impl Supervisor {
             return 0;
         };
         let Some(end) = &datagram.end else { return 0 };
+        if datagram.netlink.is_some() {
+            return self.forward_questions(id);
+        }
         let buffer = &mut self.buffers.datagram;
         buffer.resize(LARGEST, 0);
         for count in 0..4096 {

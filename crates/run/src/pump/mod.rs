@@ -143,6 +143,8 @@ impl Supervisor {
                 self.pump(id);
             }
             State::Connecting(_) => self.connecting_event(id),
+            // A listener of the host never hangs up: this one is none any more.
+            State::Listening(_) if readiness.contains(Readiness::HUP) => self.end_listening(id),
             State::Listening(_) => self.deliver_connections(id),
             State::Datagram(_) => self.deliver_datagrams(id),
             _ => {}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use sockeye_core::netlink::message::{Attributes, Messages, Writer, number_u32};
 
@@ -40,6 +40,8 @@ const MESSAGE_SIZE: usize = 16;
 /// The queues of one socket.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Queues {
+    /// The number in `socket:[...]`.
+    pub(crate) inode: u32,
     /// Bytes of a stream, or of the first datagram, to be read; of a listener the connections that wait.
     pub(crate) unread: usize,
     /// Bytes that the peer has not read, with the kernel's bookkeeping; of a listener its backlog.
@@ -90,6 +92,11 @@ pub(crate) fn unix_peer(inode: u64) -> Option<u64> {
     (peer != 0).then_some(peer.into())
 }
 
+/// A socket that asks the kernel about sockets.
+pub(crate) fn diag_socket() -> io::Result<OwnedFd> {
+    raw_socket(libc::AF_NETLINK, libc::SOCK_RAW, SOCK_DIAG)
+}
+
 fn dump(show: u32) -> io::Result<Vec<UnixFile>> {
     ask(DUMP, 0, show)
 }
@@ -101,7 +108,7 @@ fn ask(flags: u16, inode: u32, show: u32) -> io::Result<Vec<UnixFile>> {
     for word in [u32::MAX, inode, show, u32::MAX, u32::MAX] {
         request.fixed(&word.to_ne_bytes());
     }
-    let diag = raw_socket(libc::AF_NETLINK, libc::SOCK_RAW, SOCK_DIAG)?;
+    let diag = diag_socket()?;
     send(diag.as_fd(), &request.finish(), libc::MSG_DONTWAIT)?;
     let mut found = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -141,6 +148,7 @@ fn parse(payload: &[u8]) -> Option<UnixFile> {
             PEER => file.peer = number(0),
             QUEUES => {
                 file.queues = Queues {
+                    inode: file.inode,
                     unread: usize::try_from(number(0)).unwrap_or(usize::MAX),
                     unsent: usize::try_from(number(4)).unwrap_or(usize::MAX),
                 }

@@ -10,6 +10,7 @@
 
 mod calls;
 mod datagrams;
+mod diag;
 mod interrupted;
 mod names;
 mod processes;
@@ -35,6 +36,7 @@ fn programs() -> impl Iterator<Item = Program> {
     [
         streams::PROGRAMS,
         datagrams::PROGRAMS,
+        diag::PROGRAMS,
         interrupted::PROGRAMS,
         names::PROGRAMS,
         processes::PROGRAMS,

@@ -38,6 +38,25 @@ kill -TERM $pid
 ends_within 10 $pid
 equal 'ss without runs' 1 "$("$sockeye" ss -ta | wc -l)"
 equal 'ps after the end' '[]' "$("$sockeye" ps --json | tr -d ' \n')"
+# The ss of iproute2 inside of the run shows what sockeye ss shows from outside.
+rm -f ready unix.sock
+"${run[@]}" --name twice -- bash -c '
+    $0 "$1" &
+    until [ -e ready ]; do sleep 0.05; done
+    for options in -tan -tln -uan -tuan -tn -xan -xln -tanp -uanp; do
+        ss $options > "inside$options.out"
+    done
+    touch shown
+    wait' $python "$fixtures/some_sockets.py" &
+pid=$!
+until_true 20 test -e shown
+for options in -tan -tln -uan -tuan -tn -xan -xln -tanp -uanp; do
+    rows < "inside$options.out" > "theirs$options.out"
+    "$sockeye" ss twice $options | rows > "ours$options.out"
+    diff "ours$options.out" "theirs$options.out" >&2 || fail "ss $options inside: see the differences above"
+done
+kill -TERM $pid
+ends_within 10 $pid
 # -i and -o: iproute2's words in iproute2's order for the same exchange. Only our own TCP has them all.
 $python "$fixtures/one_exchange.py" &
 native=$!
