@@ -236,6 +236,12 @@ pub struct Sysctl {
     pub tcp_max_reordering: u16,
     /// `net.ipv4.tcp_thin_linear_timeouts`.
     pub tcp_thin_linear_timeouts: bool,
+    /// `net.ipv4.tcp_stdurg`: the urgent pointer names the urgent byte, not the one behind it (RFC 1122 4.2.2.4).
+    pub tcp_stdurg: bool,
+    /// `net.ipv4.tcp_reflect_tos`: an accepted connection has the type of service of its SYN.
+    pub tcp_reflect_tos: bool,
+    /// `net.ipv4.tcp_pingpong_thresh`: so many answers make a ping-pong, which acknowledges late.
+    pub tcp_pingpong_thresh: u8,
     /// `net.unix.max_dgram_qlen`.
     pub unix_max_dgram_qlen: usize,
 }
@@ -328,6 +334,9 @@ impl Default for Sysctl {
             tcp_reordering: 3,
             tcp_max_reordering: 300,
             tcp_thin_linear_timeouts: false,
+            tcp_stdurg: false,
+            tcp_reflect_tos: false,
+            tcp_pingpong_thresh: 1,
             unix_max_dgram_qlen: 512,
         }
     }

@@ -128,6 +128,9 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.tcp_reordering" => number(value, &mut sysctl.tcp_reordering),
         "ipv4.tcp_max_reordering" => number(value, &mut sysctl.tcp_max_reordering),
         "ipv4.tcp_thin_linear_timeouts" => flag(value, &mut sysctl.tcp_thin_linear_timeouts),
+        "ipv4.tcp_stdurg" => flag(value, &mut sysctl.tcp_stdurg),
+        "ipv4.tcp_reflect_tos" => flag(value, &mut sysctl.tcp_reflect_tos),
+        "ipv4.tcp_pingpong_thresh" => within(value, 1..=255, &mut sysctl.tcp_pingpong_thresh),
         // How long super-segments are: what they are cut into on the wire is the same.
         "ipv4.tcp_min_tso_segs" | "ipv4.tcp_tso_win_divisor" | "ipv4.tcp_tso_rtt_log" => {
             value.parse::<u32>().map(|_| ()).map_err(|_| Refusal::Value)
@@ -143,7 +146,6 @@ fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
     let known = [
         ("net.ipv4.tcp_no_metrics_save", "1"),
         ("net.ipv4.tcp_fack", "0"),
-        ("net.ipv4.tcp_stdurg", "0"),
     ];
     let entry = known.iter().find(|(known, _)| *known == name);
     match entry {

@@ -34,6 +34,8 @@ pub(crate) struct Limits {
     /// `tcp_invalid_ratelimit`, in ms.
     pub(crate) invalid_interval: u16,
     pub(crate) rfc1337: bool,
+    pub(crate) standard_urgent: bool,
+    pub(crate) ping_pong_threshold: u8,
     pub(crate) loss: LossRules,
 }
 
@@ -68,6 +70,8 @@ impl Limits {
             dsack: settings.dsack,
             invalid_interval: settings.invalid_interval,
             rfc1337: settings.rfc1337,
+            standard_urgent: settings.standard_urgent,
+            ping_pong_threshold: settings.ping_pong_threshold,
             loss: LossRules::new(settings),
         }
     }

@@ -89,6 +89,10 @@ pub struct Settings {
     pub max_reordering: u16,
     /// The first timeouts of thin streams do not back off (`tcp_thin_linear_timeouts`).
     pub thin_linear_timeouts: bool,
+    /// The urgent pointer names the urgent byte (`tcp_stdurg`).
+    pub standard_urgent: bool,
+    /// So many answers make a ping-pong (`tcp_pingpong_thresh`).
+    pub ping_pong_threshold: u8,
     /// The path's MTU.
     pub path: PathRules,
     /// Congestion control.
@@ -140,6 +144,8 @@ impl Default for Settings {
             reordering: 3,
             max_reordering: 300,
             thin_linear_timeouts: false,
+            standard_urgent: false,
+            ping_pong_threshold: 1,
             congestion: Algorithm::Cubic,
             ping_pong: false,
             rules: Rules::default(),

@@ -10,6 +10,7 @@ use super::table::{
 };
 use super::{OptionValue, SharedOptions, Switches, ipv6};
 use crate::Errno;
+use crate::Sysctl;
 use crate::ids::InterfaceId;
 
 pub(super) const IP_PKTOPTIONS: Entry = Entry::new(
@@ -128,6 +129,24 @@ impl SharedOptions {
             inherited,
             told: self.clone(),
         });
+    }
+
+    /// `tcp_reflect_tos`: the same for a connection that began with this packet, or with a cookie that it brings back. `None` if
+    /// nothing is reflected.
+    pub(crate) fn reflecting(&self, came: Came, sysctl: &Sysctl) -> Option<SharedOptions> {
+        // RFC 3168 5: these two bits are the stack's own.
+        const ECN: u8 = 3;
+        if !sysctl.tcp_reflect_tos {
+            return None;
+        }
+        let mut options = self.clone();
+        let reflected = |own: u8| came.class & !ECN | own & ECN;
+        if came.is_v4 {
+            options.type_of_service = reflected(self.type_of_service);
+        } else {
+            options.traffic_class = reflected(self.traffic_class);
+        }
+        Some(options)
     }
 
     /// Whether packets in order are to be noted one by one.

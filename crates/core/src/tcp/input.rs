@@ -102,7 +102,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
     match sockeye_tcp::Listen.receive(&segment) {
         sockeye_tcp::ListenAction::Ignore => {}
         sockeye_tcp::ListenAction::Reset(reset) => {
-            match listener::take_cookie(host, id, tuple, inbound.interface, &segment, now) {
+            match listener::take_cookie(host, id, tuple, came, &segment, now) {
                 Cookie::None => send_alone(&mut host.stack, &tuple, reset),
                 Cookie::Dropped => {}
                 Cookie::Connection(child) => deliver(host, child, &tuple, segment, came, now),
@@ -112,9 +112,8 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
             if least_isn.is_some() {
                 close::drop_record(&mut host.stack, &tuple);
             }
-            let interface = inbound.interface;
-            let child = listener::request(host, id, tuple, interface, &segment, least_isn, now);
-            saved_syn::keep(host, child, &inbound.frame.headers, interface);
+            let child = listener::request(host, id, tuple, came, &segment, least_isn, now);
+            saved_syn::keep(host, child, &inbound.frame.headers, came.interface);
             if let Some(child) = child {
                 listener::note_opened_fast(host, id, child, came);
             }

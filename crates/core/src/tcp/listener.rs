@@ -16,7 +16,7 @@ use super::fast_open::{self, Decision, FastOpenChoices, FastQueue};
 use super::output::{self, make_ready, settings};
 use super::{Marks, Phase, Progress, Queue, TcpEndpoint, close, cookies, owner_of};
 use crate::host::{Host, SocketSummary, Stack};
-use crate::ids::{InterfaceId, SocketId};
+use crate::ids::SocketId;
 use crate::inet::Names;
 use crate::inet::bind::{self, binding_of};
 use crate::inet::bind_table::{Binding, Holder, PortSpace};
@@ -254,13 +254,15 @@ pub(super) fn request(
     host: &mut Host,
     id: SocketId,
     tuple: FourTuple,
-    interface: InterfaceId,
+    came: Came,
     syn: &Segment,
     least_isn: Option<Seq>,
     now: Instant,
 ) -> Option<SocketId> {
     let Host { sockets, stack } = host;
     let socket = sockets.get_mut(id)?;
+    let reflected = socket.options.reflecting(came, &stack.config.sysctl);
+    let options = reflected.as_ref().unwrap_or(&socket.options);
     let Endpoint::Listener(listener) = &mut socket.endpoint else {
         return None;
     };
@@ -274,7 +276,7 @@ pub(super) fn request(
             if let Some(answer) = cookies::answer(&stack.cookie_keys, &tuple, syn, settings, now) {
                 listener.last_cookie = Some(now);
                 stack.counters.tcp_ext_syncookies_sent += 1;
-                output::send(stack, &tuple, &path, &socket.options, answer);
+                output::send(stack, &tuple, &path, options, answer);
             }
             None
         }
@@ -290,7 +292,7 @@ pub(super) fn request(
                     Decision::Ordinary(cookie) => option = cookie,
                     Decision::Fast(cookie) => {
                         let how = (settings, cookie);
-                        return open_fast(host, id, tuple, interface, &path, syn, how, now);
+                        return open_fast(host, id, tuple, came, &path, syn, how, now);
                     }
                 }
             }
@@ -300,9 +302,9 @@ pub(super) fn request(
             {
                 // Only in the first SYN-ACK.
                 answer.segment.options.fast_open = Some(cookie);
-                output::send(stack, &tuple, &path, &socket.options, answer);
+                output::send(stack, &tuple, &path, options, answer);
             }
-            let child = spawn(host, id, tuple, interface, connection, &path)?;
+            let child = spawn(host, id, tuple, came, connection, &path)?;
             let parts = super::endpoint_mut(&mut host.sockets, child)?;
             make_ready(&mut host.stack, parts.endpoint, child);
             Some(child)
@@ -319,7 +321,7 @@ fn open_fast(
     host: &mut Host,
     id: SocketId,
     tuple: FourTuple,
-    interface: InterfaceId,
+    came: Came,
     path: &Path,
     syn: &Segment,
     (settings, cookie): (sockeye_tcp::Settings, Option<sockeye_wire::FastOpenCookie>),
@@ -329,11 +331,13 @@ fn open_fast(
     if let Some(mut answer) = connection.poll_transmit(now) {
         answer.segment.options.fast_open = cookie;
         let options = &host.sockets.get(id)?.options;
+        let reflected = options.reflecting(came, &host.stack.config.sysctl);
+        let options = reflected.as_ref().unwrap_or(options);
         output::send(&mut host.stack, &tuple, path, options, answer);
     }
     // Nobody waits for it yet.
     let _ = connection.take_events();
-    let child = spawn(host, id, tuple, interface, connection, path)?;
+    let child = spawn(host, id, tuple, came, connection, path)?;
     host.stack.fast_open.note_child(child, id);
     let endpoint = host.sockets.get_mut(id).map(|socket| &mut socket.endpoint);
     if let Some(Endpoint::Listener(listener)) = endpoint {
@@ -361,7 +365,7 @@ pub(super) fn take_cookie(
     host: &mut Host,
     id: SocketId,
     tuple: FourTuple,
-    interface: InterfaceId,
+    came: Came,
     segment: &Segment,
     now: Instant,
 ) -> Cookie {
@@ -395,7 +399,7 @@ pub(super) fn take_cookie(
     }
     settings.isn = segment.acknowledgment - 1;
     let connection = Connection::accept_answered(settings, &syn, now);
-    match spawn(host, id, tuple, interface, connection, &path) {
+    match spawn(host, id, tuple, came, connection, &path) {
         Some(child) => Cookie::Connection(child),
         None => Cookie::Dropped,
     }
@@ -406,7 +410,7 @@ fn spawn(
     host: &mut Host,
     id: SocketId,
     tuple: FourTuple,
-    interface: InterfaceId,
+    came: Came,
     connection: Connection,
     path: &Path,
 ) -> Option<SocketId> {
@@ -418,7 +422,7 @@ fn spawn(
     names.set_remote(tuple.remote);
     names.remote_port = tuple.remote_port;
     if matches!(tuple.remote, core::net::IpAddr::V6(to) if to.is_unicast_link_local()) {
-        names.scope_id = interface.ifindex();
+        names.scope_id = came.interface.ifindex();
     }
     names.is_address_bound = true;
     names.is_port_bound = true;
@@ -434,12 +438,14 @@ fn spawn(
     endpoint.set_queue(Queue::Requests(id));
     endpoint.progress = Progress::Connected;
     endpoint.marks |= Marks::LISTED | Marks::PASSIVE;
+    let options = socket.options.inherited();
+    let reflected = options.reflecting(came, &host.stack.config.sysctl);
     let mut child = Socket::new(
         socket.domain,
         socket.kind,
         socket.protocol,
         socket.credentials(),
-        socket.options.inherited(),
+        reflected.unwrap_or(options),
         Endpoint::Tcp(Box::new(endpoint)),
     );
     child.is_hidden = true;

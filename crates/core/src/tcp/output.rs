@@ -231,6 +231,8 @@ pub(super) fn settings(
         reordering: sysctl.tcp_reordering,
         max_reordering: sysctl.tcp_max_reordering,
         thin_linear_timeouts: sysctl.tcp_thin_linear_timeouts,
+        standard_urgent: sysctl.tcp_stdurg,
+        ping_pong_threshold: sysctl.tcp_pingpong_thresh,
         syn_retries: choices.syn_retries.unwrap_or(sysctl.tcp_syn_retries),
         syn_linear_timeouts: sysctl.tcp_syn_linear_timeouts,
         congestion: choices.congestion.unwrap_or(sysctl.tcp_congestion_control),

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use bitflags::bitflags;
 
+use super::Receiver;
 use crate::Instant;
 use crate::time::Millis;
 
@@ -31,6 +32,32 @@ bitflags! {
         const PUSHED_TWICE = 1 << 3;
         /// The connection answers what it gets.
         const PING_PONG = 1 << 4;
+        /// Its answers are counted, because one does not make a ping-pong ([`super::rare::Rare`]).
+        const COUNTING = 1 << 5;
+    }
+}
+
+impl Receiver {
+    /// Data was sent. After so many answers it is a ping-pong (`inet_csk_inc_pingpong_cnt`).
+    pub(crate) fn data_sent(&mut self, threshold: u8, now: Instant) {
+        if self.ack.is(AckFlags::PING_PONG) || !self.ack.is_answer(now) {
+            return;
+        }
+        if threshold > 1 {
+            let before = match self.ack.is(AckFlags::COUNTING) {
+                true => self.queue.rare.answers,
+                false => 0,
+            };
+            self.queue.rare.answers = before.saturating_add(1);
+            self.ack.flags |= AckFlags::COUNTING;
+            if self.queue.rare.answers < threshold {
+                return;
+            }
+        }
+        self.ack.set_ping_pong(true);
+        if let Some(rare) = self.existing_rare() {
+            rare.answers = 0;
+        }
     }
 }
 
@@ -130,13 +157,12 @@ impl Acknowledger {
     /// `TCP_QUICKACK` off: delay as in a ping-pong.
     pub(crate) fn set_ping_pong(&mut self, on: bool) {
         self.flags.set(AckFlags::PING_PONG, on);
+        self.flags.remove(AckFlags::COUNTING);
     }
 
-    /// Data was sent; if soon after data was received, it is an answer.
-    pub(crate) fn data_sent(&mut self, now: Instant) {
-        if self.delay > 0 && self.last.ago(now) < Duration::from_millis(u64::from(self.delay)) {
-            self.set_ping_pong(true);
-        }
+    /// Data that is sent now answers what was received: it is sent soon after.
+    fn is_answer(&self, now: Instant) -> bool {
+        self.delay > 0 && self.last.ago(now) < Duration::from_millis(u64::from(self.delay))
     }
 
     /// The receive window got short: do not provoke more than it holds.
@@ -154,7 +180,7 @@ impl Acknowledger {
             self.delay = self.delay.min(delay).max(u16::from(self.delay > 0) * delay);
         }
         // Nothing of it is left but what kind of connection it is.
-        self.flags &= AckFlags::PING_PONG;
+        self.flags &= AckFlags::PING_PONG | AckFlags::COUNTING;
     }
 
     /// The timer has run out.

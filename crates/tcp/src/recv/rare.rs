@@ -17,6 +17,8 @@ pub(crate) struct Rare {
     pub(crate) dsack: Option<(Seq, Seq)>,
     /// `tcpi_rcv_ooopack`
     pub(crate) out_of_order_segments: u32,
+    /// Answers that were sent, as long as they are counted.
+    pub(crate) answers: u8,
 }
 
 impl Resting for Rare {
@@ -26,6 +28,7 @@ impl Resting for Rare {
             urgent: None,
             dsack: None,
             out_of_order_segments: 0,
+            answers: 0,
         };
         &NOTHING
     }
@@ -41,29 +44,27 @@ impl Receiver {
         let is_over = rare.assembler.is_none()
             && rare.urgent.is_none()
             && rare.dsack.is_none()
-            && rare.out_of_order_segments == 0;
+            && rare.out_of_order_segments == 0
+            && rare.answers == 0;
         if is_over && let Some(queue) = self.queue.existing() {
             queue.rare.rest();
         }
     }
 
+    /// What is rare, if there is any.
+    pub(super) fn existing_rare(&mut self) -> Option<&mut Rare> {
+        self.queue.existing()?.rare.existing()
+    }
+
     /// There is nothing to report that came twice.
     pub(crate) fn forget_dsack(&mut self) {
-        if let Some(rare) = self
-            .queue
-            .existing()
-            .and_then(|queue| queue.rare.existing())
-        {
+        if let Some(rare) = self.existing_rare() {
             rare.dsack = None;
         }
     }
 
     pub(crate) fn forget_urgent(&mut self) {
-        if let Some(rare) = self
-            .queue
-            .existing()
-            .and_then(|queue| queue.rare.existing())
-        {
+        if let Some(rare) = self.existing_rare() {
             rare.urgent = None;
         }
     }
@@ -76,9 +77,7 @@ impl Receiver {
 
     /// Throws away what came beyond a gap. True if there was something.
     pub(crate) fn drop_out_of_order(&mut self) -> bool {
-        self.queue
-            .existing()
-            .and_then(|queue| queue.rare.existing())
+        self.existing_rare()
             .is_some_and(|rare| rare.assembler.take().is_some())
     }
 }
