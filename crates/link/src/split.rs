@@ -20,8 +20,7 @@ impl<L: Link> Split<L> {
 
 impl<L: Link> Link for Split<L> {
     fn send(&mut self, frame: Frame, now: Instant) {
-        for mut packet in frame.segments() {
-            packet.complete_checksum();
+        for packet in frame.segments().summed() {
             self.inner.send(packet, now);
         }
     }

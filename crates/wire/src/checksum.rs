@@ -92,7 +92,7 @@ impl Checksum {
         self.add_sum(u64::from(word.to_be()));
     }
 
-    fn add_length(&mut self, length: usize) {
+    pub(crate) fn add_length(&mut self, length: usize) {
         self.add_u32(u32::try_from(length).unwrap_or(u32::MAX));
     }
 

@@ -8,28 +8,28 @@ use crate::{Checksum, Frame, IpProtocol, Layout, TcpFlags, Version, ipv6};
 const LONGEST: usize = 65_535;
 
 impl Frame {
-    /// Appends a TCP segment that continues this one, so that splitting the result again gives what came; or gives it back, if
-    /// it has to stay a packet of its own. Checks the checksums of both.
+    /// Appends a TCP segment that continues this one, so that splitting the result again gives what came; or leaves it, if
+    /// it has to stay a packet of its own. Checks the checksums of both. Whether it was appended: `next` is empty then.
     ///
     /// Joined are segments with the same headers but for lengths, sequence numbers and what ends a burst: the last one may be
     /// shorter, and have FIN and PSH. Nothing joins behind it.
-    pub fn append_segment(&mut self, next: Frame) -> Option<Frame> {
-        let Some((layout, size)) = self.joinable(&next) else {
-            return Some(next);
+    pub fn append_segment(&mut self, next: &mut Frame) -> bool {
+        let Some((layout, size)) = self.joinable(next) else {
+            return false;
         };
-        let mut next = next;
-        if !self.verify_checksum() || !next.verify_checksum() {
-            return Some(next);
+        // The headers are of the same shape.
+        if !self.verify_checksum_at(layout) || !next.verify_checksum_at(layout) {
+            return false;
         }
-        self.take_over_checksum();
+        self.take_over_checksum_at(layout);
         self.offload.segment_size = Some(size);
         let ends = next.headers.get(layout.transport + 13).copied();
         if let (Some(slot), Some(flags)) = (self.headers.get_mut(layout.transport + 13), ends) {
             *slot |= flags;
         }
-        self.payload.append(next.payload);
+        self.payload.append(&mut next.payload);
         self.set_length(layout);
-        None
+        true
     }
 
     /// Where the parts are, and how long each segment is, if `next` continues this.
@@ -92,16 +92,15 @@ impl Frame {
         let length = self.len();
         match layout.version {
             Version::V4 => {
-                let total = u16::try_from(length).unwrap_or(0).to_be_bytes();
-                let Some(header) = self.headers.get_mut(..20) else {
+                let Some(header) = self.headers.first_chunk_mut::<20>() else {
                     return;
                 };
-                header[2..4].copy_from_slice(&total);
-                header[10..12].fill(0);
-                let mut sum = Checksum::new();
-                sum.add_bytes(header);
-                let sum = sum.finish().to_be_bytes();
-                header[10..12].copy_from_slice(&sum);
+                let new = u16::try_from(length).unwrap_or(0);
+                let old = u16::from_be_bytes([header[2], header[3]]);
+                let sum = u16::from_be_bytes([header[10], header[11]]);
+                let sum = Checksum::update(sum, old, new);
+                header[2..4].copy_from_slice(&new.to_be_bytes());
+                header[10..12].copy_from_slice(&sum.to_be_bytes());
             }
             Version::V6 => {
                 let payload = u16::try_from(length - ipv6::HEADER_LEN).unwrap_or(0);

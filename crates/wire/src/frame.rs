@@ -127,8 +127,15 @@ impl Frame {
         if self.offload.checksum != ChecksumState::Partial {
             return;
         }
+        match self.layout() {
+            Ok(layout) => self.complete_checksum_at(layout),
+            Err(_) => self.offload.checksum = ChecksumState::Complete,
+        }
+    }
+
+    /// Fills in the transport checksum of a packet with this layout.
+    pub(crate) fn complete_checksum_at(&mut self, layout: Layout) {
         self.offload.checksum = ChecksumState::Complete;
-        let Ok(layout) = self.layout() else { return };
         let Some(field) = checksum_field(layout) else {
             return;
         };
@@ -171,7 +178,13 @@ impl Frame {
     /// Notes that a device, or another host on the same machine, has left out the transport checksum of an inbound packet,
     /// which is as good as checked: whoever sends the packet on has to fill it in.
     pub fn take_over_checksum(&mut self) {
-        let Some(field) = self.layout().ok().and_then(checksum_field) else {
+        if let Ok(layout) = self.layout() {
+            self.take_over_checksum_at(layout);
+        }
+    }
+
+    pub(crate) fn take_over_checksum_at(&mut self, layout: Layout) {
+        let Some(field) = checksum_field(layout) else {
             return;
         };
         if let Some(slot) = self.headers.get_mut(field..field + 2) {
@@ -187,17 +200,23 @@ impl Frame {
         if self.offload.checksum != ChecksumState::Complete {
             return true;
         }
-        let valid = self.checksum_is_valid();
+        self.layout()
+            .is_ok_and(|layout| self.verify_checksum_at(layout))
+    }
+
+    /// Checks the transport checksum of an inbound packet with this layout, once.
+    pub(crate) fn verify_checksum_at(&mut self, layout: Layout) -> bool {
+        if self.offload.checksum != ChecksumState::Complete {
+            return true;
+        }
+        let valid = self.checksum_is_valid(layout);
         if valid {
             self.offload.checksum = ChecksumState::Verified;
         }
         valid
     }
 
-    fn checksum_is_valid(&self) -> bool {
-        let Ok(layout) = self.layout() else {
-            return false;
-        };
+    fn checksum_is_valid(&self, layout: Layout) -> bool {
         let Some(field) = checksum_field(layout) else {
             return true;
         };

@@ -19,6 +19,12 @@ pub const MAX_LEN: usize = 65535;
 
 const DONT_FRAGMENT: u16 = 0x4000;
 const MORE_FRAGMENTS: u16 = 0x2000;
+/// Where the total length is in the header.
+pub const LENGTH_OFFSET: usize = 2;
+/// Where the identification is in the header.
+pub const IDENTIFICATION_OFFSET: usize = 4;
+/// Where the checksum is in the header.
+pub const CHECKSUM_OFFSET: usize = 10;
 const OFFSET_MASK: u16 = 0x1fff;
 
 /// An IPv4 header in borrowed bytes.

@@ -14,6 +14,8 @@ pub use extensions::{
 
 /// Length of the fixed header.
 pub const HEADER_LEN: usize = 40;
+/// Where the payload's length is in the header.
+pub const LENGTH_OFFSET: usize = 4;
 /// Every link carries packets of this length (RFC 8200 5).
 pub const MIN_MTU: usize = 1280;
 

@@ -63,14 +63,18 @@ impl Payload {
     }
 
     /// Moves all slices of `other` to the end of this one.
-    pub fn append(&mut self, mut other: Payload) {
+    pub fn append(&mut self, other: &mut Payload) {
         if self.is_empty() {
-            *self = other;
+            *self = core::mem::take(other);
             return;
         }
-        self.push_back(core::mem::take(&mut other.first));
-        self.length += other.rest.iter().map(Bytes::len).sum::<usize>();
-        self.rest.append(&mut other.rest);
+        self.length += core::mem::take(&mut other.length);
+        if !other.first.is_empty() {
+            self.rest.push_back(core::mem::take(&mut other.first));
+        }
+        if !other.rest.is_empty() {
+            self.rest.append(&mut other.rest);
+        }
     }
 
     /// Takes the first slice out, if there is one.

@@ -15,6 +15,10 @@ pub const MIN_HEADER_LEN: usize = 20;
 pub const MAX_HEADER_LEN: usize = 60;
 /// Where the checksum is in the header.
 pub const CHECKSUM_OFFSET: usize = 16;
+/// Where the sequence number is in the header.
+pub const SEQUENCE_OFFSET: usize = 4;
+/// Where the flags are in the header.
+pub const FLAGS_OFFSET: usize = 13;
 
 bitflags! {
     /// The control bits.

@@ -5,6 +5,8 @@ use crate::{Checksum, Headers, ParseError};
 pub const HEADER_LEN: usize = 8;
 /// Where the checksum is in the header.
 pub const CHECKSUM_OFFSET: usize = 6;
+/// Where the length is in the header.
+pub const LENGTH_OFFSET: usize = 4;
 
 /// A UDP header in borrowed bytes.
 #[derive(Clone, Copy, Debug)]

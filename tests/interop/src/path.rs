@@ -274,8 +274,7 @@ impl Path {
                 }
                 traffic.count(&frame);
                 if self.splits {
-                    for mut packet in frame.segments() {
-                        packet.complete_checksum();
+                    for packet in frame.segments().summed() {
                         wire.send(packet, now);
                     }
                 } else {

@@ -29,14 +29,17 @@ impl Host {
     ) {
         self.stack.now = now;
         let mut held: Option<Frame> = None;
-        for frame in frames {
-            let left = match &mut held {
-                Some(held) => held.append_segment(frame),
-                None => Some(frame),
-            };
-            if let Some(next) = left
-                && let Some(whole) = held.replace(next)
+        let mut frames = frames.into_iter();
+        loop {
+            // Looked at where it is: to move a packet costs as much as to join it.
+            let mut next = frames.next();
+            let Some(frame) = &mut next else { break };
+            if let Some(held) = &mut held
+                && held.append_segment(frame)
             {
+                continue;
+            }
+            if let Some(whole) = core::mem::replace(&mut held, next) {
                 self.ip_receive(interface, whole, false, now);
             }
         }

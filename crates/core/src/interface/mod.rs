@@ -116,29 +116,32 @@ impl Interface {
 
     /// The next packet, as the device can take it: what it does not do itself is done here.
     pub(crate) fn pop(&mut self) -> Option<Frame> {
-        let mut frame = match &mut self.splitting {
-            Some(segments) => segments.next()?,
-            None => {
-                let frame = self.queue.pop_front()?;
-                if self.queue.is_empty() && self.queue.capacity() > 256 {
-                    self.queue = VecDeque::new();
-                }
-                if frame.offload.segment_size.is_none() || frame.len() <= self.offload.segmentation
-                {
-                    frame
-                } else {
-                    self.splitting.insert(frame.segments()).next()?
-                }
+        if self.splitting.is_none() {
+            let mut frame = self.queue.pop_front()?;
+            if self.queue.is_empty() && self.queue.capacity() > 256 {
+                self.queue = VecDeque::new();
             }
-        };
-        if self.splitting.as_ref().is_some_and(Segments::is_finished) {
+            let is_single = frame.offload.segment_size.is_none();
+            if is_single || frame.len() <= self.offload.segmentation {
+                // A device that takes super-segments whole sums them itself.
+                if !self.offload.checksum && is_single {
+                    frame.complete_checksum();
+                }
+                return Some(frame);
+            }
+            let segments = frame.segments();
+            self.splitting = Some(if self.offload.checksum {
+                segments
+            } else {
+                segments.summed()
+            });
+        }
+        let segments = self.splitting.as_mut()?;
+        let packet = segments.next();
+        if segments.is_finished() {
             self.splitting = None;
         }
-        // A device that takes super-segments whole sums them itself.
-        if !self.offload.checksum && frame.offload.segment_size.is_none() {
-            frame.complete_checksum();
-        }
-        Some(frame)
+        packet
     }
 
     pub(crate) fn has_output(&self) -> bool {

@@ -166,7 +166,7 @@ impl<H> Reassembly<H> {
                 let mut payload = Payload::new();
                 pieces
                     .into_iter()
-                    .for_each(|(_, piece)| payload.append(piece));
+                    .for_each(|(_, mut piece)| payload.append(&mut piece));
                 Reassembled::Complete(head, payload)
             }
             _ => Reassembled::Failed,

@@ -42,10 +42,10 @@ impl Pending {
         let target = self.target(host, MessageFlags::empty(), max);
         loop {
             match host.receive_payload(self.socket, max.saturating_sub(self.progress), now) {
-                Ok(payload) => {
+                Ok(mut payload) => {
                     let is_end = payload.is_empty();
                     self.progress += payload.len();
-                    into.append(payload);
+                    into.append(&mut payload);
                     if is_end
                         || self.progress >= target
                         || host.at_mark(self.socket).unwrap_or(false)

@@ -91,8 +91,7 @@ impl HostSystem {
     fn drain(&mut self) {
         while let Some(frame) = self.host.transmit(self.interface) {
             // What crosses a wire are segments: a super-segment is split as the device would.
-            for mut segment in frame.segments() {
-                segment.complete_checksum();
+            for segment in frame.segments().summed() {
                 let packet = Happening::Packet(self.now, segment.to_vec());
                 self.happenings.push_back(packet);
             }

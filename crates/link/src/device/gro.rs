@@ -48,18 +48,17 @@ impl<L: Link> Gro<L> {
     }
 
     fn join(&mut self, frame: Frame) {
-        let mut left = frame;
+        let mut frame = frame;
         // The last packet of its flow is the only one that it can continue: an earlier one would come out before.
         for held in self.joined.iter_mut().rev().take(FLOWS) {
-            match held.append_segment(left) {
-                None => return,
-                Some(frame) => left = frame,
+            if held.append_segment(&mut frame) {
+                return;
             }
-            if is_same_flow(held, &left) {
+            if is_same_flow(held, &frame) {
                 break;
             }
         }
-        self.joined.push_back(left);
+        self.joined.push_back(frame);
     }
 }
 

@@ -172,7 +172,7 @@ impl ReceiveQueue {
         let mut taken = Payload::from(core::mem::take(&mut self.first));
         if let Some(rest) = &mut self.rest {
             rest.freeze();
-            taken.append(rest.data.split_to(left));
+            taken.append(&mut rest.data.split_to(left));
             self.refill();
         }
         taken

@@ -51,12 +51,13 @@ fn packets(frame: Frame) -> Vec<Frame> {
 
 fn join(packets: Vec<Frame>) -> Vec<Frame> {
     let mut joined: Vec<Frame> = Vec::new();
-    for packet in packets {
-        let left = match joined.last_mut() {
-            Some(last) => last.append_segment(packet),
-            None => Some(packet),
-        };
-        joined.extend(left);
+    for mut packet in packets {
+        let is_joined = joined
+            .last_mut()
+            .is_some_and(|last| last.append_segment(&mut packet));
+        if !is_joined {
+            joined.push(packet);
+        }
     }
     joined
 }
@@ -103,8 +104,8 @@ fn what_differs_stays_apart() {
             let second = two.pop().unwrap();
             (two.pop().unwrap(), second)
         };
-        let (mut first, second) = pair();
-        assert_eq!(first.append_segment(second), None);
+        let (mut first, mut second) = pair();
+        assert!(first.append_segment(&mut second));
         let transport = first.layout().unwrap().transport;
         let offsets: &[(usize, u8)] = match version {
             // Traffic class, flags, time to live, address.
@@ -131,12 +132,8 @@ fn what_differs_stays_apart() {
             second.headers[offset] ^= bits;
             second.offload.checksum = ChecksumState::Verified;
             let copy = (first.clone(), second.clone());
-            assert_eq!(
-                first.append_segment(second),
-                Some(copy.1),
-                "{version:?} {offset}"
-            );
-            assert_eq!(first, copy.0);
+            assert!(!first.append_segment(&mut second), "{version:?} {offset}");
+            assert_eq!((first, second), copy);
         }
     }
 }
@@ -147,13 +144,13 @@ fn nothing_joins_behind_the_end_of_a_burst() {
     // The third is shorter than the others.
     let last = burst.pop().unwrap();
     let mut first = burst.remove(0);
-    assert_eq!(first.append_segment(burst.remove(0)), None);
-    assert_eq!(first.append_segment(last.clone()), None);
+    assert!(first.append_segment(&mut burst.remove(0)));
+    assert!(first.append_segment(&mut last.clone()));
     let mut more = last.clone();
     let next = u32::MAX - 1500;
     more.headers[24..28].copy_from_slice(&next.wrapping_add(4000).to_be_bytes());
     more.offload.checksum = ChecksumState::Verified;
-    assert!(first.append_segment(more).is_some());
+    assert!(!first.append_segment(&mut more));
     // A segment with PSH is the last, and so is an acknowledgment without data.
     let mut two = packets(whole(2896, Version::V4, PLAIN));
     two[0].headers[33] |= TcpFlags::PSH.bits();

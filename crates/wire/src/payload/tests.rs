@@ -48,7 +48,7 @@ proptest! {
         check(&short, &whole[..clamped]);
 
         let mut both = payload.clone();
-        both.append(chain(&other));
+        both.append(&mut chain(&other));
         check(&both, &[whole.clone(), other.concat()].concat());
         both.push_front(Bytes::from_static(b"front"));
         check(&both, &[b"front".to_vec(), whole.clone(), other.concat()].concat());

@@ -4,7 +4,8 @@ use core::num::NonZeroU16;
 
 use super::*;
 use crate::{
-    Headers, Ipv4Header, Ipv6Header, TcpHeader, TcpOptions, TcpView, Timestamps, UdpHeader, UdpView,
+    ChecksumState, Headers, IpProtocol, Ipv4Header, Ipv6Header, Payload, TcpFlags, TcpHeader,
+    TcpOptions, TcpView, Timestamps, UdpHeader, UdpView, Version,
 };
 
 const V4: (Ipv4Addr, Ipv4Addr) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
@@ -101,18 +102,46 @@ fn what_fits_stays_one_packet() {
 }
 
 #[test]
-fn datagrams_are_split_into_datagrams() {
+fn packets_are_summed_as_they_would_be_one_by_one() {
+    let odd_slices = |mut frame: Frame| {
+        let rest = frame.payload.split_off(777);
+        frame.payload.append(&mut rest.clone());
+        frame
+    };
+    for whole in [
+        tcp(10_000, 1448, Version::V4),
+        tcp(10_000, 1001, Version::V6),
+        odd_slices(tcp(5000, 1448, Version::V4)),
+        tcp(100, 1448, Version::V4),
+        datagrams(250, 100),
+    ] {
+        let one_by_one = whole.clone().segments().map(|mut packet| {
+            packet.complete_checksum();
+            packet
+        });
+        let one_by_one: Vec<Frame> = one_by_one.collect();
+        assert_eq!(whole.segments().summed().collect::<Vec<_>>(), one_by_one);
+    }
+}
+
+fn datagrams(length: usize, size: u16) -> Frame {
     let mut headers = Headers::new();
-    Ipv4Header::new(V4.0, V4.1, IpProtocol::UDP, 8 + 250).emit(&mut headers);
+    Ipv4Header::new(V4.0, V4.1, IpProtocol::UDP, 8 + length).emit(&mut headers);
     UdpHeader {
         source_port: 1,
         destination_port: 2,
-        payload_length: 250,
+        payload_length: length,
     }
     .emit(&mut headers);
-    let mut frame = Frame::new(headers, Payload::from(alloc::vec![9; 250]));
-    frame.offload.segment_size = NonZeroU16::new(100);
-    let lengths: Vec<u16> = frame
+    let mut frame = Frame::new(headers, Payload::from(alloc::vec![9; length]));
+    frame.offload.checksum = ChecksumState::Partial;
+    frame.offload.segment_size = NonZeroU16::new(size);
+    frame
+}
+
+#[test]
+fn datagrams_are_split_into_datagrams() {
+    let lengths: Vec<u16> = datagrams(250, 100)
         .segments()
         .map(|part| {
             let mut arrived = Frame::from_bytes(part.to_vec().into());
