@@ -239,7 +239,8 @@ pub(super) fn settings(
         slow_start_after_idle: sysctl.tcp_slow_start_after_idle,
         pacing_ratios: (sysctl.tcp_pacing_ss_ratio, sysctl.tcp_pacing_ca_ratio),
         ping_pong: shared.is_on(Switches::PING_PONG),
-        synack_retries: sysctl.tcp_synack_retries,
+        // `reqsk_timer_handler`: what a listener was told of SYNs holds for its SYN-ACKs.
+        synack_retries: choices.syn_retries.unwrap_or(sysctl.tcp_synack_retries),
         retries1: sysctl.tcp_retries1,
         retries2: sysctl.tcp_retries2,
         orphan_retries: sysctl.tcp_orphan_retries,
