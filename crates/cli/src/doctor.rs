@@ -18,7 +18,7 @@ pub(crate) fn run() -> anyhow::Result<bool> {
         able &= finding.good || !finding.fatal;
     }
     print(
-        "note  a program that installs a seccomp listener of its own gets EBUSY; AF_PACKET, every AF_NETLINK protocol but NETLINK_ROUTE, and io_uring are refused\n",
+        "note  a program that installs a seccomp listener of its own gets EBUSY; AF_PACKET, the AF_NETLINK protocols but NETLINK_ROUTE and NETLINK_SOCK_DIAG, and io_uring are refused\n",
     )?;
     Ok(able)
 }

@@ -250,6 +250,7 @@ impl Supervisor {
         }
         self.expire();
         self.take_due_census();
+        self.take_due_questions();
         if self.kill_at.is_some_and(|at| at <= self.now) {
             sys::signal(self.program, libc::SIGKILL);
             self.kill_at = None;
@@ -284,6 +285,7 @@ impl Supervisor {
             self.host.next_deadline(),
             self.waiting.deadline(),
             self.census_deadline(),
+            self.questions.deadline(),
             self.kill_at,
             self.wire.as_ref().and_then(Link::next_deadline),
         ]

@@ -4,6 +4,7 @@
 //! Whoever asks for the report looks, not the supervisor, which has programs to serve.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{DirEntry, ReadDir};
 
 use crate::report::{Process, Run, Socket};
 use crate::sys::{self, UnixFile};
@@ -32,8 +33,65 @@ pub(crate) fn complete(run: &mut Run) {
     run.sockets.extend(rows);
 }
 
+/// The inode number of an entry of `/proc/PID/fd`, if it is a socket.
+fn inode_of(entry: &DirEntry) -> Option<u32> {
+    let target = std::fs::read_link(entry.path()).ok()?;
+    let text = target.to_str()?;
+    text.strip_prefix("socket:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
+}
+
+/// Finds the sockets that a run's processes have open, bit by bit.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    processes: Vec<i32>,
+    /// The files of the process that is looked at.
+    files: Option<ReadDir>,
+    found: BTreeSet<u32>,
+}
+
+impl Scan {
+    pub(crate) fn new(supervisor: i32) -> Scan {
+        Scan {
+            processes: sys::children_of(supervisor),
+            files: None,
+            found: BTreeSet::new(),
+        }
+    }
+
+    /// Looks at so many more; false if there are none.
+    pub(crate) fn go_on(&mut self, most: usize) -> bool {
+        for _ in 0..most {
+            match self.files.as_mut().and_then(Iterator::next) {
+                Some(entry) => self.found.extend(entry.ok().as_ref().and_then(inode_of)),
+                None => {
+                    let Some(pid) = self.processes.pop() else {
+                        return false;
+                    };
+                    self.processes.extend(sys::children_of(pid));
+                    self.files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok();
+                }
+            }
+        }
+        true
+    }
+
+    /// The inode numbers that were found.
+    pub(crate) fn found(self) -> BTreeSet<u32> {
+        self.found
+    }
+
+    /// Looks at all there is.
+    pub(crate) fn finish(mut self) -> BTreeSet<u32> {
+        while self.go_on(1024) {}
+        self.found
+    }
+}
+
 /// The processes of a run that have each socket open, by inode.
-pub(crate) fn users(supervisor: i32) -> BTreeMap<u32, Vec<Process>> {
+fn users(supervisor: i32) -> BTreeMap<u32, Vec<Process>> {
     let mut users: BTreeMap<u32, Vec<Process>> = BTreeMap::new();
     let mut queue = sys::children_of(supervisor);
     while let Some(pid) = queue.pop() {
@@ -43,13 +101,7 @@ pub(crate) fn users(supervisor: i32) -> BTreeMap<u32, Vec<Process>> {
         };
         let program = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
         for entry in entries.flatten() {
-            let target = std::fs::read_link(entry.path()).unwrap_or_default();
-            let inode = target.to_str().and_then(|text| {
-                text.strip_prefix("socket:[")?
-                    .strip_suffix(']')?
-                    .parse()
-                    .ok()
-            });
+            let inode = inode_of(&entry);
             let fd = entry.file_name().to_str().and_then(|fd| fd.parse().ok());
             if let (Some(inode), Some(fd)) = (inode, fd) {
                 users.entry(inode).or_default().push(Process {

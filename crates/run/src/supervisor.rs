@@ -20,6 +20,7 @@ use crate::control::Control;
 use crate::launch::{self, Loopback, Options};
 use crate::memory::Callers;
 use crate::names::Names;
+use crate::netlink::Later;
 use crate::notify::Waiting;
 use crate::publish::Publisher;
 use crate::pump::Buffers;
@@ -61,6 +62,8 @@ pub(crate) struct Supervisor {
     /// The datagram sockets that are connected.
     pub(crate) paired: BTreeSet<Id>,
     pub(crate) census: Census,
+    /// Netlink sockets with more to be asked and answered.
+    pub(crate) questions: Later,
     census_state: CensusState,
     hub: OwnedFd,
     hub_name: Name,
@@ -176,6 +179,7 @@ impl Supervisor {
             sources: crate::datagrams::Sources::default(),
             paired: BTreeSet::new(),
             census: Census::new().context("cannot make the census")?,
+            questions: Later::default(),
             census_state: CensusState {
                 threshold: SMALL_TABLE,
                 due: None,

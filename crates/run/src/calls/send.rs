@@ -162,11 +162,14 @@ fn value(count: usize) -> Result<Outcome, Errno> {
 }
 
 fn wait(
-    supervisor: &Supervisor,
+    supervisor: &mut Supervisor,
     id: Id,
     file: BorrowedFd<'_>,
     flags: MessageFlags,
 ) -> Result<Outcome, Errno> {
+    if supervisor.is_preparing(id) {
+        return Ok(Outcome::Again(RETRY));
+    }
     if flags.contains(MessageFlags::DONTWAIT) || sys::is_nonblocking(file) {
         return Err(Errno::EAGAIN);
     }
@@ -209,7 +212,9 @@ fn datagram(
         ancillary,
         flags,
     };
-    supervisor.prepare_question(id);
+    if !supervisor.prepare_question(id, data) {
+        return Err(Errno::EAGAIN);
+    }
     let sent = supervisor.send_datagram(id, socket, outgoing);
     supervisor.settle();
     sent

@@ -112,7 +112,11 @@ impl Supervisor {
         let mut delivered = false;
         let mut failed = None;
         // A bound for one turn; the host tells again of what is left.
-        for _ in 0..4096 {
+        for count in 0..4096 {
+            if self.has_had_its_turn(id, count) {
+                self.return_to(id);
+                break;
+            }
             let next = match self.next_datagram(id) {
                 Ok(Some(datagram)) => datagram,
                 Ok(None) => return,

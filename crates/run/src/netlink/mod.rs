@@ -1,12 +1,16 @@
 //! Netlink sockets: the host answers, and what only the kernel knows of the program's files is put into its answers.
 //!
 //! - `files`: inode numbers and queues in what `NETLINK_SOCK_DIAG` tells of the host's sockets;
+//! - `preparation`: what of that takes time;
 //! - `native`: the program's `AF_UNIX` sockets, which are the kernel's own, so that the kernel is asked for them.
 
 mod files;
 mod native;
+mod preparation;
 
-use std::os::fd::AsFd;
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use sockeye_core::netlink::message::{Message, Messages, Writer};
 use sockeye_core::{Errno, Host, Incoming, Instant, MessageFlags, Outgoing, SocketId};
@@ -18,6 +22,7 @@ use crate::supervisor::Supervisor;
 use crate::sys;
 use files::Files;
 use native::Native;
+use preparation::Preparation;
 
 /// `NETLINK_SOCK_DIAG`
 const SOCK_DIAG: i32 = 4;
@@ -37,8 +42,29 @@ pub(crate) struct Netlink {
     offered: usize,
     /// The program's files as they were when it asked.
     files: Option<Files>,
+    /// What is gathered for the next question.
+    preparation: Option<Box<Preparation>>,
     /// Questions about `AF_UNIX`, once there was one.
     native: Option<Box<Native>>,
+}
+
+/// Sockets with more to be asked and answered.
+#[derive(Debug, Default)]
+pub(crate) struct Later {
+    sockets: BTreeSet<Id>,
+    at: Option<Instant>,
+    /// When a census was taken for a question.
+    counted: Option<Instant>,
+}
+
+/// How long others are served in between.
+const PAUSE: Duration = Duration::from_micros(200);
+
+impl Later {
+    /// When to go on.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.at
+    }
 }
 
 impl Netlink {
@@ -86,27 +112,23 @@ impl Supervisor {
         }
     }
 
-    /// Before a question is put to the host: who closed a file natively has told nobody.
-    pub(crate) fn prepare_question(&mut self, id: Id) {
-        if self.netlink_mut(id).is_some_and(|netlink| netlink.is_diag) {
-            self.take_census();
-        }
-    }
-
     /// Hands over what the program has sent natively; answers how many datagrams it was.
     pub(crate) fn forward_questions(&mut self, id: Id) -> usize {
         let mut buffer = vec![0; crate::datagrams::LARGEST];
         for count in 0..4096 {
-            let Some(conduit) = self.conduits.get(id) else {
+            let Some(read) = self.read_question(id, &mut buffer, libc::MSG_PEEK) else {
                 return count;
             };
-            let (State::Datagram(datagram), socket) = (&conduit.state, conduit.socket) else {
+            let question = buffer.get(..read).unwrap_or_default();
+            if !self.prepare_question(id, question) {
+                self.return_to(id);
+                return count;
+            }
+            let Some(socket) = self.conduits.get(id).map(|conduit| conduit.socket) else {
                 return count;
             };
-            let Some(end) = &datagram.end else {
-                return count;
-            };
-            let Ok(read) = sys::receive(end.as_fd(), &mut buffer, libc::MSG_DONTWAIT) else {
+            // Taken before it is answered, which may lead here once more.
+            let Some(read) = self.read_question(id, &mut buffer, 0) else {
                 return count;
             };
             let outgoing = Outgoing {
@@ -117,6 +139,37 @@ impl Supervisor {
             let _sent = self.send_datagram(id, socket, outgoing);
         }
         4096
+    }
+
+    fn end_of(&self, id: Id) -> Option<BorrowedFd<'_>> {
+        match &self.conduits.get(id)?.state {
+            State::Datagram(datagram) => datagram.end.as_ref().map(AsFd::as_fd),
+            _ => None,
+        }
+    }
+
+    /// What the program has sent natively.
+    fn read_question(&self, id: Id, buffer: &mut [u8], flags: i32) -> Option<usize> {
+        let end = self.end_of(id)?;
+        sys::receive(end, buffer, flags | libc::MSG_DONTWAIT).ok()
+    }
+
+    /// Has the event loop come back to what the program has sent and to what it is answered, after all others.
+    pub(crate) fn return_to(&mut self, id: Id) {
+        let Later { sockets, at, .. } = &mut self.questions;
+        sockets.insert(id);
+        at.get_or_insert(self.now + PAUSE);
+    }
+
+    /// Goes on where that is due.
+    pub(crate) fn take_due_questions(&mut self) {
+        if self.questions.at.is_none_or(|at| at > self.now) {
+            return;
+        }
+        self.questions.at = None;
+        for id in std::mem::take(&mut self.questions.sockets) {
+            self.datagram_end_event(id);
+        }
     }
 
     /// Hands the host what the program sends by a datagram socket.
@@ -134,8 +187,14 @@ impl Supervisor {
 
     /// Questions about sockets: the host answers them, but for those about `AF_UNIX`.
     fn ask(&mut self, id: Id, socket: SocketId, outgoing: Outgoing<'_>) -> Result<usize, Errno> {
+        let mut own = None;
         if let Some(netlink) = self.netlink_mut(id) {
-            netlink.files = None;
+            let prepared = netlink.preparation.take();
+            if let Some(prepared) = prepared.filter(|prepared| prepared.is_over()) {
+                (netlink.files, own) = (prepared.files, prepared.own);
+            } else {
+                netlink.files = None;
+            }
         }
         let datagram = outgoing.data.concat();
         let is_native = |message: &Message<'_>| native::is_for(message);
@@ -156,10 +215,17 @@ impl Supervisor {
         };
         self.host.send_message(socket, to_host, self.now)?;
         for message in Messages::new(&datagram).filter(is_native) {
-            self.ask_kernel(id, &message)?;
+            self.ask_kernel(id, &message, own.take())?;
         }
         self.deliver_datagrams(id);
         Ok(datagram.len())
+    }
+
+    /// Whether an answer has been given enough of one turn of the event loop.
+    pub(crate) fn has_had_its_turn(&mut self, id: Id, datagrams: usize) -> bool {
+        /// Of at most 32 KiB each.
+        const MOST: usize = 4;
+        datagrams >= MOST && self.netlink_mut(id).is_some()
     }
 
     /// The program reads with this much room.

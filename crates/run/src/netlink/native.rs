@@ -13,7 +13,7 @@ use sockeye_linux::address;
 use super::{BY_FAMILY, NLMSG_DONE, NLMSG_ERROR};
 use crate::conduit::PendingDatagram;
 use crate::names::Names;
-use crate::processes::users;
+use crate::processes::Scan;
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys::{self, Name};
@@ -25,6 +25,8 @@ const ANSWER: usize = 16;
 const NAME: u16 = 0;
 /// As much as the kernel puts into a datagram for who has not shown that he takes more.
 const CHUNK: usize = 4096;
+/// How many of those are looked through in one turn of the event loop.
+const MOST_CHUNKS: usize = 16;
 
 /// The kernel's end of such questions.
 #[derive(Debug)]
@@ -45,14 +47,19 @@ pub(super) fn is_for(message: &Message<'_>) -> bool {
 }
 
 impl Supervisor {
-    /// Passes a question on.
-    pub(super) fn ask_kernel(&mut self, id: Id, message: &Message<'_>) -> Result<(), Errno> {
+    /// Passes a question on. `own` are the inode numbers of the run's sockets, if they are known already.
+    pub(super) fn ask_kernel(
+        &mut self,
+        id: Id,
+        message: &Message<'_>,
+        own: Option<BTreeSet<u32>>,
+    ) -> Result<(), Errno> {
         let socket = self.conduits.get(id).ok_or(Errno::EBADF)?.socket;
         let port = match self.host.local_address(socket)? {
             SocketAddress::Netlink { port, .. } => port,
             _ => 0,
         };
-        let own = users(self.pid).into_keys().collect();
+        let own = own.unwrap_or_else(|| Scan::new(self.pid).finish());
         let netlink = self.netlink_mut(id).ok_or(Errno::EBADF)?;
         let native = match &mut netlink.native {
             Some(native) => native,
@@ -87,6 +94,9 @@ impl Supervisor {
             .native
             .take_if(|native| native.open > 0)?;
         let data = self.receive_native(&mut native);
+        if data.is_none() && native.open > 0 {
+            self.return_to(id);
+        }
         if let Some(netlink) = self.netlink_mut(id) {
             netlink.native = Some(native);
         }
@@ -100,7 +110,8 @@ impl Supervisor {
 
     fn receive_native(&self, native: &mut Native) -> Option<Vec<u8>> {
         let mut buffer = [0; CHUNK];
-        loop {
+        // Most of the machine's sockets may be others'.
+        for _ in 0..MOST_CHUNKS {
             // The kernel answers while it is asked: what is not there now will not come.
             let received = sys::receive(native.kernel.as_fd(), &mut buffer, libc::MSG_DONTWAIT);
             let Ok(length) = received else {
@@ -119,6 +130,7 @@ impl Supervisor {
                 return Some(told);
             }
         }
+        None
     }
 
     /// One of the kernel's messages as the program gets it, if it is told at all.

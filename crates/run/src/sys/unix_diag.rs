@@ -102,33 +102,58 @@ fn dump(show: u32) -> io::Result<Vec<UnixFile>> {
 }
 
 fn ask(flags: u16, inode: u32, show: u32) -> io::Result<Vec<UnixFile>> {
-    let mut request = Writer::new(BY_FAMILY, flags, 1, 0);
-    request.fixed(&[u8::try_from(libc::AF_UNIX).unwrap_or(0), 0, 0, 0]);
-    // Every state, any cookie.
-    for word in [u32::MAX, inode, show, u32::MAX, u32::MAX] {
-        request.fixed(&word.to_ne_bytes());
-    }
-    let diag = diag_socket()?;
-    send(diag.as_fd(), &request.finish(), libc::MSG_DONTWAIT)?;
+    let mut answers = UnixDump::new(flags, inode, show)?;
     let mut found = Vec::new();
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
+    while answers.next(|file| found.push(file))? {}
+    Ok(found)
+}
+
+/// The kernel's answers to a question, piece by piece.
+#[derive(Debug)]
+pub(crate) struct UnixDump {
+    diag: OwnedFd,
+    buffer: Vec<u8>,
+    is_single: bool,
+}
+
+/// The queues of every `AF_UNIX` file of this network namespace.
+pub(crate) fn unix_dump() -> io::Result<UnixDump> {
+    UnixDump::new(DUMP, 0, SHOW_QUEUES)
+}
+
+impl UnixDump {
+    fn new(flags: u16, inode: u32, show: u32) -> io::Result<UnixDump> {
+        let mut request = Writer::new(BY_FAMILY, flags, 1, 0);
+        request.fixed(&[u8::try_from(libc::AF_UNIX).unwrap_or(0), 0, 0, 0]);
+        // Every state, any cookie.
+        for word in [u32::MAX, inode, show, u32::MAX, u32::MAX] {
+            request.fixed(&word.to_ne_bytes());
+        }
+        let diag = diag_socket()?;
+        send(diag.as_fd(), &request.finish(), libc::MSG_DONTWAIT)?;
+        Ok(UnixDump {
+            diag,
+            buffer: vec![0; 64 * 1024],
+            is_single: flags == ONE,
+        })
+    }
+
+    /// Reads the next piece; false if it was the last.
+    pub(crate) fn next(&mut self, mut tell: impl FnMut(UnixFile)) -> io::Result<bool> {
         // The kernel answers while it is asked: what is not there now will not come.
-        let read = receive(diag.as_fd(), &mut buffer, libc::MSG_DONTWAIT)?;
-        for message in Messages::new(buffer.get(..read).unwrap_or_default()) {
+        let read = receive(self.diag.as_fd(), &mut self.buffer, libc::MSG_DONTWAIT)?;
+        for message in Messages::new(self.buffer.get(..read).unwrap_or_default()) {
             match message.kind {
-                NLMSG_DONE => return Ok(found),
+                NLMSG_DONE => return Ok(false),
                 NLMSG_ERROR => {
                     let errno = number_u32(message.payload, 0).unwrap_or(0).cast_signed();
                     return Err(io::Error::from_raw_os_error(errno.saturating_neg()));
                 }
-                BY_FAMILY => found.extend(parse(message.payload)),
+                BY_FAMILY => parse(message.payload).into_iter().for_each(&mut tell),
                 _ => {}
             }
         }
-        if flags == ONE {
-            return Ok(found);
-        }
+        Ok(!self.is_single)
     }
 }
 

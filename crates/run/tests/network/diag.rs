@@ -28,6 +28,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
         "unix_sockets_are_the_runs_alone",
         unix_sockets_are_the_runs_alone,
     ),
+    (
+        "many_files_are_looked_through_bit_by_bit",
+        many_files_are_looked_through_bit_by_bit,
+    ),
     ("a_listener_is_ended", a_listener_is_ended),
 ];
 
@@ -66,7 +70,11 @@ fn ask(socket: &OwnedFd, flags: u16, fixed: &[u8]) -> Vec<Vec<u8>> {
 fn ask_for(socket: &OwnedFd, kind: u16, flags: u16, fixed: &[u8]) -> Vec<Vec<u8>> {
     let mut writer = Writer::new(kind, flags, 7, 0);
     writer.fixed(fixed);
-    let question = writer.finish();
+    send(socket, &writer.finish());
+    receive(socket, flags)
+}
+
+fn send(socket: &OwnedFd, question: &[u8]) {
     // SAFETY: the address is all zero but for its family: the kernel; lengths are those of what is pointed to.
     unsafe {
         let mut kernel: libc::sockaddr_nl = std::mem::zeroed();
@@ -81,6 +89,10 @@ fn ask_for(socket: &OwnedFd, kind: u16, flags: u16, fixed: &[u8]) -> Vec<Vec<u8>
         );
         assert_eq!(usize::try_from(sent), Ok(question.len()));
     }
+}
+
+/// What answers a question, up to the last message.
+fn receive(socket: &OwnedFd, flags: u16) -> Vec<Vec<u8>> {
     let mut told = Vec::new();
     loop {
         let mut buffer = [0; ROOM];
@@ -251,6 +263,44 @@ fn unix_sockets_are_the_runs_alone() {
     let others = machine.lines().count() - 1;
     let own = messages.iter().filter(|message| message.kind == BY_FAMILY);
     assert!(own.count() < others, "the hub at least is left out");
+}
+
+/// With so many that the supervisor serves others in between.
+fn many_files_are_looked_through_bit_by_bit() {
+    let sockets: Vec<UdpSocket> = (0..900)
+        .map(|_| UdpSocket::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let (near, far) = UnixStream::pair().unwrap();
+    let own = [inode(near.as_fd()), inode(far.as_fd())];
+    let socket = diag();
+    let told_of = |told: &[Vec<u8>]| {
+        let messages = told.iter().flat_map(|bytes| Messages::new(bytes));
+        let rows = messages.filter(|message| message.kind == BY_FAMILY);
+        let mut inodes: Vec<u32> = rows
+            .map(|row| number_u32(row.payload, 4).unwrap())
+            .collect();
+        inodes.sort_unstable();
+        inodes
+    };
+    // By a call that the supervisor carries out, and by one that it finds out about.
+    let told = ask(&socket, DUMP, &unix(0));
+    assert!(own.iter().all(|own| told_of(&told).contains(own)));
+    let mut question = Writer::new(BY_FAMILY, DUMP, 7, 0);
+    question.fixed(&unix(0));
+    let question = question.finish();
+    // SAFETY: the data is as long as said.
+    let sent = unsafe {
+        libc::send(
+            socket.as_raw_fd(),
+            question.as_ptr().cast(),
+            question.len(),
+            0,
+        )
+    };
+    assert_eq!(usize::try_from(sent), Ok(question.len()));
+    assert_eq!(told_of(&receive(&socket, DUMP)), told_of(&told));
+    let rows = rows(&ask(&socket, DUMP, &inet(17)));
+    assert_eq!(rows.len(), sockets.len());
 }
 
 fn a_listener_is_ended() {
