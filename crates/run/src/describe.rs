@@ -75,15 +75,11 @@ fn is_dual_stack(summary: &SocketSummary) -> bool {
     summary.domain == Domain::Inet6 && !summary.is_v6_only && !is_bound_to_one
 }
 
-/// The words of `ss -m`.
-pub(crate) fn memory(summary: &SocketSummary) -> String {
-    format!(
-        "skmem:(r{},rb{},t{},tb{},f0,w{},o0,bl0,d{})",
-        summary.recv_q,
-        summary.receive_buffer,
-        summary.send_q,
-        summary.send_buffer,
-        summary.memory,
-        summary.drops
-    )
+/// The words of `ss -m`, from those of `SO_MEMINFO`.
+pub(crate) fn memory(words: &[u32]) -> String {
+    const NAMES: [&str; 9] = ["r", "rb", "t", "tb", "f", "w", "o", "bl", "d"];
+    let words = words.iter().copied().chain(std::iter::repeat(0));
+    let named = NAMES.iter().zip(words);
+    let words: Vec<String> = named.map(|(name, word)| format!("{name}{word}")).collect();
+    format!("skmem:({})", words.join(","))
 }

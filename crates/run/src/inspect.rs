@@ -120,7 +120,7 @@ impl Supervisor {
                 .as_ref()
                 .map(|info| describe::info(info, summary.is_joined))
                 .unwrap_or_default(),
-            memory: describe::memory(summary),
+            memory: describe::memory(&summary.memory_info()),
         }
     }
 

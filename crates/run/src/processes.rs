@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{DirEntry, ReadDir};
 
+use crate::describe;
 use crate::report::{Process, Run, Socket};
 use crate::sys::{self, UnixFile};
 
@@ -126,12 +127,6 @@ fn row(file: &UnixFile, processes: &[Process], names: &BTreeMap<u32, String>) ->
         libc::SOCK_SEQPACKET => "u_seq",
         _ => "u_dgr",
     };
-    let word = |index: usize| file.memory.get(index).copied().unwrap_or(0);
-    let memory = ["r", "rb", "t", "tb", "f", "w", "o", "bl", "d"];
-    let memory = memory.iter().enumerate();
-    let memory: Vec<String> = memory
-        .map(|(at, name)| format!("{name}{}", word(at)))
-        .collect();
     Socket {
         netid: netid.to_owned(),
         state: match file.state {
@@ -156,7 +151,7 @@ fn row(file: &UnixFile, processes: &[Process], names: &BTreeMap<u32, String>) ->
         file: file.cookie,
         timer: None,
         info: Vec::new(),
-        memory: format!("skmem:({})", memory.join(",")),
+        memory: describe::memory(&file.memory),
     }
 }
 

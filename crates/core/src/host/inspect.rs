@@ -60,8 +60,8 @@ pub struct SocketSummary {
 }
 
 impl SocketSummary {
-    /// The words of `SO_MEMINFO` (`sk_get_meminfo`): received, receive buffer, sent and not acknowledged, send buffer, memory
-    /// that is held beside what is queued, queued to be sent, options, backlog, drops.
+    /// The words of `SO_MEMINFO` (`sk_get_meminfo`): received, receive buffer, sent and not acknowledged, send buffer, set
+    /// aside, queued to be sent, options, backlog, drops. Nothing is set aside, and bytes are counted without bookkeeping.
     pub fn memory_info(&self) -> [u32; 9] {
         let word = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
         // A listener's queues are of connections.
@@ -74,7 +74,7 @@ impl SocketSummary {
             word(self.receive_buffer),
             word(sent),
             word(self.send_buffer),
-            word(self.memory.saturating_sub(received + sent)),
+            0,
             word(sent),
             0,
             0,

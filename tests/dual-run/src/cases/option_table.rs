@@ -69,6 +69,7 @@ options! {
         SO_BINDTODEVICE = libc::SO_BINDTODEVICE,
         SO_ZEROCOPY = libc::SO_ZEROCOPY,
         SO_BSDCOMPAT = 14,
+        SO_MEMINFO = 55,
         SO_INCOMING_NAPI_ID = 56,
         SO_RCVTIMEO_NEW = 66,
         SO_SNDTIMEO_NEW = 67,

@@ -43,14 +43,14 @@ rm -f ready unix.sock
 "${run[@]}" --name twice -- bash -c '
     $0 "$1" &
     until [ -e ready ]; do sleep 0.05; done
-    for options in -tan -tln -uan -tuan -tn -xan -xln -tanp -uanp; do
+    for options in -tan -tln -uan -tuan -tn -xan -xln -tanp -uanp -tanm; do
         ss $options > "inside$options.out"
     done
     touch shown
     wait' $python "$fixtures/some_sockets.py" &
 pid=$!
 until_true 20 test -e shown
-for options in -tan -tln -uan -tuan -tn -xan -xln -tanp -uanp; do
+for options in -tan -tln -uan -tuan -tn -xan -xln -tanp -uanp -tanm; do
     rows < "inside$options.out" > "theirs$options.out"
     "$sockeye" ss twice $options | rows > "ours$options.out"
     diff "ours$options.out" "theirs$options.out" >&2 || fail "ss $options inside: see the differences above"

@@ -1,9 +1,12 @@
 //! The queues' sizes and low-water marks.
 
+use alloc::vec::Vec;
+
 use super::{ALL, Entry, L, int, refused, switch};
 use crate::Errno;
+use crate::options::OptionValue;
 use crate::options::Switches;
-use crate::options::table::{Access, Target, read_only, write_only};
+use crate::options::table::{Access, Target, Value, bytes, read_only, write_only};
 
 pub(super) const SEND_BUFFER: Entry = int(
     7,
@@ -29,12 +32,15 @@ pub(super) const SEND_BUFFER_FORCE: Entry =
 pub(super) const RECEIVE_BUFFER_FORCE: Entry =
     int(33, "SO_RCVBUFFORCE", write_only, force_receive_buffer);
 pub(super) const RECEIVE_OVERFLOWS: Entry = switch(40, "SO_RXQ_OVFL", Switches::RECEIVE_OVERFLOWS);
-pub(super) const MEMORY_INFORMATION: Entry = refused(
+pub(super) const MEMORY_INFORMATION: Entry = Entry::new(
+    L,
     55,
     "SO_MEMINFO",
-    Errno::ENOPROTOOPT,
-    "the snapshot tells it",
-);
+    ALL,
+    Access::Bytes(memory_information, refuse_value),
+)
+.typed(Value::Bytes)
+.own();
 pub(super) const LOCK: Entry = Entry::new(L, 72, "SO_BUF_LOCK", ALL, Access::Int(lock, set_lock));
 pub(super) const RESERVED_MEMORY: Entry = refused(
     73,
@@ -42,6 +48,23 @@ pub(super) const RESERVED_MEMORY: Entry = refused(
     Errno::EOPNOTSUPP,
     "there are no memory groups",
 );
+
+/// It can't be set, but what is shorter than an int is wrong in itself (`sk_setsockopt`).
+fn refuse_value(_target: &mut Target<'_>, value: &[u8]) -> Result<(), Errno> {
+    Err(if value.len() < 4 {
+        Errno::EINVAL
+    } else {
+        Errno::ENOPROTOOPT
+    })
+}
+
+/// `sk_get_meminfo`
+fn memory_information(t: &mut Target<'_>, length: usize) -> Result<OptionValue, Errno> {
+    let summary = t.host.summary(t.id).ok_or(Errno::EBADF)?;
+    let words = summary.memory_info();
+    let value: Vec<u8> = words.into_iter().flat_map(u32::to_ne_bytes).collect();
+    Ok(bytes(&value, length))
+}
 
 fn size(value: u32) -> Result<i32, Errno> {
     Ok(i32::try_from(value).unwrap_or(i32::MAX))
