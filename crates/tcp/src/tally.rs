@@ -2,7 +2,7 @@
 
 macro_rules! counts {
     ($($name:ident: $linux:literal,)*) => {
-        /// A counter of `TcpExt` that loss recovery adds to.
+        /// A counter of `TcpExt` that loss recovery and congestion control add to.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum LossCount {
             $(#[doc = concat!("`", $linux, "`")] $name,)*
@@ -49,6 +49,8 @@ counts! {
     DsackIgnoredDubious: "TCPDSACKIgnoredDubious",
     SackDiscard: "TCPSACKDiscard",
     SpuriousRtos: "TCPSpuriousRTOs",
+    HystartTrainDetect: "TCPHystartTrainDetect",
+    HystartTrainCwnd: "TCPHystartTrainCwnd",
     HystartDelayDetect: "TCPHystartDelayDetect",
     HystartDelayCwnd: "TCPHystartDelayCwnd",
 }
@@ -56,7 +58,7 @@ counts! {
 /// How often since it was taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    counts: [u16; LossCount::ALL.len()],
+    counts: [u32; LossCount::ALL.len()],
     is_used: bool,
 }
 
@@ -64,7 +66,7 @@ impl Tally {
     pub(crate) fn add(&mut self, what: LossCount, by: u32) {
         self.is_used = true;
         if let Some(count) = self.counts.get_mut(what as usize) {
-            *count = count.saturating_add(u16::try_from(by).unwrap_or(u16::MAX));
+            *count = count.saturating_add(by);
         }
     }
 

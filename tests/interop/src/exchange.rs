@@ -98,33 +98,40 @@ impl Place {
 
 /// Fills `piece` with what this end sends from `offset` on.
 pub(crate) fn fill(place: Place, offset: usize, piece: &mut [u8]) {
-    for (at, byte) in piece.iter_mut().enumerate() {
-        *byte = expected(place, offset + at);
+    for (at, word) in words(offset, piece.len()) {
+        let expected = expected(place, offset + at);
+        piece[at..at + word].copy_from_slice(&expected[(offset + at) % 8..][..word]);
     }
 }
 
 /// Checks what came from the end at `place`.
 pub(crate) fn check(place: Place, offset: usize, piece: &[u8]) -> Result<(), String> {
-    let wrong = piece
-        .iter()
-        .enumerate()
-        .find(|(at, byte)| **byte != expected(place, offset + at));
-    match wrong {
-        None => Ok(()),
-        Some((at, _)) => Err(format!(
-            "a wrong byte at {} from the {place:?}",
-            offset + at
-        )),
+    for (at, word) in words(offset, piece.len()) {
+        let expected = expected(place, offset + at);
+        if piece[at..at + word] != expected[(offset + at) % 8..][..word] {
+            return Err(format!("wrong bytes at {} from the {place:?}", offset + at));
+        }
     }
+    Ok(())
 }
 
-/// Neighbours, and bytes a segment or a window apart, differ.
-fn expected(place: Place, offset: usize) -> u8 {
+/// Where the aligned words of 8 bytes begin in what is at `offset`, and how much of each is in it.
+fn words(offset: usize, length: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let word = (8 - (offset + at) % 8).min(length - at);
+        at += word;
+        (word > 0).then(|| (at - word, word))
+    })
+}
+
+/// The word around an offset. Neighbours, and words a segment or a window apart, differ.
+fn expected(place: Place, offset: usize) -> [u8; 8] {
     let number = u64::try_from(offset).unwrap_or(0);
     let salt: u64 = match place {
         Place::Client => 0x1234_5678,
         Place::Server => 0x8765_4321,
     };
     let mixed = ((number / 8) ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    mixed.to_be_bytes()[offset % 8]
+    mixed.to_be_bytes()
 }

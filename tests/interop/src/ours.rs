@@ -11,6 +11,9 @@ use sockeye_core::{
 use crate::exchange::{PIECE, check, fill};
 use crate::{Exchange, Family, Place, Report, Setting};
 
+/// Pieces that are sent in one go: the program's work is done between packets, and must not make them wait.
+const PIECES: usize = 4;
+
 /// A host and what its program does.
 #[derive(Debug)]
 pub struct Ours {
@@ -143,7 +146,10 @@ impl Ours {
     }
 
     fn send(&mut self, socket: SocketId, now: Instant) -> Result<(), String> {
-        while self.sent < self.to_send {
+        for _ in 0..PIECES {
+            if self.sent == self.to_send {
+                break;
+            }
             let length = PIECE.min(self.to_send - self.sent);
             let piece = &mut self.buffer[..length];
             fill(self.place, self.sent, piece);
@@ -158,7 +164,7 @@ impl Ours {
                 Err(errno) => return Err(failed("send")(errno)),
             }
         }
-        if !self.is_shut {
+        if self.sent == self.to_send && !self.is_shut {
             self.host
                 .shutdown(socket, Shutdown::Write, now)
                 .map_err(failed("shutdown"))?;

@@ -44,6 +44,8 @@ fn counter(counters: &mut Counters, what: LossCount) -> &mut u64 {
         LossCount::DsackIgnoredDubious => &mut counters.tcp_ext_tcp_dsack_ignored_dubious,
         LossCount::SackDiscard => &mut counters.tcp_ext_tcp_sack_discard,
         LossCount::SpuriousRtos => &mut counters.tcp_ext_tcp_spurious_rtos,
+        LossCount::HystartTrainDetect => &mut counters.tcp_ext_tcp_hystart_train_detect,
+        LossCount::HystartTrainCwnd => &mut counters.tcp_ext_tcp_hystart_train_cwnd,
         LossCount::HystartDelayDetect => &mut counters.tcp_ext_tcp_hystart_delay_detect,
         LossCount::HystartDelayCwnd => &mut counters.tcp_ext_tcp_hystart_delay_cwnd,
     }

@@ -1,11 +1,12 @@
 //! CUBIC (RFC 9438), in integers.
 //!
 //! Time in milliseconds, windows in packets. The initial slow start is HyStart++'s (RFC 9406).
+use alloc::boxed::Box;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
 use super::hystart::HyStart;
-use super::{Acked, Control, INFINITE, Window};
+use super::{Acked, Control, INFINITE, SlowStartEnd, Window};
 use crate::Instant;
 
 /// beta_cubic = 0.7 (RFC 9438 4.6), in 1/1024.
@@ -14,20 +15,33 @@ const BETA: u64 = 717;
 const ALPHA: u64 = 542;
 const ONE: u64 = 1024;
 
-/// CUBIC: first the initial slow start, then the curve, which share their room.
+/// CUBIC: first the initial slow start, then the curve.
 #[derive(Debug, Clone)]
 pub(crate) enum Cubic {
-    Start(HyStart),
+    /// In a box because it is needed for some rounds only, and larger.
+    Start(Box<HyStart>),
     Curve(Curve),
 }
 
 impl Default for Cubic {
     fn default() -> Self {
-        Cubic::Start(HyStart::NEW)
+        Cubic::Start(Box::new(HyStart::NEW))
     }
 }
 
 impl Cubic {
+    /// Heap memory owned, in bytes.
+    pub(super) fn heap(&self) -> usize {
+        match self {
+            Cubic::Start(start) => size_of_val(&**start),
+            Cubic::Curve(_) => 0,
+        }
+    }
+
+    pub(super) fn is_starting(&self) -> bool {
+        matches!(self, Cubic::Start(_))
+    }
+
     /// Changes the curve; the initial slow start is over.
     fn change<R>(&mut self, change: impl FnOnce(&mut Curve) -> R) -> R {
         let mut curve = match self {
@@ -176,16 +190,20 @@ impl Curve {
 }
 
 impl Control for Cubic {
-    fn acknowledged(&mut self, window: &mut Window, acked: &Acked) {
+    fn acknowledged(&mut self, window: &mut Window, acked: &Acked) -> Option<SlowStartEnd> {
+        let mut end = None;
+        if let Cubic::Start(start) = self
+            && window.threshold == INFINITE
+        {
+            end = Some(start.acknowledged(window, acked)?);
+            window.threshold = window.size;
+            window.credit = 0;
+        }
         match self {
-            Cubic::Start(start) if window.threshold == INFINITE => {
-                if start.acknowledged(window, acked) {
-                    *self = Cubic::Curve(Curve::default());
-                }
-            }
             Cubic::Start(_) => self.change(|curve| curve.acknowledged(window, acked)),
             Cubic::Curve(curve) => curve.acknowledged(window, acked),
         }
+        end
     }
 
     fn threshold_after_loss(&mut self, window: &Window) -> u32 {

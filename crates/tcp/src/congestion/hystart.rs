@@ -1,10 +1,17 @@
-//! HyStart++ (RFC 9406): leaves the initial slow start when the round trip grows, before packets are lost.
+//! HyStart++ (RFC 9406): leaves the initial slow start when the round trip grows, before packets are lost; and the other half of
+//! what it comes from, as Linux has it: when acknowledgments follow each other closely for longer than half a round trip.
 //!
 //! A growing round trip may also be noise, so that what follows is Conservative Slow Start: a quarter of the growth for five
 //! rounds, and back to slow start if the round trip gets shorter again. Growth for one acknowledgment is not limited
 //! otherwise (L of the RFC), as Linux does not limit it.
-use super::{Acked, Window};
-use crate::Seq;
+//!
+//! A train of acknowledgments is as long as the path takes to carry what was sent in a round. One of half a round trip means
+//! that the window, which each of them has opened, fills the path by now, and ends slow start at once (`hystart_update`). A gap in
+//! a train ends it for the round.
+use core::time::Duration;
+
+use super::{Acked, SlowStartEnd, Window};
+use crate::{Instant, Seq};
 
 /// RFC 9406 4.3, in microseconds where it is a time.
 const MIN_RTT_THRESH: u32 = 4000;
@@ -14,12 +21,18 @@ const N_RTT_SAMPLE: u8 = 8;
 const CSS_GROWTH_DIVISOR: u32 = 4;
 const CSS_ROUNDS: u8 = 5;
 
+/// `hystart_low_window`: smaller windows are no train.
+const LOW_WINDOW: u32 = 16;
+/// `hystart_ack_delta_us`: what follows later does not belong to the train.
+const TRAIN_GAP: Duration = Duration::from_millis(2);
+
 const INFINITE: u32 = u32::MAX;
 
 /// The rounds of the initial slow start.
 #[derive(Debug, Clone)]
 pub(crate) struct HyStart {
-    /// windowEnd: the round is over when this is acknowledged.
+    /// windowEnd: the round is over when the byte at it, the first of the next, is acknowledged. The last of this round is too
+    /// early: between the two nothing comes, for as long as the window does not fill the path.
     round_end: Seq,
     has_begun: bool,
     /// lastRoundMinRTT, currentRoundMinRTT
@@ -31,10 +44,22 @@ pub(crate) struct HyStart {
     conservative: u8,
     /// cssBaselineMinRtt
     baseline: u32,
+    train: Train,
+}
+
+/// Acknowledgments of this round that followed each other closely.
+#[derive(Debug, Clone, Copy)]
+struct Train {
+    began: Instant,
+    last: Instant,
 }
 
 impl HyStart {
     pub(super) const NEW: HyStart = HyStart {
+        train: Train {
+            began: Instant::ZERO,
+            last: Instant::ZERO,
+        },
         round_end: Seq::new(0),
         has_begun: false,
         last: INFINITE,
@@ -44,15 +69,24 @@ impl HyStart {
         baseline: INFINITE,
     };
 
-    /// The window grows for what was acknowledged. True when slow start is over: the threshold is the window.
-    pub(super) fn acknowledged(&mut self, window: &mut Window, acked: &Acked) -> bool {
-        if !self.has_begun || acked.una.at_or_after(self.round_end) {
+    /// The window grows for what was acknowledged, unless that says that slow start is over.
+    pub(super) fn acknowledged(
+        &mut self,
+        window: &mut Window,
+        acked: &Acked,
+    ) -> Option<SlowStartEnd> {
+        if !self.has_begun || acked.una.after(self.round_end) {
             if self.end_round() {
-                window.threshold = window.size;
-                window.credit = 0;
-                return true;
+                return Some(SlowStartEnd::Delay);
             }
             self.round_end = acked.nxt;
+            self.train = Train {
+                began: acked.now,
+                last: acked.now,
+            };
+        }
+        if window.size >= LOW_WINDOW && self.train.is_too_long(acked) {
+            return Some(SlowStartEnd::Train);
         }
         if let Some(sample) = acked.sample {
             let micros = u32::try_from(sample.as_micros()).unwrap_or(INFINITE - 1);
@@ -70,7 +104,7 @@ impl HyStart {
                 self.conservative = 0;
             }
         }
-        false
+        None
     }
 
     /// True if Conservative Slow Start has lasted long enough.
@@ -98,5 +132,16 @@ impl HyStart {
             // The rest of this round counts.
             self.conservative = CSS_ROUNDS;
         }
+    }
+}
+
+impl Train {
+    fn is_too_long(&mut self, acked: &Acked) -> bool {
+        if acked.now - self.last > TRAIN_GAP {
+            return false;
+        }
+        self.last = acked.now;
+        let most = acked.longest_train;
+        most.is_some_and(|most| acked.now - self.began > most)
     }
 }

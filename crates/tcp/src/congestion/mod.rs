@@ -72,10 +72,6 @@ impl Window {
         }
     }
 
-    pub(crate) fn has_threshold(&self) -> bool {
-        self.threshold < INFINITE
-    }
-
     pub(crate) fn in_slow_start(&self) -> bool {
         self.size < self.threshold
     }
@@ -122,16 +118,27 @@ pub(crate) struct Acked {
     pub(crate) srtt: Option<Duration>,
     /// The round trip of these packets.
     pub(crate) sample: Option<Duration>,
+    /// In the initial slow start: for how long acknowledgments may follow each other closely in a round.
+    pub(crate) longest_train: Option<Duration>,
     /// SND.UNA and SND.NXT by now.
     pub(crate) una: Seq,
     pub(crate) nxt: Seq,
     pub(crate) now: Instant,
 }
 
+/// What ended the initial slow start before anything was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SlowStartEnd {
+    /// Acknowledgments that followed each other closely for long.
+    Train,
+    /// A round trip that grew.
+    Delay,
+}
+
 /// What an algorithm decides.
 pub(crate) trait Control {
-    /// Packets were acknowledged while the window was what limited the sender.
-    fn acknowledged(&mut self, window: &mut Window, acked: &Acked);
+    /// Packets were acknowledged while the window was what limited the sender. What ended slow start, if that did.
+    fn acknowledged(&mut self, window: &mut Window, acked: &Acked) -> Option<SlowStartEnd>;
     /// A loss: what the threshold is to be.
     fn threshold_after_loss(&mut self, window: &Window) -> u32;
     /// A retransmission timeout: what was learnt about the path is void.
@@ -196,7 +203,8 @@ impl Congestion {
         };
         let more = match &**learnt {
             Learnt::Bbr(bbr) => size_of_val(&**bbr),
-            Learnt::Cubic(_) | Learnt::Reno(_) => 0,
+            Learnt::Cubic(cubic) => cubic.heap(),
+            Learnt::Reno(_) => 0,
         };
         size_of_val(&**learnt) + more
     }
@@ -219,6 +227,13 @@ impl Congestion {
     pub(crate) fn restarted(&mut self, idle: Duration) {
         if self.0.is_some() {
             self.control().restarted(idle);
+        }
+    }
+
+    /// Nothing is in flight: what was learnt of the rounds of a slow start says nothing of the next.
+    pub(crate) fn rest(&mut self) {
+        if matches!(self.0.as_deref(), Some(Learnt::Cubic(cubic)) if cubic.is_starting()) {
+            self.0 = None;
         }
     }
 

@@ -2,7 +2,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::cubic::cube_root;
-use super::{Acked, Algorithm, Congestion, INFINITE, Window};
+use super::{Acked, Algorithm, Congestion, INFINITE, SlowStartEnd, Window};
 use crate::{Instant, Seq};
 
 proptest! {
@@ -29,6 +29,7 @@ fn run(
             packets: window.size,
             srtt: Some(Duration::from_millis(100)),
             sample: None,
+            longest_train: None,
             una: Seq::new(0),
             nxt: Seq::new(0),
             now,
@@ -98,6 +99,7 @@ fn after_loss(size: u32, rounds: u64) -> Window {
                 packets: 1,
                 srtt: Some(Duration::from_millis(1)),
                 sample: None,
+                longest_train: None,
                 una: Seq::new(0),
                 nxt: Seq::new(0),
                 now: Instant::from_millis(round),
@@ -138,6 +140,7 @@ fn round(window: &mut Window, congestion: &mut Congestion, sequence: &mut u32, m
             packets: 1,
             srtt: None,
             sample: Some(Duration::from_millis(millis)),
+            longest_train: None,
             una: Seq::new(*sequence),
             nxt: Seq::new(*sequence + window.size),
             now: Instant::from_secs(1),
@@ -195,4 +198,46 @@ fn slow_start_resumes_when_the_round_trip_shrinks_again() {
 fn short_round_trips_may_vary_by_four_milliseconds() {
     let (sizes, _) = sizes(&[1, 4, 1, 4, 1]);
     assert_eq!(sizes, [32, 64, 128, 256, 512]);
+}
+
+/// The first end of slow start told for acknowledgments at these times in ms, all of one round, with a window of `size` and
+/// trains of at most 10 ms.
+fn end_of_round(size: u32, times: impl IntoIterator<Item = u64>) -> Option<(SlowStartEnd, Window)> {
+    let (mut window, mut congestion) = (Window::new(size), Congestion::new(Algorithm::Cubic));
+    for (sequence, millis) in (1..).zip(times) {
+        let acked = Acked {
+            packets: 1,
+            srtt: None,
+            sample: None,
+            longest_train: Some(Duration::from_millis(10)),
+            una: Seq::new(sequence),
+            nxt: Seq::new(1000),
+            now: Instant::from_millis(1000 + millis),
+        };
+        if let Some(end) = congestion.control().acknowledged(&mut window, &acked) {
+            return Some((end, window));
+        }
+    }
+    None
+}
+
+#[test]
+fn a_long_train_of_acknowledgments_ends_slow_start() {
+    let (end, window) = end_of_round(20, 0..=11).expect("an end");
+    assert_eq!(end, SlowStartEnd::Train);
+    // Eleven of them opened it, the last, 11 ms after the first, did not.
+    assert_eq!((window.size, window.threshold), (31, 31));
+    assert!(end_of_round(20, 0..=10).is_none(), "it may last 10 ms");
+}
+
+#[test]
+fn a_gap_ends_a_train_of_acknowledgments_for_its_round() {
+    assert!(end_of_round(20, (0..5).chain(7..30)).is_none());
+    assert!(end_of_round(20, (0..5).chain(6..30)).is_some());
+}
+
+#[test]
+fn a_round_that_begins_with_a_small_window_has_no_train() {
+    assert!(end_of_round(12, 0..30).is_none());
+    assert!(end_of_round(16, 0..30).is_some());
 }

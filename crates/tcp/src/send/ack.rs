@@ -342,27 +342,23 @@ impl Block {
         }
         self.send.usage.judged(now);
         if self.is_window_limited() {
+            let longest_train = self.longest_train();
             let send = &mut self.send;
             let acked = Acked {
                 packets: delivered,
                 srtt: send.rtt.srtt(),
                 sample,
+                longest_train,
                 una: send.una,
                 nxt: send.nxt,
                 now,
             };
-            let had_threshold = send.window.has_threshold();
-            send.congestion
-                .control()
-                .acknowledged(&mut send.window, &acked);
-            if !had_threshold && send.window.has_threshold() {
-                // Nothing was lost, so that it was a growing round trip.
-                let size = send.window.size;
-                send.count(LossCount::HystartDelayDetect, 1);
-                send.count(LossCount::HystartDelayCwnd, size);
+            let control = send.congestion.control();
+            if let Some(end) = control.acknowledged(&mut send.window, &acked) {
+                self.count_slow_start_end(end);
             }
             if !self.recv.is_pressed() {
-                send.expand_buffer(&self.limits);
+                self.send.expand_buffer(&self.limits);
             }
         }
     }

@@ -19,6 +19,7 @@ pub(crate) mod recovery;
 pub(crate) mod reordering;
 pub(crate) mod rtt;
 pub(crate) mod sack;
+mod slow_start;
 mod steer;
 pub(crate) mod tail;
 mod timeouts;

@@ -375,6 +375,7 @@ impl Block {
         if send.flight.is_over() {
             send.flight.rest();
         }
+        send.congestion.rest();
         send.rest_rare();
         self.recv.rest_rare();
         if self.recv.queue.is_empty() {

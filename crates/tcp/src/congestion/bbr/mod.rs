@@ -25,7 +25,7 @@ mod volume;
 
 use core::time::Duration;
 
-use super::{Acked, Control, INFINITE, Window};
+use super::{Acked, Control, INFINITE, SlowStartEnd, Window};
 use crate::Instant;
 use crate::send::losses::Loss;
 use crate::send::rate::Sample;
@@ -261,8 +261,9 @@ impl Bbr {
 }
 
 impl Control for Bbr {
-    fn acknowledged(&mut self, _: &mut Window, _: &Acked) {
+    fn acknowledged(&mut self, _: &mut Window, _: &Acked) -> Option<SlowStartEnd> {
         // It steers.
+        None
     }
 
     fn threshold_after_loss(&mut self, window: &Window) -> u32 {
