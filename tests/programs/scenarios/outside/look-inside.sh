@@ -65,10 +65,16 @@ ss -tnio > native.words
 kill $native
 ends_within 10 $native
 rm exchanged
-"$sockeye" run --loopback stack --name exchanged -- $python "$fixtures/one_exchange.py" &
+"$sockeye" run --loopback stack --name exchanged -- bash -c '
+    $0 "$1" &
+    until [ -e exchanged ]; do sleep 0.05; done
+    ss -tnio > inside.words
+    touch shown-words
+    wait' $python "$fixtures/one_exchange.py" &
 pid=$!
-until_true 20 test -e exchanged
+until_true 20 test -e shown-words
 "$sockeye" ss -tnio exchanged > sockeye.words
 $python "$fixtures/ss_words.py" native.words sockeye.words || fail "ss -tnio: $(cat native.words sockeye.words)"
+$python "$fixtures/ss_words.py" native.words inside.words || fail "ss -tnio inside: $(cat native.words inside.words)"
 kill -TERM $pid
 ends_within 10 $pid
