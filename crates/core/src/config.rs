@@ -236,6 +236,10 @@ pub struct Sysctl {
     pub tcp_max_reordering: u16,
     /// `net.ipv4.tcp_thin_linear_timeouts`.
     pub tcp_thin_linear_timeouts: bool,
+    /// `net.core.txrehash`: after a timeout a connection looks for another path.
+    pub txrehash: bool,
+    /// `net.ipv6.auto_flowlabels`: 0 none, 1 unless the socket does not want one, 2 if it does, 3 always.
+    pub auto_flowlabels: u8,
     /// `net.ipv4.tcp_stdurg`: the urgent pointer names the urgent byte, not the one behind it (RFC 1122 4.2.2.4).
     pub tcp_stdurg: bool,
     /// `net.ipv4.tcp_reflect_tos`: an accepted connection has the type of service of its SYN.
@@ -334,6 +338,8 @@ impl Default for Sysctl {
             tcp_reordering: 3,
             tcp_max_reordering: 300,
             tcp_thin_linear_timeouts: false,
+            txrehash: true,
+            auto_flowlabels: 1,
             tcp_stdurg: false,
             tcp_reflect_tos: false,
             tcp_pingpong_thresh: 1,

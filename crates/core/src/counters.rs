@@ -166,6 +166,7 @@ counters! {
     tcp_ext_tcp_delivered: "TcpExtTCPDelivered",
     tcp_ext_tcp_delivered_ce: "TcpExtTCPDeliveredCE",
     tcp_ext_tcp_timeouts: "TcpExtTCPTimeouts",
+    tcp_ext_tcp_timeout_rehash: "TcpExtTcpTimeoutRehash",
     tcp_ext_tcp_syn_retrans: "TcpExtTCPSynRetrans",
     tcp_ext_tcp_to_zero_window_adv: "TcpExtTCPToZeroWindowAdv",
     tcp_ext_tcp_from_zero_window_adv: "TcpExtTCPFromZeroWindowAdv",

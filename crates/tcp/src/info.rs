@@ -70,6 +70,8 @@ pub struct Info {
     pub rcv_ooopack: u32,
     pub snd_wnd: u32,
     pub rcv_wnd: u32,
+    /// How often a timeout was a reason to look for another path.
+    pub rehash: u32,
     pub total_rto: u16,
     pub total_rto_recoveries: u16,
     pub total_rto_time: Duration,
@@ -191,6 +193,7 @@ impl Info {
             rcv_ooopack: 0,
             snd_wnd: 0,
             rcv_wnd: 0,
+            rehash: 0,
             total_rto: 0,
             total_rto_recoveries: 0,
             total_rto_time: zero,

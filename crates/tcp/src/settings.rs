@@ -251,6 +251,8 @@ pub struct SocketOptions {
     pub keepalive: bool,
     /// `SO_OOBINLINE`: urgent data stays in the stream.
     pub oob_inline: bool,
+    /// `SO_TXREHASH` is off: a timeout is no reason to look for another path.
+    pub keeps_path: bool,
     tuning: Option<Box<Tuning>>,
 }
 
@@ -342,6 +344,7 @@ impl PartialEq for SocketOptions {
                 options.cork,
                 options.keepalive,
                 options.oob_inline,
+                options.keeps_path,
             ]
         };
         // A box with the default values says the same as none.

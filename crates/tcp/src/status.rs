@@ -216,6 +216,8 @@ bitflags! {
         const PURE_ACK = 1 << 43;
         /// `TCPOFOMerge`: data beyond a gap that was there already, or that covers what was.
         const OUT_OF_ORDER_MERGE = 1 << 44;
+        /// `TcpTimeoutRehash`: after a timeout what is sent may take another path.
+        const TIMEOUT_REHASH = 1 << 45;
         /// `TCPACKSkippedSeq`
         const SKIPPED_SEQUENCE = 1 << 48;
         /// `TCPACKSkippedPAWS`

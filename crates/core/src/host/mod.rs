@@ -36,7 +36,7 @@ use crate::rng::Rng;
 use crate::socket::Socket;
 use crate::tcp::fast_open::FastOpen;
 use crate::tcp::time_wait::TimeWaitTable;
-use crate::tcp::{ChallengeBudget, CookieKeys, Secrets, TcpMemory};
+use crate::tcp::{ChallengeBudget, CookieKeys, FlowLabels, Secrets, TcpMemory};
 use crate::timer_wheel::TimerWheel;
 use crate::unix::UnixState;
 use crate::{Errno, Instant, SocketId};
@@ -71,6 +71,7 @@ pub(crate) struct Stack {
     pub(crate) cookie_keys: CookieKeys,
     pub(crate) fast_open: FastOpen,
     pub(crate) secrets: Secrets,
+    pub(crate) flow_labels: FlowLabels,
     pub(crate) challenges: ChallengeBudget,
     /// What TCP connections share of the settings.
     pub(crate) tcp_rules: sockeye_tcp::KnownRules,
@@ -162,6 +163,7 @@ impl Host {
             cookie_keys: CookieKeys::new(keyed),
             fast_open: FastOpen::new(keyed),
             secrets: Secrets::new(keyed),
+            flow_labels: FlowLabels::new(keyed),
             challenges: ChallengeBudget::default(),
             tcp_rules: sockeye_tcp::KnownRules::default(),
             tcp_paths: crate::tcp::KnownPaths::new(),

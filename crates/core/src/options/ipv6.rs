@@ -3,7 +3,7 @@
 use sockeye_wire::IpProtocol;
 
 use super::table::{Access, Entry, IPPROTO_IPV6, Scope, Target, Value, read_only_bytes};
-use super::{OptionValue, Switches, arrival, ip, least_ttl, multicast, udp_raw};
+use super::{OptionValue, SharedOptions, Switches, arrival, ip, least_ttl, multicast, udp_raw};
 use crate::Errno;
 
 const L: i32 = IPPROTO_IPV6;
@@ -121,7 +121,26 @@ pub(super) const TABLE: &[Entry] = &[
             set_class,
         ),
     ),
-    Entry::recorded(L, 70, "IPV6_AUTOFLOWLABEL", V6, (1, 0, 1), NO_LABELS),
+    Entry::new(
+        L,
+        AUTOFLOWLABEL,
+        "IPV6_AUTOFLOWLABEL",
+        V6,
+        Access::Int(
+            |t| {
+                let chosen = t.socket()?.options.auto_flow_label();
+                let of_host = t.host.stack.config.sysctl.auto_flowlabels;
+                Ok(chosen.unwrap_or(matches!(of_host, 1 | 3)).into())
+            },
+            |t, value| {
+                let value = i32::from(value != 0);
+                t.socket_mut()?.options.record(L, AUTOFLOWLABEL, value);
+                Ok(())
+            },
+        ),
+    )
+    .typed(Value::Bool)
+    .partly("datagrams are sent without a label"),
     refused(
         72,
         "IPV6_ADDR_PREFERENCES",
@@ -154,6 +173,15 @@ pub(super) const TABLE: &[Entry] = &[
 ];
 
 pub(super) const MTU: i32 = 24;
+
+const AUTOFLOWLABEL: i32 = 70;
+
+impl SharedOptions {
+    /// `IPV6_AUTOFLOWLABEL`, if it was set.
+    pub(crate) fn auto_flow_label(&self) -> Option<bool> {
+        self.recorded(L, AUTOFLOWLABEL).map(|value| value != 0)
+    }
+}
 
 /// `IPV6_DONTFRAG`, `IPV6_AUTOFLOWLABEL`: a value of less than four bytes is 0 for these.
 pub(super) const TAKES_LESS: [i32; 2] = [62, 70];

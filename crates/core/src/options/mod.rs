@@ -327,6 +327,7 @@ impl SharedOptions {
         options.cork = self.is_on(Switches::CORK);
         options.keepalive = self.is_on(Switches::KEEPALIVE);
         options.oob_inline = self.is_on(Switches::OOB_INLINE);
+        options.keeps_path = !self.seeks_paths(sysctl);
         options
     }
 

@@ -143,7 +143,7 @@ pub(crate) fn encode(info: &Info) -> [u8; LENGTH] {
         info.rcv_ooopack,
         info.snd_wnd,
         info.rcv_wnd,
-        0,
+        info.rehash,
     ]);
     out.put(&info.total_rto.to_ne_bytes());
     out.put(&info.total_rto_recoveries.to_ne_bytes());

@@ -12,6 +12,9 @@ const TABLE: &[(Events, Place)] = &[
     (Events::RESET, |c| &mut c.tcp_estab_resets),
     (Events::ATTEMPT_FAILED, |c| &mut c.tcp_attempt_fails),
     (Events::TIMEOUT, |c| &mut c.tcp_ext_tcp_timeouts),
+    (Events::TIMEOUT_REHASH, |c| {
+        &mut c.tcp_ext_tcp_timeout_rehash
+    }),
     (Events::DELAYED_ACK, |c| &mut c.tcp_ext_delayed_acks),
     (Events::KEEPALIVE, |c| &mut c.tcp_ext_tcp_keep_alive),
     (Events::WINDOW_PROBE, |c| &mut c.tcp_ext_tcp_win_probe),

@@ -51,6 +51,7 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
         super::path::follow(stack, &tuple, &path, parts.options, connection, now);
         known = Some(path);
     }
+    let label = flow_label(stack, &tuple, parts.options, connection.rehashes());
     let mut sent = 0;
     while sent < BATCH {
         let Some(segment) = connection.poll_transmit(now) else {
@@ -70,7 +71,7 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
                 }
             },
         };
-        send(stack, &tuple, &path, parts.options, segment);
+        send_labelled(stack, &tuple, &path, parts.options, label, segment);
         sent += 1;
     }
     // What was told by what was sent.
@@ -89,9 +90,42 @@ pub(super) fn send(
     options: &SharedOptions,
     outgoing: OutgoingSegment,
 ) {
+    let label = flow_label(stack, tuple, options, 0);
+    send_labelled(stack, tuple, path, options, label, outgoing);
+}
+
+/// The label of a connection's packets that has looked for another path so often.
+pub(super) fn flow_label(
+    stack: &Stack,
+    tuple: &FourTuple,
+    options: &SharedOptions,
+    rehashes: u16,
+) -> u32 {
+    if tuple.remote.is_ipv6() && options.labels_flows(&stack.config.sysctl) {
+        stack.flow_labels.of(tuple, rehashes)
+    } else {
+        0
+    }
+}
+
+fn send_labelled(
+    stack: &mut Stack,
+    tuple: &FourTuple,
+    path: &Path,
+    options: &SharedOptions,
+    label: u32,
+    outgoing: OutgoingSegment,
+) {
     super::count::count_sent(&mut stack.counters, &outgoing);
     let fragmentation = super::path::fragmentation(stack, tuple.remote, options);
-    let frame = packet(stack, tuple, path, options, fragmentation, outgoing);
+    let frame = packet(
+        stack,
+        tuple,
+        path,
+        options,
+        (fragmentation, label),
+        outgoing,
+    );
     // A packet that is too long is cut: the path's MTU has just become less, and the peer is to get it all the same.
     let _ = stack.output(frame, path, fragmentation);
 }
@@ -102,7 +136,7 @@ pub(super) fn packet(
     tuple: &FourTuple,
     path: &Path,
     options: &SharedOptions,
-    fragmentation: Fragmentation,
+    (fragmentation, flow_label): (Fragmentation, u32),
     outgoing: OutgoingSegment,
 ) -> Frame {
     let OutgoingSegment {
@@ -138,7 +172,7 @@ pub(super) fn packet(
                 } else {
                     options.traffic_class
                 },
-        flow_label: 0,
+        flow_label,
         fragmentation,
         options: options.ip_options().filter(|_| is_v4).cloned(),
     };

@@ -59,7 +59,9 @@ pub(super) fn keep_of_joined(
         return;
     };
     let fragmentation = super::path::fragmentation(stack, tuple.remote, parts.options);
-    let frame = super::output::packet(stack, tuple, path, parts.options, fragmentation, syn);
+    let label = super::output::flow_label(stack, tuple, parts.options, 0);
+    let how = (fragmentation, label);
+    let frame = super::output::packet(stack, tuple, path, parts.options, how, syn);
     keep(host, Some(server), &frame.headers, path.interface);
 }
 

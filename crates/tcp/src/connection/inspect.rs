@@ -159,6 +159,11 @@ impl Connection {
         )
     }
 
+    /// How often a timeout was a reason to look for another path.
+    pub fn rehashes(&self) -> u16 {
+        self.block.send.rare.rehashes
+    }
+
     /// Bytes written that the peer has not acknowledged (`SIOCOUTQ`), and those not sent yet (`SIOCOUTQNSD`).
     pub fn unacknowledged(&self) -> (usize, usize) {
         let fin = u32::from(
@@ -313,6 +318,7 @@ impl Connection {
             rcv_ooopack: recv.queue.rare.out_of_order_segments,
             snd_wnd: send.wnd,
             rcv_wnd: recv.window,
+            rehash: send.rare.rehashes.into(),
             total_rto: send.rare.timeouts,
             total_rto_recoveries,
             total_rto_time,

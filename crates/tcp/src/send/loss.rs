@@ -60,6 +60,7 @@ impl Block {
             if is_over {
                 return Err(self.timed_out());
             }
+            self.take_another_path();
         }
         if self.send.retransmits == self.limits.retries1 {
             self.events |= Events::SUSPECT_PATH;
@@ -93,6 +94,15 @@ impl Block {
             && send.flight.out < THIN
             && send.window.threshold < INFINITE
             && send.retransmits <= THIN_RETRIES
+    }
+
+    /// The path may be broken, and another work (`sk_rethink_txhash`).
+    pub(crate) fn take_another_path(&mut self) {
+        if !self.options.keeps_path {
+            let rehashes = &mut self.send.rare.rehashes;
+            *rehashes = rehashes.wrapping_add(1);
+            self.events |= Events::TIMEOUT_REHASH;
+        }
     }
 
     pub(crate) fn count_timeout(&mut self) {

@@ -37,6 +37,8 @@ pub(crate) struct Rare {
     /// Packets that acknowledgments with ECE told of (RFC 3168 6.1.3).
     pub(crate) delivered_ce: u32,
     pub(crate) timeouts: u16,
+    /// How many of them may have been the path's fault. (Never more: it needs no look of its own to rest.)
+    pub(crate) rehashes: u16,
     /// Fast Open's attempt of a SYN that is out, or waits for its data (RFC 7413).
     pub(crate) attempt: Option<Box<Attempt>>,
 }
@@ -56,6 +58,7 @@ impl Rare {
         dsacks: 0,
         delivered_ce: 0,
         timeouts: 0,
+        rehashes: 0,
         attempt: None,
     };
 

@@ -189,6 +189,7 @@ impl SynSent {
         }
         block.events |= Events::TIMEOUT;
         block.send.retransmits += 1;
+        block.take_another_path();
         block.count_timeout();
         block.tell_of_reduction();
         // Linux repeats the first few at the same interval (tcp_syn_linear_timeouts).

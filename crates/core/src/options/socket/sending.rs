@@ -1,9 +1,9 @@
 //! How packets go out: by which way, with what mark, priority and pace.
 
 use super::{ALL, Entry, L, int, refused, switch};
-use crate::Errno;
-use crate::options::table::{Access, Target, Value, bytes};
-use crate::options::{OptionValue, Switches};
+use crate::options::table::{Access, Scope, Target, Value, bytes};
+use crate::options::{OptionValue, SharedOptions, Switches};
+use crate::{Errno, Sysctl};
 
 pub(super) const DONT_ROUTE: Entry = switch(5, "SO_DONTROUTE", Switches::DONT_ROUTE);
 pub(super) const BROADCAST: Entry = switch(6, "SO_BROADCAST", Switches::BROADCAST);
@@ -47,12 +47,37 @@ pub(super) const ZERO_COPY: Entry = refused(
 );
 pub(super) const SEND_TIME: Entry =
     refused(61, "SO_TXTIME", Errno::EINVAL, "packets are not timed");
-pub(super) const REHASH: Entry = refused(
-    74,
+pub(super) const REHASH: Entry = Entry::new(
+    L,
+    SO_TXREHASH,
     "SO_TXREHASH",
-    Errno::EOPNOTSUPP,
-    "there is no choice of paths to hash over",
+    Scope::TCP,
+    Access::Int(
+        |t| {
+            let sysctl = &t.host.stack.config.sysctl;
+            Ok(i32::from(t.socket()?.options.seeks_paths(sysctl)))
+        },
+        |t, value| {
+            if !(-1..=1).contains(&value) {
+                return Err(Errno::EINVAL);
+            }
+            let of_host = i32::from(t.host.stack.config.sysctl.txrehash);
+            let value = if value == -1 { of_host } else { value };
+            t.socket_mut()?.options.record(L, SO_TXREHASH, value);
+            Ok(())
+        },
+    ),
 );
+
+const SO_TXREHASH: i32 = 74;
+
+impl SharedOptions {
+    /// `SO_TXREHASH`: after a timeout a connection looks for another path.
+    pub(crate) fn seeks_paths(&self, sysctl: &Sysctl) -> bool {
+        self.recorded(L, SO_TXREHASH)
+            .map_or(sysctl.txrehash, |value| value != 0)
+    }
+}
 pub(super) const RECEIVE_MARK: Entry = refused(
     75,
     "SO_RCVMARK",

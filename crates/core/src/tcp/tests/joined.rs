@@ -66,11 +66,11 @@ fn told_syn(host: &mut Host, domain: Domain, listener: SocketId, is_joined: bool
     }
     if domain == Domain::Inet {
         // The identification, and the checksum over it.
-        syn[4..6].fill(0);
-        syn[10..12].fill(0);
+        syn[tcp - 16..tcp - 14].fill(0);
+        syn[tcp - 10..tcp - 8].fill(0);
     } else {
         // The flow label.
-        syn[1..4].fill(0);
+        syn[tcp - 39..tcp - 36].fill(0);
     }
     syn.to_vec()
 }

@@ -96,3 +96,68 @@ fn timestamps_are_set_off_for_each_destination() {
     // RFC 6191: the next connection of the same peer is not older.
     assert_eq!(stamp(Peer { port: 4001, ..peer }), first);
 }
+
+/// The flow labels of what a host has sent over IPv6.
+fn labels(host: &mut Host) -> Vec<u32> {
+    let interface = host.interface_by_name("eth0").unwrap();
+    let frames = core::iter::from_fn(|| host.transmit(interface));
+    let label = |frame: crate::Frame| match frame.ip().unwrap() {
+        sockeye_wire::IpView::V6(view) => view.flow_label(),
+        sockeye_wire::IpView::V4(_) => 0,
+    };
+    frames.map(label).collect()
+}
+
+/// A connection attempt that nobody answers: the labels of its first SYN and of three more.
+fn labels_of_syns(autoflow: u8, port: u16, is_chosen: Option<i32>, txrehash: bool) -> Vec<u32> {
+    let mut host = Host::new(Config {
+        seed: 5,
+        addresses: vec![IpCidr::new("fd00::1".parse().unwrap(), 64).unwrap()],
+        ..Config::default()
+    });
+    host.sysctl_mut().auto_flowlabels = autoflow;
+    host.sysctl_mut().txrehash = txrehash;
+    let client = tcp(&mut host, Domain::Inet6);
+    if let Some(value) = is_chosen {
+        let set = host.set_option(client, 41, 70, &value.to_ne_bytes(), NOW);
+        assert_eq!(set, Ok(()));
+    }
+    let local = SocketAddress::new("fd00::1".parse().unwrap(), port);
+    host.bind(client, &local, NOW).unwrap();
+    let remote = SocketAddress::new("fd00::2".parse().unwrap(), 80);
+    assert_eq!(host.connect(client, &remote, NOW), Err(Errno::EINPROGRESS));
+    let mut all = labels(&mut host);
+    while all.len() < 4 {
+        let deadline = host.next_deadline().unwrap();
+        host.advance(deadline);
+        all.extend(labels(&mut host));
+    }
+    all
+}
+
+/// RFC 6437 2, 3: a label is for a flow, not 0, and not to be guessed from another's.
+#[test]
+fn flows_over_ipv6_have_labels_that_change_with_timeouts() {
+    let is_label = |label: &u32| (1..1 << 20).contains(label);
+    let first = labels_of_syns(1, 5000, None, true);
+    assert!(first.iter().all(is_label), "{first:?}");
+    let mut different = first.clone();
+    different.sort_unstable();
+    different.dedup();
+    assert_eq!(different.len(), 4, "{first:?}");
+    assert_ne!(labels_of_syns(1, 5001, None, true)[0], first[0]);
+    // As long as it looks for no other path it is the same.
+    assert_eq!(labels_of_syns(1, 5000, None, false), [first[0]; 4]);
+    // auto_flowlabels, and what the socket says.
+    for (autoflow, chosen, is_labelled) in [
+        (0, Some(1), false),
+        (1, Some(0), false),
+        (2, None, false),
+        (2, Some(1), true),
+        (3, Some(0), true),
+    ] {
+        let labels = labels_of_syns(autoflow, 5000, chosen, true);
+        assert_eq!(labels[0] == first[0], is_labelled, "{autoflow} {chosen:?}");
+        assert_eq!(labels.iter().all(|label| *label == 0), !is_labelled);
+    }
+}
