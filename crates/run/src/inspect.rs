@@ -36,7 +36,12 @@ impl Supervisor {
             Files::new()
         });
         let snapshot = self.host.snapshot();
-        let rows = snapshot.sockets.iter().filter(|row| is_listed(row));
+        let is_of_a_program = |row: &&SocketSummary| {
+            let conduit = self.conduit_of(row.id).and_then(|id| self.conduits.get(id));
+            !conduit.is_some_and(Conduit::stands_in)
+        };
+        let rows = snapshot.sockets.iter();
+        let rows = rows.filter(|row| is_listed(row)).filter(is_of_a_program);
         let sockets = rows.map(|row| self.row(row, &files)).collect();
         Run {
             name: self.control.name.clone(),

@@ -41,6 +41,7 @@ mod queues;
 pub mod report;
 mod resets;
 mod slab;
+mod stand_in;
 mod supervisor;
 mod sys;
 mod untold;

@@ -11,9 +11,11 @@ use sockeye_linux::address;
 
 use crate::conduit::{Arrival, Conduit, Far, PendingDatagram, Relay, State};
 use crate::event_loop::Source;
+use crate::launch::Loopback;
 use crate::network::{ADDRESS, ADDRESS6};
 use crate::pump::MOST_READ;
 use crate::slab::Id;
+use crate::stand_in::reset_when_closed;
 use crate::supervisor::Supervisor;
 use crate::sys::{self, Events, Name};
 
@@ -195,15 +197,12 @@ impl Supervisor {
             let Some(client) = name.as_internet() else {
                 continue;
             };
-            // The answer of a port where nobody listens is a reset, which dropping the connection with unread data or
-            // lingering none gives.
+            // The answer of a port where nobody listens is a reset.
             if self
                 .take_connection(&file, client, publication.inside)
                 .is_none()
             {
-                let linger = [1_i32.to_ne_bytes(), 0_i32.to_ne_bytes()].concat();
-                let _reset =
-                    sys::set_option(file.as_fd(), libc::SOL_SOCKET, libc::SO_LINGER, &linger);
+                reset_when_closed(file.as_fd());
             }
         }
     }
@@ -219,6 +218,10 @@ impl Supervisor {
             }
             self.retire(id);
         };
+        sys::set_int_option(file.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1).ok()?;
+        if self.loopback == Loopback::Stack && self.stand_in(file, client, local).is_some() {
+            return Some(());
+        }
         let listener = self.conduits.get(listener_id)?;
         let (listener_socket, domain, owner, name) = (
             listener.socket,
@@ -236,7 +239,6 @@ impl Supervisor {
             .host
             .join_from(listener_socket, &local.into(), &client.into(), self.now)
             .ok()?;
-        sys::set_int_option(file.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, 1).ok()?;
         let file = file.try_clone().ok()?;
         let mut relay = Relay::new(end, Far::Published(file), MOST_READ);
         relay.name = Some(serial);

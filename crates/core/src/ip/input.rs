@@ -193,7 +193,8 @@ impl Stack {
         }
         let is_ours = self.is_local(destination.into())
             || destination.is_multicast()
-            || self.is_broadcast(destination.into());
+            || self.is_broadcast(destination.into())
+            || self.is_for_own_end(interface, frame);
         if is_martian || !is_ours {
             self.counters.ip_in_addr_errors += 1;
             return Verdict::Drop;
@@ -255,7 +256,9 @@ impl Stack {
         if destination.is_multicast() && !self.groups.is_joined(interface, destination.into()) {
             return Verdict::Drop;
         }
-        let is_ours = self.is_local(destination.into()) || destination.is_multicast();
+        let is_ours = self.is_local(destination.into())
+            || destination.is_multicast()
+            || self.is_for_own_end(interface, frame);
         if is_martian || !is_ours {
             self.counters.ip6_in_addr_errors += 1;
             return Verdict::Drop;

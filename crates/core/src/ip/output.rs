@@ -163,21 +163,7 @@ impl Stack {
             });
         }
         if self.is_local(destination) {
-            let mtu = self
-                .interface(InterfaceId::LOOPBACK)
-                .map_or(0, |interface| interface.mtu);
-            return Ok(Path {
-                interface: InterfaceId::LOOPBACK,
-                // The route to an own address has that address as its preferred source; all of 127/8 has 127.0.0.1.
-                source: source.unwrap_or(if destination.is_loopback() {
-                    super::loopback_like(destination)
-                } else {
-                    destination
-                }),
-                mtu: longest_packet(destination, mtu),
-                generation,
-                reach: Reach::LINK,
-            });
+            return Ok(self.path_home(destination, source));
         }
         let route = self
             .routes
@@ -207,6 +193,25 @@ impl Stack {
             generation,
             reach: Reach::LINK,
         })
+    }
+
+    /// The way of packets that come back to this host.
+    pub(crate) fn path_home(&self, destination: IpAddr, source: Option<IpAddr>) -> Path {
+        let mtu = self
+            .interface(InterfaceId::LOOPBACK)
+            .map_or(0, |interface| interface.mtu);
+        Path {
+            interface: InterfaceId::LOOPBACK,
+            // The route to an own address has that address as its preferred source; all of 127/8 has 127.0.0.1.
+            source: source.unwrap_or(if destination.is_loopback() {
+                super::loopback_like(destination)
+            } else {
+                destination
+            }),
+            mtu: longest_packet(destination, mtu),
+            generation: self.route_generation,
+            reach: Reach::LINK,
+        }
     }
 
     /// An address of any other interface: an interface without addresses borrows one.

@@ -267,9 +267,7 @@ pub(super) fn request(
         return None;
     };
     let way = listener.way_of_request(stack, least_isn.is_some())?;
-    let path = stack
-        .route(tuple.remote, Some(tuple.local), socket.options.via())
-        .ok()?;
+    let path = stack.route_of(&tuple, socket.options.via()).ok()?;
     let mut settings = settings(stack, &tuple, &path, &socket.options, now);
     match way {
         Way::Cookie => {
@@ -383,7 +381,7 @@ pub(super) fn take_cookie(
     if !is_plain || !listener.last_cookie.is_some_and(is_recent) {
         return Cookie::None;
     }
-    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), socket.options.via()) else {
+    let Ok(path) = stack.route_of(&tuple, socket.options.via()) else {
         return Cookie::None;
     };
     let mut settings = settings(stack, &tuple, &path, &socket.options, now);

@@ -45,7 +45,7 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
     stack.expire_path_mtus(now);
     let mut known = endpoint.path.current(stack, tuple.local);
     if known.is_none()
-        && let Ok(path) = stack.route(tuple.remote, Some(tuple.local), parts.options.via())
+        && let Ok(path) = stack.route_of(&tuple, parts.options.via())
     {
         endpoint.path = stack.tcp_paths.note(&path);
         super::path::follow(stack, &tuple, &path, parts.options, connection, now);
@@ -59,7 +59,7 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
         };
         let path = match known.filter(|path| path.generation == stack.route_generation) {
             Some(path) => path,
-            None => match stack.route(tuple.remote, Some(tuple.local), parts.options.via()) {
+            None => match stack.route_of(&tuple, parts.options.via()) {
                 Ok(path) => {
                     endpoint.path = stack.tcp_paths.note(&path);
                     *known.insert(path)
@@ -191,7 +191,7 @@ pub(super) fn packet(
 
 /// Sends a segment that no socket has to do with: a reset, or an answer out of TIME-WAIT.
 pub(super) fn send_alone(stack: &mut Stack, tuple: &FourTuple, segment: OutgoingSegment) {
-    let Ok(path) = stack.route(tuple.remote, Some(tuple.local), None) else {
+    let Ok(path) = stack.route_of(tuple, None) else {
         return;
     };
     let options = SharedOptions::new(&stack.config.sysctl);

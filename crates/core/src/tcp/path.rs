@@ -52,7 +52,7 @@ pub(super) fn told(
     if !believes(options, remote) || (remote.is_ipv6() && mtu < LEAST_V6) {
         return None;
     }
-    let path = stack.route(remote, Some(tuple.local), options.via()).ok()?;
+    let path = stack.route_of(tuple, options.via()).ok()?;
     stack.learn_path_mtu(remote, mtu, &path);
     Some(longest(stack, remote, &path, options, stack.now))
 }

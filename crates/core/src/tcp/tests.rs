@@ -11,6 +11,7 @@ mod listening;
 mod peer;
 mod standards;
 mod stream;
+mod transparent;
 mod wire;
 
 use std::vec;

@@ -32,6 +32,9 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
+    /// Of what no program has made.
+    pub(crate) const NOBODY: Owner = Owner { pid: 0, fd: -1 };
+
     /// The program's name, as in `/proc/PID/comm`; `None` if the process is gone.
     pub(crate) fn program(self) -> Option<String> {
         let name = std::fs::read_to_string(format!("/proc/{}/comm", self.pid)).ok()?;
@@ -82,6 +85,11 @@ pub(crate) enum State {
 }
 
 impl Conduit {
+    /// Whether its socket stands in for a client from outside.
+    pub(crate) fn stands_in(&self) -> bool {
+        matches!(&self.state, State::Relay(relay) if relay.stands_in)
+    }
+
     /// Whether the supervisor holds no end of it, so that only a census tells its close.
     pub(crate) fn needs_census(&self) -> bool {
         match &self.state {

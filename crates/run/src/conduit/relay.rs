@@ -51,6 +51,8 @@ pub(crate) struct Relay {
     pub(crate) outbound_ended: bool,
     /// The far side sends no more, and the program has been told.
     pub(crate) inbound_ended: bool,
+    /// The end is no program's file but a connection of the machine, whose client the host's socket stands in for.
+    pub(crate) stands_in: bool,
     /// The name our end is bound to while it waits to be accepted.
     pub(crate) name: Option<Serial>,
 }
@@ -83,6 +85,7 @@ impl Relay {
             ending: false,
             outbound_ended: false,
             inbound_ended: false,
+            stands_in: false,
             name: None,
         }
     }

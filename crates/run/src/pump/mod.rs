@@ -20,6 +20,7 @@ pub(crate) use buffers::{Buffers, MOST_READ};
 use crate::conduit::{Far, Relay, State};
 use crate::event_loop::Source;
 use crate::slab::Id;
+use crate::stand_in::reset_when_closed;
 use crate::supervisor::{Progress, Supervisor};
 use crate::sys::{self, Events};
 
@@ -228,8 +229,10 @@ impl Supervisor {
                 Err(_) => relay.end_writable = true,
             }
         }
+        let stands_in = relay.stands_in;
         match turn {
             Turn::Idle => {}
+            Turn::Finished if stands_in => self.retire(id),
             Turn::More => self.buffers.again.push(id),
             // From here on only a census tells when the program closes it.
             Turn::Finished => conduit.state = State::Failed,
@@ -253,6 +256,13 @@ impl Supervisor {
         let Some(conduit) = self.conduits.get_mut(id) else {
             return;
         };
+        if let State::Relay(relay) = &conduit.state
+            && relay.stands_in
+        {
+            reset_when_closed(relay.end.as_fd());
+            self.retire(id);
+            return;
+        }
         let ended = matches!(&conduit.state, State::Relay(relay) if relay.inbound_ended);
         // A byte that we leave unread makes the kernel tell a reset rather than an end.
         if let Some(file) = file.filter(|_| !ended) {
@@ -356,7 +366,8 @@ fn move_out(
         if relay.outbound_ended && relay.hung_up && !relay.inbound_ended {
             return Turn::ProgramClosed;
         }
-        if !relay.end_readable || relay.outbound_ended {
+        let waits_to_connect = relay.stands_in && !relay.far_writable;
+        if !relay.end_readable || relay.outbound_ended || waits_to_connect {
             return Turn::Idle;
         }
         if moved >= TURN {

@@ -28,6 +28,20 @@ listener = socket.create_server(("127.0.0.1", 0))
 socket.create_connection(listener.getsockname(), timeout=1)' 2> error.log
 equal 'connecting over a cut wire' 1 $code
 grep -q 'timed out' error.log || fail "a cut wire answers: $(cat error.log)"
+# A published connection is shaped as well: a handshake and an answer are two round trips.
+"${run[@]}" -p 127.0.0.1:8080:8000 --netem 'delay 60ms' -- $python "$fixtures/http_echo.py" 8000 > server.log 2>&1 &
+pid=$!
+until_true 20 curl -sS --max-time 5 -o answer.out http://127.0.0.1:8080/
+began=$(date +%s%N)
+equal 'a published answer' slow "$(curl -sS --max-time 10 http://127.0.0.1:8080/echo/slow)"
+took=$((($(date +%s%N) - began) / 1000000))
+[ $took -ge 230 ] || fail "two round trips of 120 ms took $took ms"
+# A client that gives up before its connection stands leaves nothing behind that waits.
+code_of curl -sS --max-time 0.03 http://127.0.0.1:8080/echo/early 2> curl.log
+equal 'a client that gave up' 28 $code
+equal 'after it' late "$(curl -sS --max-time 10 http://127.0.0.1:8080/echo/late)"
+kill -TERM $pid
+ends_within 15 $pid
 for words in 'delay soon' 'dealy 5ms' 'loss 200%' 'rate fast' 'codel' 'delay'; do
     code_of "${run[@]}" --netem "$words" -- touch ran 2> error.log
     equal "code of: $words" 125 $code

@@ -29,6 +29,18 @@ shark -T fields -e frame.comment > comments.out
 for word in 'pid' 'fd' 'curl' 'python3'; do
     grep -q "$word" comments.out || fail "no comment names $word: $(sort -u comments.out | head -5)"
 done
+# A published connection is in it as the client's own.
+"${run[@]}" -p 127.0.0.1:8080:8000 --pcap published.pcapng -- $python "$fixtures/http_echo.py" 8000 > server.log 2>&1 &
+pid=$!
+until_true 20 curl -sS --max-time 5 -o answer.out http://127.0.0.1:8080/
+equal 'a published answer' outside "$(curl -sS --max-time 10 --interface 127.0.0.6 --local-port 45673 http://127.0.0.1:8080/echo/outside)"
+kill -TERM $pid
+ends_within 15 $pid
+published() { tshark -r published.pcapng -d tcp.port==8000,http -Y "$1" 2> tshark.log | wc -l; }
+for filter in 'ip.src == 127.0.0.6 && tcp.srcport == 45673 && tcp.flags.syn == 1' \
+    'ip.src == 127.0.0.6 && http.request.uri == "/echo/outside"' 'ip.dst == 127.0.0.6 && http.response.code == 200'; do
+    equal "packets that are: $filter" 1 "$(published "$filter")"
+done
 # The stream, put together again by tshark, is what the client read.
 stream=$(shark -Y 'http.request.uri == "/echo/answer"' -T fields -e tcp.stream | head -1)
 shark -q -z "follow,tcp,ascii,$stream" > follow.out
