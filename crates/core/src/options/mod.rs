@@ -135,6 +135,8 @@ bitflags::bitflags! {
         const NEW_STAMPS = 1 << 37;
         /// `TCP_INQ`
         const TELL_UNREAD = 1 << 38;
+        /// What is received is told with the time at which it came (`SO_TIMESTAMP` and its like).
+        const RECEIVE_STAMPS = 1 << 39;
         /// `IP_MINTTL` or `IPV6_MINHOPCOUNT` was set.
         const JUDGES_TTL = 1 << 39;
     }

@@ -7,8 +7,9 @@ use core::time::Duration;
 
 use sockeye_wire::Ipv4Options;
 
-use super::SharedOptions;
+use super::{SharedOptions, Switches, Timestamping};
 use crate::multicast::Multicast;
+use crate::{Ancillary, Instant};
 
 bitflags::bitflags! {
     /// `SOF_TIMESTAMPING_*`, Linux's numbers.
@@ -71,6 +72,8 @@ pub(super) struct Rare {
     pub(super) stamp_flags: StampFlags,
     /// The number of the next datagram that is stamped when it goes (`SOF_TIMESTAMPING_OPT_ID`).
     pub(super) stamp_key: u32,
+    /// When the last bytes of a stream came whose arrival is to be told.
+    pub(super) arrival: Option<Instant>,
     /// `TCP_SAVED_SYN`: the headers of the connection's SYN, until they are asked for.
     pub(super) saved_syn: Option<Box<[u8]>>,
 }
@@ -119,6 +122,28 @@ impl SharedOptions {
     pub(crate) fn stamp_flags(&self) -> StampFlags {
         let rare = self.rare.as_ref();
         rare.map_or(StampFlags::empty(), |rare| rare.stamp_flags)
+    }
+
+    /// Bytes of a stream came, and when is to be told.
+    pub(crate) fn note_arrival(&mut self, now: Instant) {
+        self.rare.get_or_insert_default().arrival = Some(now);
+    }
+
+    /// When the last bytes of the stream came, if that is known.
+    pub(crate) fn arrival(&self) -> Option<Instant> {
+        self.rare.as_ref()?.arrival
+    }
+
+    /// The message of `SO_TIMESTAMP` and its like, if it is wanted. `received` is a time of the wall clock.
+    pub(crate) fn stamp(&self, received: Duration) -> Option<Ancillary> {
+        let is_new = self.is_on(Switches::NEW_STAMPS);
+        match self.timestamping {
+            Timestamping::Off => None,
+            Timestamping::Micros if is_new => Some(Ancillary::TimestampNew(received)),
+            Timestamping::Nanos if is_new => Some(Ancillary::TimestampNanosNew(received)),
+            Timestamping::Micros => Some(Ancillary::Timestamp(received)),
+            Timestamping::Nanos => Some(Ancillary::TimestampNanos(received)),
+        }
     }
 
     pub(super) fn set_stamp_flags(&mut self, flags: StampFlags) {

@@ -12,7 +12,7 @@ use sockeye_wire::Payload;
 
 use crate::ids::InterfaceId;
 use crate::message::{ErrorOrigin, ExtendedError, Incoming, MessageFlags, Received};
-use crate::options::{SharedOptions, StampFlags, Switches, Timestamping};
+use crate::options::{SharedOptions, StampFlags, Switches};
 use crate::{Ancillary, Domain, Errno, Instant, SocketAddress};
 
 /// What IP knows of a packet beside its payload.
@@ -243,13 +243,7 @@ pub(crate) fn ancillary(
     let mut told = Vec::new();
     let received = epoch + (datagram.received - Instant::ZERO);
     let is_new = options.is_on(Switches::NEW_STAMPS);
-    match options.timestamping {
-        Timestamping::Off => {}
-        Timestamping::Micros if is_new => told.push(Ancillary::TimestampNew(received)),
-        Timestamping::Nanos if is_new => told.push(Ancillary::TimestampNanosNew(received)),
-        Timestamping::Micros => told.push(Ancillary::Timestamp(received)),
-        Timestamping::Nanos => told.push(Ancillary::TimestampNanos(received)),
-    }
+    told.extend(options.stamp(received));
     // Every packet is stamped here, as in Linux once any socket asked for it.
     let flags = options.stamp_flags();
     if flags.contains(StampFlags::SOFTWARE)

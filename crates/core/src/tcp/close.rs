@@ -16,6 +16,7 @@ use crate::ids::SocketId;
 use crate::inet::bind;
 use crate::inet::bind_table::{Binding, Holder, PortSpace};
 use crate::inet::demux::FourTuple;
+use crate::options::Switches;
 use crate::socket::Endpoint;
 use crate::{Errno, Instant, Shutdown};
 
@@ -143,6 +144,9 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
         return;
     };
     take_error(connection, parts.error);
+    if parts.options.is_on(Switches::RECEIVE_STAMPS) && events.contains(Events::READABLE) {
+        parts.options.note_arrival(now);
+    }
     super::memory::recount(stack, endpoint);
     let Phase::Connected(connection) = &mut endpoint.phase else {
         return;

@@ -226,12 +226,29 @@ pub(crate) fn receive_message(
     if matches!(socket.endpoint, Endpoint::Listener(_)) {
         return Err(Errno::ENOTCONN);
     }
-    let tells_unread = socket.options.is_on(Switches::TELL_UNREAD);
+    let tells = Switches::TELL_UNREAD | Switches::RECEIVE_STAMPS;
+    let told = socket.options.switches & tells;
     let mut received = receive(host, id, message, now)?;
-    if tells_unread && let Some(left) = left_to_read(host, id) {
+    if told.contains(Switches::RECEIVE_STAMPS) {
+        received.ancillary.extend(stamp(host, id, &received));
+    }
+    if told.contains(Switches::TELL_UNREAD)
+        && let Some(left) = left_to_read(host, id)
+    {
         received.ancillary.push(Ancillary::Unread(left));
     }
     Ok(received)
+}
+
+/// `tcp_recv_timestamp`: when the bytes came. Linux joins what lies in the queue into large buffers, each with the stamp of the
+/// last segment that went into it; here the whole queue is one.
+fn stamp(host: &Host, id: SocketId, received: &Received) -> Option<Ancillary> {
+    if received.length == 0 || received.flags.contains(MessageFlags::OOB) {
+        return None;
+    }
+    let options = &host.get(id).ok()?.options;
+    let arrival = options.arrival()? - Instant::ZERO;
+    options.stamp(host.stack.config.epoch + arrival)
 }
 
 /// `tcp_inq_hint`: the peer's FIN counts as one, so that a program reads on until it has seen the end.

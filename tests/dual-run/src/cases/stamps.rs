@@ -13,6 +13,7 @@ use crate::{Control, Handle, Reception, World};
 pub(super) fn register(r: &mut Registry) {
     r.inet("dgram", "stamps_switch_each_other", switches);
     r.inet("dgram", "stamps_of_what_came", received);
+    r.inet("stream", "stamps_of_what_came", stream);
     r.inet("dgram", "stamps_of_what_went", sent);
     r.inet("dgram", "numbers_of_what_went", numbered);
 }
@@ -110,6 +111,36 @@ fn received(w: &mut World<'_>) {
         w.wait(right, POLLIN);
         receive(w, right, 0);
     }
+}
+
+/// What came before it was asked for is left out: Linux stamps everything as long as any socket of the machine asks.
+fn stream(w: &mut World<'_>) {
+    let (client, server, _) = w.established();
+    let send = |w: &mut World<'_>, data: &[u8]| {
+        let _ = w.quietly(|w| w.send(client, data, 0));
+        w.wait(server, POLLIN);
+        w.settle();
+    };
+    for option in [
+        SO_TIMESTAMP,
+        SO_TIMESTAMPNS,
+        SO_TIMESTAMP_NEW,
+        SO_TIMESTAMPNS_NEW,
+    ] {
+        let _ = w.set_int(server, option, 1);
+        send(w, b"stamped");
+        receive(w, server, libc::MSG_PEEK);
+        receive(w, server, 0);
+        send(w, b"thrown away");
+        receive(w, server, libc::MSG_TRUNC);
+    }
+    let _ = w.set_int(server, SO_TIMESTAMP, 0);
+    send(w, b"stamped no more");
+    receive(w, server, 0);
+    let _ = w.set_int(server, SO_TIMESTAMP, 1);
+    w.quietly(|w| w.shutdown(client, libc::SHUT_WR));
+    w.wait(server, POLLIN);
+    receive(w, server, 0);
 }
 
 fn sent(w: &mut World<'_>) {

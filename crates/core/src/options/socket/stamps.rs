@@ -5,7 +5,7 @@ use crate::Errno;
 use crate::options::table::{Access, GetBytes, Scope, SetBytes, Target, Value, bytes};
 use crate::options::{OptionValue, StampFlags, Switches, Timestamping};
 
-const STREAMS: &str = "the bytes of TCP and the messages of AF_UNIX are not stamped";
+const MESSAGES: &str = "the messages of AF_UNIX are not stamped";
 const KEPT: &str = "`OPT_CMSG`, `OPT_PKTINFO`, `OPT_STATS` and `TX_ACK` change nothing";
 
 pub(super) const MICROS: Entry = int(
@@ -15,7 +15,7 @@ pub(super) const MICROS: Entry = int(
     |t, value| stamp(t, value, Timestamping::Micros, false),
 )
 .typed(Value::Bool)
-.partly(STREAMS);
+.partly(MESSAGES);
 pub(super) const NANOS: Entry = int(
     35,
     "SO_TIMESTAMPNS",
@@ -23,7 +23,7 @@ pub(super) const NANOS: Entry = int(
     |t, value| stamp(t, value, Timestamping::Nanos, false),
 )
 .typed(Value::Bool)
-.partly(STREAMS);
+.partly(MESSAGES);
 pub(super) const DETAILED: Entry = detailed(
     37,
     "SO_TIMESTAMPING",
@@ -42,7 +42,7 @@ pub(super) const MICROS_NEW: Entry = int(
     |t, value| stamp(t, value, Timestamping::Micros, true),
 )
 .typed(Value::Bool)
-.partly(STREAMS);
+.partly(MESSAGES);
 pub(super) const NANOS_NEW: Entry = int(
     64,
     "SO_TIMESTAMPNS_NEW",
@@ -50,7 +50,7 @@ pub(super) const NANOS_NEW: Entry = int(
     |t, value| stamp(t, value, Timestamping::Nanos, true),
 )
 .typed(Value::Bool)
-.partly(STREAMS);
+.partly(MESSAGES);
 pub(super) const DETAILED_NEW: Entry = detailed(
     65,
     "SO_TIMESTAMPING_NEW",
@@ -58,7 +58,7 @@ pub(super) const DETAILED_NEW: Entry = detailed(
     |t, value| set_flags(t, value, true),
 );
 
-/// Bytes of a stream are not stamped, nor are the messages of AF_UNIX.
+/// It tells when something was sent, too, which nobody knows of the bytes of a stream; messages of AF_UNIX are not stamped.
 const SCOPE: Scope = Scope::UDP
     .union(Scope::RAW4)
     .union(Scope::RAW6)
@@ -87,8 +87,10 @@ fn stamp(
     // Switching either off switches stamps off; switching one on takes the place of the other.
     if value == 0 {
         options.timestamping = Timestamping::Off;
+        options.switches.remove(Switches::RECEIVE_STAMPS);
     } else {
         options.timestamping = stamping;
+        options.switches.insert(Switches::RECEIVE_STAMPS);
         options.switches.set(Switches::NEW_STAMPS, is_new);
     }
     Ok(())
