@@ -105,19 +105,12 @@ impl Supervisor {
             .host
             .peer_address(server)
             .unwrap_or(SocketAddress::Unspecified);
-        let connection = self.conduits.insert(Conduit {
-            socket: server,
+        let connection = self.conduits.insert(Conduit::new(
+            server,
             domain,
             owner,
-            cookie: 0,
-            name: None,
-            state: State::Joined(Joined::to(id)),
-            waiting: Vec::new(),
-            receive_timeout: None,
-            send_timeout: None,
-            untold: false,
-            program_shut: false,
-        });
+            State::Joined(Joined::to(id)),
+        ));
         if let Some(Conduit {
             state: State::Listening(listening),
             ..

@@ -54,19 +54,12 @@ impl Supervisor {
                 Ok(end) => {
                     let mut relay = Relay::new(end, Far::Host, bound);
                     relay.name = Some(serial);
-                    let connection = self.conduits.insert(Conduit {
-                        socket: accepted.socket,
+                    let connection = self.conduits.insert(Conduit::new(
+                        accepted.socket,
                         domain,
                         owner,
-                        cookie: 0,
-                        name: None,
-                        state: State::Relay(Box::new(relay)),
-                        waiting: Vec::new(),
-                        receive_timeout: None,
-                        send_timeout: None,
-                        untold: false,
-                        program_shut: false,
-                    });
+                        State::Relay(Box::new(relay)),
+                    ));
                     if let Some(Conduit {
                         state: State::Listening(listening),
                         ..

@@ -14,8 +14,8 @@ use crate::event_loop::Source;
 use crate::launch::Loopback;
 use crate::network::{ADDRESS, ADDRESS6};
 use crate::pump::MOST_READ;
+use crate::resets::reset_when_closed;
 use crate::slab::Id;
-use crate::stand_in::reset_when_closed;
 use crate::supervisor::Supervisor;
 use crate::sys::{self, Events, Name};
 
@@ -242,19 +242,12 @@ impl Supervisor {
         let file = file.try_clone().ok()?;
         let mut relay = Relay::new(end, Far::Published(file), MOST_READ);
         relay.name = Some(serial);
-        let connection = self.conduits.insert(Conduit {
+        let connection = self.conduits.insert(Conduit::new(
             socket,
             domain,
             owner,
-            cookie: 0,
-            name: None,
-            state: State::Relay(Box::new(relay)),
-            waiting: Vec::new(),
-            receive_timeout: None,
-            send_timeout: None,
-            untold: false,
-            program_shut: false,
-        });
+            State::Relay(Box::new(relay)),
+        ));
         if let Some(Conduit {
             state: State::Listening(listening),
             ..

@@ -17,6 +17,17 @@ use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys;
 
+/// The value of `SO_LINGER` that makes closing a reset: on, for no time.
+pub(crate) const LINGER_NONE: [u8; 8] = {
+    let [a, b, c, d] = 1_i32.to_ne_bytes();
+    [a, b, c, d, 0, 0, 0, 0]
+};
+
+/// Makes a connection of the machine end with a reset once it is closed.
+pub(crate) fn reset_when_closed(file: BorrowedFd<'_>) {
+    let _told = sys::set_option(file, SOL_SOCKET, SO_LINGER, &LINGER_NONE);
+}
+
 impl Supervisor {
     /// Whether closing this socket of the host is to reset its connection.
     pub(crate) fn aborts_at_close(&mut self, socket: SocketId) -> bool {

@@ -5,15 +5,14 @@
 //! port of the run as a program of the run would.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use sockeye_core::{Credentials, Domain, Errno, SocketId, SocketType};
-use sockeye_linux::number::{SO_LINGER, SOL_SOCKET};
+use sockeye_linux::number::SOL_SOCKET;
 
 use crate::conduit::{Conduit, Far, Owner, Relay, State};
 use crate::pump::MOST_READ;
 use crate::supervisor::Supervisor;
-use crate::sys;
 
 const SO_REUSEADDR: i32 = 2;
 const SOL_IP: i32 = 0;
@@ -31,9 +30,9 @@ impl Supervisor {
         local: SocketAddr,
     ) -> Option<()> {
         let file = file.try_clone().ok()?;
-        let domain = match client {
-            SocketAddr::V4(_) => Domain::Inet,
-            SocketAddr::V6(_) => Domain::Inet6,
+        let (domain, family) = match client {
+            SocketAddr::V4(_) => (Domain::Inet, libc::AF_INET),
+            SocketAddr::V6(_) => (Domain::Inet6, libc::AF_INET6),
         };
         let socket = self
             .host
@@ -47,24 +46,12 @@ impl Supervisor {
         relay.stands_in = true;
         // It is connecting: nothing is taken from the client before it has connected.
         relay.far_writable = false;
-        let id = self.conduits.insert(Conduit {
+        let id = self.conduits.insert(Conduit::new(
             socket,
-            domain: u16::try_from(if client.is_ipv4() {
-                libc::AF_INET
-            } else {
-                libc::AF_INET6
-            })
-            .unwrap_or_default(),
-            owner: Owner::NOBODY,
-            cookie: 0,
-            name: None,
-            state: State::Relay(Box::new(relay)),
-            waiting: Vec::new(),
-            receive_timeout: None,
-            send_timeout: None,
-            untold: false,
-            program_shut: false,
-        });
+            u16::try_from(family).ok()?,
+            Owner::NOBODY,
+            State::Relay(Box::new(relay)),
+        ));
         self.watch_relay(id);
         Some(())
     }
@@ -91,10 +78,4 @@ impl Supervisor {
             Err(errno) => Err(errno),
         }
     }
-}
-
-/// Makes a connection of the machine end with a reset once it is closed.
-pub(crate) fn reset_when_closed(file: BorrowedFd<'_>) {
-    let linger = [1_i32.to_ne_bytes(), 0_i32.to_ne_bytes()].concat();
-    let _told = sys::set_option(file.as_fd(), SOL_SOCKET, SO_LINGER, &linger);
 }

@@ -64,29 +64,23 @@ pub(super) fn carry_out(supervisor: &mut Supervisor, call: &Call) -> Result<Outc
             return Err(errno(&error));
         }
     };
+    let owner = Owner {
+        pid: call.tid(),
+        fd: -1,
+    };
+    let state = if stream {
+        State::Fresh
+    } else {
+        let netlink = (family == AF_NETLINK).then(|| Box::new(Netlink::new(protocol)));
+        State::Datagram(Box::new(Datagram {
+            netlink,
+            ..Datagram::default()
+        }))
+    };
     let id = supervisor.conduits.insert(Conduit {
-        socket,
-        domain: family,
-        owner: Owner {
-            pid: call.tid(),
-            fd: -1,
-        },
         cookie,
         name,
-        state: if stream {
-            State::Fresh
-        } else {
-            let netlink = (family == AF_NETLINK).then(|| Box::new(Netlink::new(protocol)));
-            State::Datagram(Box::new(Datagram {
-                netlink,
-                ..Datagram::default()
-            }))
-        },
-        waiting: Vec::new(),
-        receive_timeout: None,
-        send_timeout: None,
-        untold: false,
-        program_shut: false,
+        ..Conduit::new(socket, family, owner, state)
     });
     if family == AF_NETLINK
         && let Err(error) = pair_with_kernel(supervisor, id, &file)

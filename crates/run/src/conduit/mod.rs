@@ -85,6 +85,23 @@ pub(crate) enum State {
 }
 
 impl Conduit {
+    /// The conduit of a socket just made, whose file the caller has or will have.
+    pub(crate) fn new(socket: SocketId, domain: u16, owner: Owner, state: State) -> Conduit {
+        Conduit {
+            socket,
+            domain,
+            owner,
+            cookie: 0,
+            name: None,
+            state,
+            waiting: Vec::new(),
+            receive_timeout: None,
+            send_timeout: None,
+            untold: false,
+            program_shut: false,
+        }
+    }
+
     /// Whether its socket stands in for a client from outside.
     pub(crate) fn stands_in(&self) -> bool {
         matches!(&self.state, State::Relay(relay) if relay.stands_in)

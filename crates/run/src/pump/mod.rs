@@ -19,8 +19,8 @@ pub(crate) use buffers::{Buffers, MOST_READ};
 
 use crate::conduit::{Far, Relay, State};
 use crate::event_loop::Source;
+use crate::resets::{LINGER_NONE, reset_when_closed};
 use crate::slab::Id;
-use crate::stand_in::reset_when_closed;
 use crate::supervisor::{Progress, Supervisor};
 use crate::sys::{self, Events};
 
@@ -239,10 +239,9 @@ impl Supervisor {
             Turn::ProgramClosed => self.retire(id),
             Turn::ProgramReset => {
                 // Unread data at close means reset. RFC 2525 2.17
-                let linger = [1_i32.to_ne_bytes(), 0_i32.to_ne_bytes()].concat();
-                let _told = self
-                    .host
-                    .set_option(socket, SOL_SOCKET, SO_LINGER, &linger, self.now);
+                let _told =
+                    self.host
+                        .set_option(socket, SOL_SOCKET, SO_LINGER, &LINGER_NONE, self.now);
                 self.retire(id);
             }
             Turn::FarReset => self.reset_program(id),
