@@ -165,6 +165,55 @@ fn marks_and_ends_are_for_the_privileged() {
     assert_eq!(error_in(&answers(&mut host, root, &find)), Some(-2));
 }
 
+/// Connections that no program has, or not yet, are ended as well.
+#[test]
+fn what_no_program_has_is_ended_too() {
+    let mut host = host();
+    let server = listener(&mut host, 80);
+    let client = socket(&mut host, Domain::Inet, SocketType::Stream, 0);
+    let _begun = host.connect(client, &local(80), NOW);
+    let orphan = socket(&mut host, Domain::Inet, SocketType::Stream, 0);
+    let _begun = host.connect(orphan, &local(80), NOW);
+    let peers = [client, orphan].map(|id| match host.local_address(id).unwrap() {
+        SocketAddress::V4(address) => address.port(),
+        other => panic!("{other}"),
+    });
+    // Its FIN waits behind what nobody reads, so that it stays.
+    let left = crate::Outgoing {
+        data: &[&[7; 1 << 20]],
+        ..crate::Outgoing::default()
+    };
+    let _sent = host.send_message(orphan, left, NOW);
+    host.close(orphan, NOW).unwrap();
+    let asker = diag(&mut host, Credentials::ROOT);
+    let end = |host: &mut Host, from: u16, to: u16| {
+        let mut one = everything(6, 0);
+        one[8..10].copy_from_slice(&from.to_be_bytes());
+        one[10..12].copy_from_slice(&to.to_be_bytes());
+        one[12..16].copy_from_slice(&[127, 0, 0, 1]);
+        one[28..32].copy_from_slice(&[127, 0, 0, 1]);
+        error_in(&answers(host, asker, &request(21, 5, &one, |_| {})))
+    };
+    // The one that waits to be accepted, then the orphan.
+    assert_eq!(end(&mut host, 80, peers[0]), Some(0));
+    assert_eq!(end(&mut host, peers[1], 80), Some(0));
+    assert_eq!(end(&mut host, peers[1], 80), Some(-2));
+    let all = request(BY_FAMILY, DUMP, &everything(6, 0), |_| {});
+    let told = rows(&answers(&mut host, asker, &all));
+    assert!(!told.iter().any(|(port, _)| *port == peers[1]));
+    // Both are accepted all the same, and found to be over.
+    for _ in 0..2 {
+        let accepted = host.accept(server, NOW).unwrap().socket;
+        host.close(accepted, NOW).unwrap();
+    }
+    assert_eq!(host.accept(server, NOW).unwrap_err(), crate::Errno::EAGAIN);
+    host.close(client, NOW).unwrap();
+    host.close(server, NOW).unwrap();
+    host.close(asker, NOW).unwrap();
+    let left = host.snapshot().sockets;
+    assert!(left.is_empty(), "{left:?}");
+}
+
 /// Sockets of every kind, in many states.
 fn crowd() -> (Host, SocketId) {
     let mut host = host();
