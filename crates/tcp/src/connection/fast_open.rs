@@ -247,7 +247,10 @@ impl Connection {
         block.send.retransmits += 1;
         block.count_timeout();
         block.send.rtt.back_off(&block.options);
-        block.send.window.size = 1;
+        // As when the handshake is over (RFC 6928 2).
+        if block.send.retransmits > 1 {
+            block.send.window.size = 1;
+        }
         block.flags.set(BlockFlags::SYN_DUE, true);
     }
 }

@@ -96,6 +96,16 @@ impl Block {
             && send.retransmits <= THIN_RETRIES
     }
 
+    /// The handshake is over, and its SYN or SYN-ACK was sent more than once.
+    pub(crate) fn syn_was_lost(&mut self) {
+        // RFC 6298 5.7
+        self.send.rtt.syn_was_lost();
+        // RFC 6928 2: one may be needless, because the timeout of a second is short (`tcp_init_transfer`).
+        if self.send.retransmits > 1 {
+            self.send.window.size = 1;
+        }
+    }
+
     /// The path may be broken, and another work (`sk_rethink_txhash`).
     pub(crate) fn take_another_path(&mut self) {
         if !self.options.keeps_path {

@@ -74,7 +74,7 @@ impl PathSearch {
         all.min(found).max(self.rules.least).max(MIN_MSS)
     }
 
-    /// RFC 4821 7.4, `tcp_mtu_probing`: nothing gets through, so that the path may swallow what is too long.
+    /// RFC 4821 7.7, `tcp_mtu_probing`: nothing gets through, so that the path may swallow what is too long.
     fn suspect(&mut self, options: u16, now: Instant) {
         if self.is_on {
             let half = self.low.saturating_sub(options) / 2;
@@ -202,7 +202,7 @@ impl Block {
         }
     }
 
-    /// `tcp_mtu_probe`: RFC 4821 7.3 asks for enough data and window that a lost probe is found out without a timeout.
+    /// `tcp_mtu_probe`: RFC 4821 7.4 asks for enough data and window that a lost probe is found out without a timeout.
     pub(super) fn plan_path_probe(&self) -> Search {
         let send = &self.send;
         let Some(path) = send.rare.path.as_ref().filter(|path| path.is_on) else {

@@ -126,7 +126,7 @@ impl Block {
         }
     }
 
-    /// RFC 8985 6.3: looks for losses again when the last of what is suspected will be one.
+    /// RFC 8985 6.2 step 5: looks for losses again when the last of what is suspected will be one.
     pub(super) fn wait_for_order(&mut self, wait: Duration, now: Instant) {
         let wait = (wait + LEAST).min(self.send.rtt.rto());
         self.set_pending(Pending::Order, wait, now);

@@ -200,7 +200,7 @@ impl Block {
     /// Sixth to eighth: urgent pointer, data, FIN. True if the FIN is in order now.
     pub(crate) fn take_data(&mut self, segment: Segment, now: Instant) -> bool {
         if segment.has(TcpFlags::URG) {
-            // RFC 6093 2.1: the standards say that it names the urgent byte, systems the one behind it.
+            // RFC 6093 2.2: the standards say that it names the urgent byte, systems the one behind it.
             let urgent = u32::from(segment.urgent);
             let behind = match self.limits.standard_urgent {
                 true => urgent + 1,

@@ -222,10 +222,7 @@ impl SynReceived {
             (Some(sent), 0, None) => block.sample_handshake(now - sent, now),
             // A cookie: nothing is known of the round trip, and nothing was lost.
             (None, 0, None) => {}
-            _ => {
-                block.send.rtt.syn_was_lost();
-                block.send.window.size = 1;
-            }
+            _ => block.syn_was_lost(),
         }
         block.establish(now);
         if self.passive {

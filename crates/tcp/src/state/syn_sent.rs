@@ -139,9 +139,7 @@ impl SynSent {
         block.bytes_acked = 1;
         block.send.flags |= SendFlags::COUNTED_SYN;
         if block.send.retransmits > 0 {
-            // RFC 6298 5.7, RFC 6928 2: a lost SYN.
-            block.send.rtt.syn_was_lost();
-            block.send.window.size = 1;
+            block.syn_was_lost();
         }
         if let (Some(sent), 0) = (self.sent.get(), block.send.retransmits) {
             block.sample_handshake(now - sent, now);
