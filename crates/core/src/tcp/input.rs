@@ -5,8 +5,9 @@ use core::net::IpAddr;
 use sockeye_tcp::{Events, IcmpError, Response, Segment, Seq, State, TimeWaitAction, reset_for};
 use sockeye_wire::{Ecn, Quote, QuotedTransport, TcpFlags, TcpView};
 
-use super::listener::{self, Admission, Cookie};
+use super::listener::{self, Admission};
 use super::output::{make_ready, send_alone};
+use super::request::{self, Cookie};
 use super::{Phase, Queue, close, saved_syn};
 use crate::address::as_seen_by;
 use crate::host::Host;
@@ -102,7 +103,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
     match sockeye_tcp::Listen.receive(&segment) {
         sockeye_tcp::ListenAction::Ignore => {}
         sockeye_tcp::ListenAction::Reset(reset) => {
-            match listener::take_cookie(host, id, tuple, came, &segment, now) {
+            match request::take_cookie(host, id, tuple, came, &segment, now) {
                 Cookie::None => send_alone(&mut host.stack, &tuple, reset),
                 Cookie::Dropped => {}
                 Cookie::Connection(child) => deliver(host, child, &tuple, segment, came, now),
@@ -112,7 +113,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
             if least_isn.is_some() {
                 close::drop_record(&mut host.stack, &tuple);
             }
-            let child = listener::request(host, id, tuple, came, &segment, least_isn, now);
+            let child = request::request(host, id, tuple, came, &segment, least_isn, now);
             saved_syn::keep(host, child, &inbound.frame.headers, came.interface);
             if let Some(child) = child {
                 listener::note_opened_fast(host, id, child, came);

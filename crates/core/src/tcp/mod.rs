@@ -22,6 +22,7 @@ mod memory;
 mod output;
 mod path;
 mod paths;
+mod request;
 mod saved_syn;
 mod secrets;
 mod state;
