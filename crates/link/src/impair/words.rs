@@ -171,3 +171,6 @@ fn number_and_unit(text: &str) -> (&str, &str) {
         .unwrap_or(text.len());
     text.split_at(end)
 }
+
+#[cfg(test)]
+mod tests;
