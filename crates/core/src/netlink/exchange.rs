@@ -82,6 +82,11 @@ impl Dump {
         }
     }
 
+    /// It has looked at so much without a message that others come first: it goes on with the next read.
+    fn is_paused(&self) -> bool {
+        matches!(self, Self::Diag(dump) if dump.is_paused())
+    }
+
     /// What went wrong with it, with a text if Linux has one for it.
     fn result(&self) -> Option<(Errno, &'static str)> {
         match self {
@@ -223,6 +228,10 @@ fn continue_dump(host: &mut Host, id: SocketId) -> Result<(), Errno> {
     let options = endpoint.options;
     let room = endpoint.largest_read.clamp(SMALL, LARGE);
     let mut datagram = dump.fill(host, room);
+    if datagram.is_empty() && dump.is_paused() {
+        endpoint_mut(host, id)?.dump = Some(dump);
+        return Ok(());
+    }
     if datagram.is_empty() {
         datagram = done(&dump, options);
     } else {

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use sockeye_core::netlink::message::{Message, Messages, Writer};
-use sockeye_core::{Errno, Host, Incoming, Instant, MessageFlags, Outgoing, SocketId};
+use sockeye_core::{Errno, Host, Incoming, Instant, MessageFlags, Outgoing, Readiness, SocketId};
 use sockeye_linux::address;
 
 use crate::conduit::{PendingDatagram, State};
@@ -248,7 +248,13 @@ impl Supervisor {
                 self.complete(id, &mut answer.data);
                 Ok(answer)
             }
-            Err(Errno::EAGAIN) if is_diag => self.next_native(id).ok_or(Errno::EAGAIN),
+            Err(Errno::EAGAIN) if is_diag => {
+                if self.host.readiness(socket).contains(Readiness::IN) {
+                    // There is more, which takes its time.
+                    self.return_to(id);
+                }
+                self.next_native(id).ok_or(Errno::EAGAIN)
+            }
             answer => answer,
         }
     }

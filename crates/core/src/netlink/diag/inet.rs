@@ -155,6 +155,9 @@ impl Request {
     }
 }
 
+/// How much of [`Listing::cost`] one datagram may take: some ten milliseconds.
+const MOST_WORK: usize = 1 << 22;
+
 /// Which sockets a dump has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -179,13 +182,13 @@ pub(super) struct Listing {
 
 impl Listing {
     fn new(request: Request, filter: Option<Filter>) -> Self {
-        let is_tcp = request.protocol == TCP;
+        let stage = match request.protocol {
+            TCP => Stage::Waiting,
+            UDP | UDP_LITE | RAW => Stage::Sockets,
+            _ => Stage::Over,
+        };
         Self {
-            stage: if is_tcp {
-                Stage::Waiting
-            } else {
-                Stage::Sockets
-            },
+            stage,
             request,
             filter,
             next: 0,
@@ -200,13 +203,11 @@ impl Listing {
 
     /// `inet_diag_dump_icsk`, `udp_dump`, `raw_diag_dump`
     pub(super) fn fill(&mut self, host: &Host, head: Head, batch: &mut Batch) {
-        if self.error().is_some() {
-            return;
-        }
+        let mut work = MOST_WORK;
         while self.stage != Stage::Over {
             let is_full = match self.stage {
-                Stage::TimeWait => self.fill_records(host, head, batch),
-                _ => self.fill_sockets(host, head, batch),
+                Stage::TimeWait => self.fill_records(host, head, batch, &mut work),
+                _ => self.fill_sockets(host, head, batch, &mut work),
             };
             if is_full {
                 return;
@@ -220,7 +221,24 @@ impl Listing {
         }
     }
 
-    fn fill_sockets(&mut self, host: &Host, head: Head, batch: &mut Batch) -> bool {
+    /// All has been told.
+    pub(super) fn is_over(&self) -> bool {
+        self.stage == Stage::Over
+    }
+
+    /// What it may take to look at one socket: the longest way through the filter.
+    fn cost(&self) -> usize {
+        1 + self.filter.as_ref().map_or(0, Filter::longest)
+    }
+
+    fn fill_sockets(
+        &mut self,
+        host: &Host,
+        head: Head,
+        batch: &mut Batch,
+        work: &mut usize,
+    ) -> bool {
+        let cost = self.cost();
         let is_for_waiting = self.stage == Stage::Waiting;
         let first = u32::try_from(self.next).unwrap_or(u32::MAX);
         for (id, socket) in host.sockets.iter_from(first) {
@@ -231,6 +249,11 @@ impl Listing {
             if waits != is_for_waiting {
                 continue;
             }
+            if *work < cost {
+                self.next = id.index().into();
+                return true;
+            }
+            *work -= cost;
             let entry = row.entry(socket);
             if self.takes(&row, &entry) {
                 let message = row::encode(host, id, &row, &entry, &self.request, head);
@@ -243,8 +266,20 @@ impl Listing {
         false
     }
 
-    fn fill_records(&mut self, host: &Host, head: Head, batch: &mut Batch) -> bool {
+    fn fill_records(
+        &mut self,
+        host: &Host,
+        head: Head,
+        batch: &mut Batch,
+        work: &mut usize,
+    ) -> bool {
+        let cost = self.cost();
         for (place, tuple, waiting) in host.stack.time_wait.iter_from(self.next) {
+            if *work < cost {
+                self.next = place;
+                return true;
+            }
+            *work -= cost;
             let row = Row::of_record(tuple, waiting);
             let entry = row.entry_of_record(tuple);
             if self.takes(&row, &entry) {

@@ -88,6 +88,11 @@ impl Dump {
         batch.bytes
     }
 
+    /// See [`exchange::Dump`].
+    pub(super) fn is_paused(&self) -> bool {
+        matches!(&self.subject, Subject::Inet(listing) if !listing.is_over())
+    }
+
     pub(super) fn head(&self) -> Head {
         Head {
             flags: MULTI,

@@ -8,7 +8,9 @@ use proptest::prelude::*;
 
 use super::super::message::{Attributes, Messages, Writer, number_u32};
 use super::super::tests::{NOW, USER, answers, error_in, host, receive, request, send};
-use crate::{Credentials, Domain, Host, MessageFlags, SocketAddress, SocketId, SocketType};
+use crate::{
+    Credentials, Domain, Errno, Host, MessageFlags, Readiness, SocketAddress, SocketId, SocketType,
+};
 
 /// `NLM_F_REQUEST`, alone and with `NLM_F_DUMP`.
 const ONE: u16 = 1;
@@ -95,6 +97,34 @@ fn a_long_dump_goes_on_as_it_is_read_and_tells_each_socket_once() {
         let id = host.socket_of_inode(*inode).unwrap();
         assert_eq!(host.local_address(id).unwrap(), local(*port));
     }
+}
+
+#[test]
+fn a_filter_that_takes_long_lets_others_go_first() {
+    let mut host = host();
+    for port in 1000..4000 {
+        listener(&mut host, port);
+    }
+    let asker = diag(&mut host, USER);
+    // Nothing, very often, and then a jump that nobody takes.
+    let mut code = [0, 4, 0, 0].repeat(8000);
+    code.extend([1, 4, 8, 0]);
+    let bytes = request(BY_FAMILY, DUMP, &everything(6, 0), |writer| {
+        writer.attribute(1, &code);
+    });
+    send(&mut host, asker, &bytes).unwrap();
+    let mut pauses = 0;
+    let end = loop {
+        assert!(host.readiness(asker).contains(Readiness::IN));
+        match receive(&mut host, asker, 65_536, MessageFlags::empty()) {
+            Ok(datagram) => break datagram,
+            Err(errno) => assert_eq!(errno, Errno::EAGAIN),
+        }
+        pauses += 1;
+    };
+    assert!((3..20).contains(&pauses), "{pauses}");
+    assert_eq!(Messages::new(&end).next().unwrap().kind, 3);
+    assert!(!host.readiness(asker).contains(Readiness::IN));
 }
 
 #[test]
@@ -206,7 +236,7 @@ fn what_no_program_has_is_ended_too() {
         let accepted = host.accept(server, NOW).unwrap().socket;
         host.close(accepted, NOW).unwrap();
     }
-    assert_eq!(host.accept(server, NOW).unwrap_err(), crate::Errno::EAGAIN);
+    assert_eq!(host.accept(server, NOW).unwrap_err(), Errno::EAGAIN);
     host.close(client, NOW).unwrap();
     host.close(server, NOW).unwrap();
     host.close(asker, NOW).unwrap();

@@ -215,6 +215,11 @@ impl Filter {
         Ok(Self(code.into()))
     }
 
+    /// How many instructions a run has at most.
+    pub(super) fn longest(&self) -> usize {
+        self.0.len() / SIZE
+    }
+
     /// `inet_diag_bc_run`
     pub(super) fn accepts(&self, entry: &Entry) -> bool {
         let mut at = 0;
