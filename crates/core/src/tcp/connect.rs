@@ -70,7 +70,7 @@ pub(super) fn connect_to_send(
 
 /// The SYN waits for data.
 pub(super) fn is_deferred(host: &Host, id: SocketId) -> bool {
-    super::live(host, id).is_some_and(Connection::is_deferred)
+    super::inquiry::live(host, id).is_some_and(Connection::is_deferred)
 }
 
 impl Host {
@@ -81,7 +81,7 @@ impl Host {
 
     /// A stream's connection is being opened.
     pub(crate) fn is_opening(&self, id: SocketId) -> bool {
-        let connection = super::live(self, id);
+        let connection = super::inquiry::live(self, id);
         connection.is_some_and(|connection| connection.state() == State::SynSent)
     }
 }

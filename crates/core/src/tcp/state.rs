@@ -118,7 +118,7 @@ pub(crate) fn summarize(
             summary.send_buffer = send_buffer;
             summary.receive_buffer = receive_buffer;
             summary.memory += connection.heap();
-            summary.tcp_info = super::whole_info(endpoint, host.stack.now);
+            summary.tcp_info = super::inquiry::whole_info(endpoint, host.stack.now);
             summary.timer = connection
                 .shown_timer()
                 .map(|(name, due)| (name, due - host.stack.now));
