@@ -143,7 +143,7 @@ pub(crate) trait Control {
     fn threshold_after_loss(&mut self, window: &Window) -> u32;
     /// A retransmission timeout: what was learnt about the path is void.
     fn timeout(&mut self);
-    /// Sending starts again after a pause.
+    /// Sending starts again after a pause, of whatever length, in which nothing was in flight.
     fn restarted(&mut self, idle: Duration);
     /// There was no loss after all; `prior` was the window before (`tcp_reno_undo_cwnd`).
     fn undo(&mut self, window: &mut Window, prior: u32) {

@@ -301,6 +301,8 @@ impl Block {
             return;
         }
         let idle = self.last_sent.ago(now);
+        // `cubictcp_cwnd_event`: however short it was.
+        send.congestion.restarted(idle);
         let rto = send.rtt.rto();
         if !self.limits.slow_start_after_idle || idle <= rto {
             return;
@@ -314,7 +316,6 @@ impl Block {
         }
         send.window.credit = 0;
         send.usage.restart(now);
-        send.congestion.restarted(idle);
     }
 
     /// What so many new packets, or old ones, are to remember of the moment they are sent.
