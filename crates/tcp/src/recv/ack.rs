@@ -9,6 +9,7 @@ use bitflags::bitflags;
 
 use super::Receiver;
 use crate::Instant;
+use crate::limits::Limits;
 use crate::time::Millis;
 
 /// `TCP_ATO_MIN`, `TCP_DELACK_MIN`
@@ -39,10 +40,11 @@ bitflags! {
 
 impl Receiver {
     /// Data was sent. After so many answers it is a ping-pong (`inet_csk_inc_pingpong_cnt`).
-    pub(crate) fn data_sent(&mut self, threshold: u8, now: Instant) {
+    pub(crate) fn data_sent(&mut self, limits: &Limits, now: Instant) {
         if self.ack.is(AckFlags::PING_PONG) || !self.ack.is_answer(now) {
             return;
         }
+        let threshold = limits.ping_pong_threshold;
         if threshold > 1 {
             let before = match self.ack.is(AckFlags::COUNTING) {
                 true => self.queue.rare.answers,
@@ -55,7 +57,9 @@ impl Receiver {
             }
         }
         self.ack.set_ping_pong(true);
-        if let Some(rare) = self.existing_rare() {
+        if threshold > 1
+            && let Some(rare) = self.existing_rare()
+        {
             rare.answers = 0;
         }
     }

@@ -170,7 +170,7 @@ impl Block {
         let range = (start, send.nxt);
         flight.push(range, (ends_a_write, fin), u32::from(send.mss), stamp, now);
         flight.round.sent();
-        self.recv.data_sent(self.limits.ping_pong_threshold, now);
+        self.recv.data_sent(&self.limits, now);
         if probe == Probe::Data && !was_empty {
             self.note_probe_sent();
         } else {

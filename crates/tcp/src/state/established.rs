@@ -79,21 +79,14 @@ impl Block {
         self.recv.last = Millis::at(now);
         self.send.keep_probes = 0;
         // Linux's prediction foresees the window, too (`pred_flags`).
-        let is_foreseen = u32::from(segment.window) << self.send.shift == self.send.wnd;
-        let foreseen = [
-            (size > 0, Events::HEADER_PREDICTED),
-            (
-                segment.acknowledgment != self.send.una,
-                Events::PREDICTED_ACK,
-            ),
-        ];
-        for (_, event) in foreseen
-            .into_iter()
-            .filter(|(is_so, _)| is_foreseen && *is_so)
-        {
-            self.events |= event;
-        }
-        if size == 0 && !is_foreseen {
+        if u32::from(segment.window) << self.send.shift == self.send.wnd {
+            if size > 0 {
+                self.events |= Events::HEADER_PREDICTED;
+            }
+            if segment.acknowledgment != self.send.una {
+                self.events |= Events::PREDICTED_ACK;
+            }
+        } else if size == 0 {
             self.events |= Events::PURE_ACK;
         }
         // Cannot be dropped: the acknowledgment is between SND.UNA and SND.NXT.
