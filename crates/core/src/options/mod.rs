@@ -138,7 +138,7 @@ bitflags::bitflags! {
         /// What is received is told with the time at which it came (`SO_TIMESTAMP` and its like).
         const RECEIVE_STAMPS = 1 << 39;
         /// `IP_MINTTL` or `IPV6_MINHOPCOUNT` was set.
-        const JUDGES_TTL = 1 << 39;
+        const JUDGES_TTL = 1 << 40;
     }
 }
 

@@ -395,3 +395,14 @@ fn compat_page_is_current() {
         "docs/compat.md is not current: run `UPDATE=1 cargo test -p sockeye-core compat`"
     );
 }
+
+#[test]
+fn no_two_switches_share_a_bit() {
+    use bitflags::Flags;
+    let flags = super::Switches::FLAGS;
+    let bits = flags.iter().map(|flag| flag.value().bits());
+    assert_eq!(
+        bits.fold(0, |all, bits| all | bits).count_ones(),
+        u32::try_from(flags.len()).unwrap()
+    );
+}
