@@ -96,7 +96,13 @@ pub(crate) fn connect(
         device: scope(&host.stack, to.address, to.scope_id)?.or(socket.options.device),
         is_on_link: false,
     };
-    let path = host.stack.route_from(&sender, to.address)?;
+    let from = (sender.source, names.local_port);
+    let space = endpoint.space(socket.domain);
+    let stand_in = (host.stack).path_to_stand_in(space, from, (to.address, to.port));
+    let path = match stand_in {
+        Some(path) => path,
+        None => host.stack.route_from(&sender, to.address)?,
+    };
     if host.stack.is_broadcast(to.address) && !socket.options.is_on(Switches::BROADCAST) {
         return Err(Errno::EACCES);
     }
@@ -225,7 +231,10 @@ fn publish(stack: &mut Stack, id: SocketId, socket: &Socket) {
     let names = &endpoint.names;
     if is_found_by_peer(endpoint) {
         // A second socket with the very same names, by SO_REUSEADDR, hears nothing while the first is there.
-        stack.connections.insert(&names.tuple(space), id);
+        let tuple = names.tuple(space);
+        if stack.connections.insert(&tuple, id) && socket.options.is_on(Switches::STANDS_IN) {
+            stack.stand_ins.insert(&tuple);
+        }
         return;
     }
     let receiver = receiver(id, &socket.options);
@@ -274,7 +283,11 @@ fn withdraw(stack: &mut Stack, id: SocketId, socket: &Socket) {
     };
     let names = &endpoint.names;
     if is_found_by_peer(endpoint) {
-        stack.connections.remove(&names.tuple(space), id);
+        let tuple = names.tuple(space);
+        stack.connections.remove(&tuple, id);
+        if socket.options.is_on(Switches::STANDS_IN) {
+            stack.stand_ins.remove(&tuple);
+        }
     } else {
         stack
             .receivers

@@ -155,7 +155,12 @@ pub(super) fn prepare(
         device: overrides.device.or(scope).or(socket.options.device),
         is_on_link: extent.is_on_link,
     };
-    let mut path = stack.route_from(&sender, destination)?;
+    let from = (sender.source, names.local_port);
+    let space = endpoint.space(domain);
+    let mut path = match stack.path_to_stand_in(space, from, (destination, port)) {
+        Some(path) => path,
+        None => stack.route_from(&sender, destination)?,
+    };
     if stack.is_broadcast(destination) && !socket.options.is_on(Switches::BROADCAST) {
         return Err(Errno::EACCES);
     }

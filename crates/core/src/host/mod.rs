@@ -23,6 +23,7 @@ use crate::ids::{InterfaceId, InterfaceKind, Slab, SocketKind};
 use crate::inet::bind_table::BindTable;
 use crate::inet::demux::{Connections, FourTuple, Receivers};
 use crate::inet::keyed::Keyed;
+use crate::inet::stand_in::StandIns;
 use crate::interface::Interface;
 use crate::ip::icmp::RateLimit;
 use crate::ip::output::Kept;
@@ -107,6 +108,8 @@ pub(crate) struct Stack {
     pub(crate) connections: Connections,
     /// Sockets that receive from anybody.
     pub(crate) receivers: Receivers,
+    /// Datagram sockets that stand for others.
+    pub(crate) stand_ins: StandIns,
     /// Connections in TIME-WAIT.
     pub(crate) time_wait: TimeWaitTable,
     /// The options of new TCP sockets, which share their values.
@@ -156,6 +159,7 @@ impl Host {
             ports: BindTable::new(keyed),
             connections: Connections::new(keyed),
             receivers: Receivers::new(keyed),
+            stand_ins: StandIns::new(keyed),
             time_wait: TimeWaitTable::new(keyed),
             tcp_options: Vec::new(),
             connect_step: 0,

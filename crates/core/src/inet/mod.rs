@@ -6,6 +6,7 @@ pub(crate) mod crowds;
 pub(crate) mod demux;
 pub(crate) mod ephemeral;
 pub(crate) mod keyed;
+pub(crate) mod stand_in;
 
 use alloc::boxed::Box;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

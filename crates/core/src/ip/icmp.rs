@@ -10,7 +10,7 @@ use sockeye_wire::{
     Payload, Quote, QuotedTransport, icmp, icmpv4, icmpv6, ipv4, quote,
 };
 
-use super::output::{Fragmentation, IpMeta};
+use super::output::{Fragmentation, IpMeta, Path};
 use super::{IcmpReport, Inbound};
 use crate::host::{Host, Stack};
 use crate::ids::InterfaceId;
@@ -119,7 +119,8 @@ impl Stack {
             return;
         }
         let own = (!is_to_many).then_some(destination);
-        let Ok(path) = self.route(source, own, None) else {
+        let path = self.path_back(offending);
+        let Some(path) = path.or_else(|| self.route(source, own, None).ok()) else {
             return;
         };
         let error = match (path.source, source) {
@@ -139,7 +140,7 @@ impl Stack {
             }
             _ => return,
         };
-        self.send_icmp(path.source, source, error, 0, 0);
+        self.send_icmp_by(&path, source, error, 0, 0);
     }
 
     /// Sends an ICMP message, checksum in place, of the family of `destination`.
@@ -151,9 +152,19 @@ impl Stack {
         traffic_class: u8,
         flow_label: u32,
     ) {
-        let Ok(path) = self.route(destination, Some(source), None) else {
-            return;
-        };
+        if let Ok(path) = self.route(destination, Some(source), None) {
+            self.send_icmp_by(&path, destination, message, traffic_class, flow_label);
+        }
+    }
+
+    fn send_icmp_by(
+        &mut self,
+        path: &Path,
+        destination: IpAddr,
+        message: Frame,
+        traffic_class: u8,
+        flow_label: u32,
+    ) {
         let is_v4 = destination.is_ipv4();
         if is_v4 {
             self.counters.icmp_out_msgs += 1;
@@ -161,7 +172,7 @@ impl Stack {
             self.counters.icmp6_out_msgs += 1;
         }
         let meta = IpMeta {
-            source,
+            source: path.source,
             destination,
             protocol: if is_v4 {
                 IpProtocol::ICMPV4
@@ -178,12 +189,12 @@ impl Stack {
             fragmentation: Fragmentation::Allowed,
             options: None,
         };
-        let mut headers = self.ip_header(&meta, &path, message.len());
+        let mut headers = self.ip_header(&meta, path, message.len());
         headers.extend_from_slice(&message.headers);
         // The route stands, so only a packet too long even in pieces fails; there is nobody to tell.
         let _ = self.output(
             Frame::new(headers, message.payload),
-            &path,
+            path,
             Fragmentation::Allowed,
         );
     }
@@ -333,7 +344,7 @@ fn spread(host: &mut Host, report: &IcmpReport, now: Instant) {
         return;
     };
     // Only packets that this host sent concern it.
-    if !host.stack.is_local(quote.source) {
+    if !host.stack.is_local(quote.source) && !host.stack.is_of_stand_in(&quote) {
         return;
     }
     if host.stack.raw.is_used() {

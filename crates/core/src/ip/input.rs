@@ -54,8 +54,8 @@ impl Host {
             Verdict::Drop => return,
             Verdict::Part(layout) => match self.stack.collect(interface, &frame, layout, now) {
                 Some(whole) => match whole.layout() {
-                    Ok(layout) => (whole, layout),
-                    Err(_) => return,
+                    Ok(layout) if self.stack.is_for_us(interface, &whole) => (whole, layout),
+                    _ => return,
                 },
                 None => return,
             },
@@ -157,6 +157,18 @@ fn packets_in(frame: &Frame) -> u64 {
 }
 
 impl Stack {
+    /// Whether packets to this address are for this host, among others perhaps.
+    fn is_for(&self, destination: IpAddr) -> bool {
+        self.is_local(destination) || destination.is_multicast() || self.is_broadcast(destination)
+    }
+
+    /// Whether a packet that was in pieces is for this host: of the pieces that could not be said for sure.
+    fn is_for_us(&self, interface: InterfaceId, whole: &Frame) -> bool {
+        let destination = whole.ip().map(|ip| ip.destination());
+        destination.is_ok_and(|destination| self.is_for(destination))
+            || self.is_for_own_end(interface, whole)
+    }
+
     fn check_v4(
         &mut self,
         interface: InterfaceId,
@@ -191,10 +203,7 @@ impl Stack {
         if destination.is_multicast() && !self.groups.is_joined(interface, destination.into()) {
             return Verdict::Drop;
         }
-        let is_ours = self.is_local(destination.into())
-            || destination.is_multicast()
-            || self.is_broadcast(destination.into())
-            || self.is_for_own_end(interface, frame);
+        let is_ours = self.is_for(destination.into()) || self.is_for_own_end(interface, frame);
         if is_martian || !is_ours {
             self.counters.ip_in_addr_errors += 1;
             return Verdict::Drop;
@@ -256,9 +265,7 @@ impl Stack {
         if destination.is_multicast() && !self.groups.is_joined(interface, destination.into()) {
             return Verdict::Drop;
         }
-        let is_ours = self.is_local(destination.into())
-            || destination.is_multicast()
-            || self.is_for_own_end(interface, frame);
+        let is_ours = self.is_for(destination.into()) || self.is_for_own_end(interface, frame);
         if is_martian || !is_ours {
             self.counters.ip6_in_addr_errors += 1;
             return Verdict::Drop;

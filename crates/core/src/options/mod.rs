@@ -139,6 +139,8 @@ bitflags::bitflags! {
         const RECEIVE_STAMPS = 1 << 39;
         /// `IP_MINTTL` or `IPV6_MINHOPCOUNT` was set.
         const JUDGES_TTL = 1 << 40;
+        /// It stands for somebody elsewhere (`Host::stand_in`).
+        const STANDS_IN = 1 << 41;
     }
 }
 

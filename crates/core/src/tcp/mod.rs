@@ -29,7 +29,6 @@ mod secrets;
 mod state;
 pub(crate) mod time_wait;
 mod transfer;
-mod transparent;
 
 pub(crate) use challenge::ChallengeBudget;
 pub(crate) use close::{advance, close, expire_time_wait, shutdown};
