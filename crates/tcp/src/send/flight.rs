@@ -447,6 +447,18 @@ impl Flight {
         Some(sent)
     }
 
+    /// Where the last packet begins.
+    pub(crate) fn last_packet(&self, mss: u32) -> Option<Seq> {
+        let sent = self.records.get(self.records.len().checked_sub(1)?)?;
+        let keep = mss.saturating_mul(sent.count() - 1);
+        let is_cut = sent.packets > 1 && sent.data() > keep;
+        Some(if is_cut {
+            sent.start + keep
+        } else {
+            sent.start
+        })
+    }
+
     /// Notes the retransmission of the last packet, of which nobody says that it is lost (RFC 8985 7.3).
     pub(crate) fn retransmit_last(&mut self, mss: u32, stamp: Stamp, now: Instant) -> Option<Sent> {
         let last = self.records.len().checked_sub(1)?;

@@ -85,14 +85,17 @@ impl Block {
         }
         let (index, sent) = send.flight.next_lost()?;
         let mss = self.segment_size();
-        // A window taken back: only the first segment, as a probe.
-        if sent.start != send.una && sent.start.at_or_after(send.window_end()) {
-            return None;
-        }
-        Some(Plan::Again {
-            index,
-            bytes: sent.data().min(self.largest(quota, mss)),
-        })
+        let most = sent.data().min(self.largest(quota, mss));
+        let bytes = match send.window_end().since_or_zero(sent.start) {
+            // A window taken back: only the first segment, as a probe.
+            0 if sent.start == send.una => most.min(mss),
+            0 => return None,
+            // RFC 9293 3.8.6, SHLD-16: what lies within, in whole segments if there is room for one.
+            window if window < most && window < mss => window,
+            window if window < most => window - window % mss,
+            _ => most,
+        };
+        Some(Plan::Again { index, bytes })
     }
 
     pub(super) fn plan_new(&self) -> Option<Plan> {

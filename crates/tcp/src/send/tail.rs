@@ -145,10 +145,14 @@ impl Block {
             self.set_timeout_left(now);
             return;
         }
+        let next = self.send.unsent().min(u32::from(self.send.mss));
+        let window = self.send.window_end().since_or_zero(self.send.nxt);
+        let fits = self.send.has_unsent() && next.max(1) <= window;
+        if !fits && self.is_tail_beyond_the_window() {
+            self.set_timeout_left(now);
+            return;
+        }
         let send = &mut self.send;
-        let next = send.unsent().min(u32::from(send.mss));
-        let window = send.window_end().since_or_zero(send.nxt);
-        let fits = send.has_unsent() && next.max(1) <= window;
         send.probe = if fits { Probe::Data } else { Probe::Tail };
         send.recovery().tail = Some(Tail {
             end: send.nxt + if fits { next } else { 0 },
@@ -156,6 +160,14 @@ impl Block {
         });
         send.count(LossCount::LossProbes, 1);
         self.restart_retransmit(now);
+    }
+
+    /// RFC 9293 3.8.6: the window was taken back, and the last segment is no longer in it (`__tcp_retransmit_skb`).
+    fn is_tail_beyond_the_window(&self) -> bool {
+        let send = &self.send;
+        send.flight
+            .last_packet(u32::from(send.mss))
+            .is_some_and(|start| start != send.una && start.at_or_after(send.window_end()))
     }
 
     /// The timer went off for something else: what is left of the timeout.

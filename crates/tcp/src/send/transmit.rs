@@ -153,7 +153,9 @@ impl Block {
             && pushed.is_some_and(|pushed| pushed.after(start) && pushed.at_or_before(end));
         let ends_a_record =
             send.queue.records.end_after(start.since(send.una)) == Some(end.since(send.una));
-        let ends_a_write = push || ends_a_record;
+        // `tcp_write_wakeup` pushes what a closed window is probed with.
+        let is_window_probe = probe == Probe::Data && send.flight.is_empty();
+        let ends_a_write = push || ends_a_record || is_window_probe;
         let mut flags = self.push(bytes, ends_a_write);
         flags.set(TcpFlags::FIN, fin);
         let stamp = self.stamp_rate(bytes.div_ceil(mss).max(1), now);

@@ -181,8 +181,9 @@ impl SynReceived {
             Screen::Drop => return self.into(),
             Screen::Reset => {
                 block.events |= Events::ATTEMPT_FAILED;
-                // RFC 9293 3.10.7.4, second: passive returns to LISTEN, which is not here; active is refused.
-                let error = (!self.passive).then_some(Error::ConnectionRefused);
+                // RFC 9293 3.10.7.4, second: passive returns to LISTEN, which is not here; active fails, and Linux calls it
+                // reset, for an answer had come (`tcp_reset`).
+                let error = (!self.passive).then_some(Error::Reset);
                 return Next::closed(block, error);
             }
             Screen::Pass => {}
