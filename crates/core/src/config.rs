@@ -246,6 +246,12 @@ pub struct Sysctl {
     pub tcp_reflect_tos: bool,
     /// `net.ipv4.tcp_pingpong_thresh`: so many answers make a ping-pong, which acknowledges late.
     pub tcp_pingpong_thresh: u8,
+    /// `net.ipv4.tcp_comp_sack_nr`: so many acknowledgments beyond a gap wait for each other at most, 0 for none.
+    pub tcp_comp_sack_nr: u8,
+    /// `net.ipv4.tcp_comp_sack_delay_ns`: for so long at most.
+    pub tcp_comp_sack_delay: Duration,
+    /// `net.ipv4.tcp_comp_sack_slack_ns`: and so much longer.
+    pub tcp_comp_sack_slack: Duration,
     /// `net.unix.max_dgram_qlen`.
     pub unix_max_dgram_qlen: usize,
 }
@@ -343,6 +349,9 @@ impl Default for Sysctl {
             tcp_stdurg: false,
             tcp_reflect_tos: false,
             tcp_pingpong_thresh: 1,
+            tcp_comp_sack_nr: 44,
+            tcp_comp_sack_delay: Duration::from_millis(1),
+            tcp_comp_sack_slack: Duration::from_micros(100),
             unix_max_dgram_qlen: 512,
         }
     }

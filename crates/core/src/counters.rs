@@ -138,6 +138,7 @@ counters! {
     tcp_ext_tcp_pure_acks: "TcpExtTCPPureAcks",
     tcp_ext_tcp_min_ttl_drop: "TcpExtTCPMinTTLDrop",
     tcp_ext_tcp_memory_pressures_chrono: "TcpExtTCPMemoryPressuresChrono",
+    tcp_ext_tcp_ack_compressed: "TcpExtTCPAckCompressed",
     tcp_ext_tcp_hystart_train_detect: "TcpExtTCPHystartTrainDetect",
     tcp_ext_tcp_hystart_train_cwnd: "TcpExtTCPHystartTrainCwnd",
     tcp_ext_tcp_hystart_delay_detect: "TcpExtTCPHystartDelayDetect",

@@ -133,6 +133,9 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.tcp_stdurg" => flag(value, &mut sysctl.tcp_stdurg),
         "ipv4.tcp_reflect_tos" => flag(value, &mut sysctl.tcp_reflect_tos),
         "ipv4.tcp_pingpong_thresh" => within(value, 1..=255, &mut sysctl.tcp_pingpong_thresh),
+        "ipv4.tcp_comp_sack_nr" => number(value, &mut sysctl.tcp_comp_sack_nr),
+        "ipv4.tcp_comp_sack_delay_ns" => nanos(value, &mut sysctl.tcp_comp_sack_delay),
+        "ipv4.tcp_comp_sack_slack_ns" => nanos(value, &mut sysctl.tcp_comp_sack_slack),
         // How long super-segments are: what they are cut into on the wire is the same.
         "ipv4.tcp_min_tso_segs" | "ipv4.tcp_tso_win_divisor" | "ipv4.tcp_tso_rtt_log" => {
             value.parse::<u32>().map(|_| ()).map_err(|_| Refusal::Value)
@@ -198,6 +201,11 @@ fn seconds(text: &str, place: &mut Duration) -> Result<(), Refusal> {
 
 fn millis(text: &str, place: &mut Duration) -> Result<(), Refusal> {
     *place = Duration::from_millis(text.parse().map_err(|_| Refusal::Value)?);
+    Ok(())
+}
+
+fn nanos(text: &str, place: &mut Duration) -> Result<(), Refusal> {
+    *place = Duration::from_nanos(text.parse().map_err(|_| Refusal::Value)?);
     Ok(())
 }
 

@@ -161,7 +161,7 @@ impl Block {
                 told: Seq::new(0),
                 window: threshold.min(u32::from(u16::MAX)),
                 shift,
-                fin: false,
+                echoed: 0,
                 position: 0,
                 queue: Lazy::RESTING,
                 ack: Acknowledger::new(settings.ping_pong),
@@ -311,13 +311,16 @@ impl Block {
         let low_water = self.options.receive_low_water.min(recv.space());
         if recv.ack.is(AckFlags::NOW)
             || recv.ack.is_quick()
-            || recv.queue.rare.assembler.is_some()
             || (unacknowledged > u32::from(recv.mss)
                 && (span(recv.queue.len()) < low_water
                     || recv.desired_window(self.options.window_clamp, self.limits.shrink_window)
                         >= recv.window))
         {
             recv.ack.hurry(true);
+            return;
+        }
+        if recv.queue.rare.assembler.is_some() {
+            self.acknowledge_beyond_gap(now);
             return;
         }
         if recv.ack.is(AckFlags::SCHEDULED) && !self.timers.is_set(Timer::Acknowledge) {
@@ -349,7 +352,10 @@ impl Block {
                             || (ack.is(AckFlags::PUSHED) && !ack.is(AckFlags::PING_PONG)))),
             );
         }
-        if recv.ack.is(AckFlags::NOW) || self.flags.contains(BlockFlags::RECEIVE_SHUT) || recv.fin {
+        if recv.ack.is(AckFlags::NOW)
+            || self.flags.contains(BlockFlags::RECEIVE_SHUT)
+            || recv.is_finished()
+        {
             return;
         }
         let open = recv.open_window();

@@ -140,9 +140,13 @@ impl Connection {
         block.send.take_pacing_due(now);
         if block.timers.take_due(Timer::Acknowledge, now) && block.recv.ack.is(AckFlags::SCHEDULED)
         {
-            block.events |= Events::DELAYED_ACK;
-            let rto = block.send.rtt.rto();
-            block.recv.ack.expired(rto);
+            if block.recv.take_compressed_due(now) {
+                block.recv.ack.hurry(true);
+            } else {
+                block.events |= Events::DELAYED_ACK;
+                let rto = block.send.rtt.rto();
+                block.recv.ack.expired(rto);
+            }
         }
         if block.timers.take_due(Timer::Retransmit, now) {
             self.retransmit_due(now);

@@ -45,7 +45,7 @@ pub use limits::{KnownRules, Rules};
 pub use recv::urgent::UrgentRead;
 pub use segment::{OutgoingSegment, Segment, reset_for};
 pub use seq::Seq;
-pub use settings::{Linger2, PathRules, Settings, SocketOptions, Tuning};
+pub use settings::{Compression, Linger2, PathRules, Settings, SocketOptions, Tuning};
 pub use state::{Listen, ListenAction, TimeWaitAction, TimeWaitRecord};
 pub use status::{Error, Events, IcmpError, Response, State, Status};
 pub use tally::{LossCount, Tally};

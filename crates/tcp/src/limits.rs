@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::Settings;
 use crate::seq::span;
-use crate::settings::LossRules;
+use crate::settings::{Compression, LossRules};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limits {
@@ -36,6 +36,7 @@ pub(crate) struct Limits {
     pub(crate) rfc1337: bool,
     pub(crate) standard_urgent: bool,
     pub(crate) ping_pong_threshold: u8,
+    pub(crate) compression: Compression,
     pub(crate) loss: LossRules,
 }
 
@@ -72,6 +73,7 @@ impl Limits {
             rfc1337: settings.rfc1337,
             standard_urgent: settings.standard_urgent,
             ping_pong_threshold: settings.ping_pong_threshold,
+            compression: settings.compression,
             loss: LossRules::new(settings),
         }
     }

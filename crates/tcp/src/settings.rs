@@ -93,6 +93,8 @@ pub struct Settings {
     pub standard_urgent: bool,
     /// So many answers make a ping-pong (`tcp_pingpong_thresh`).
     pub ping_pong_threshold: u8,
+    /// How acknowledgments beyond a gap are put together.
+    pub compression: Compression,
     /// The path's MTU.
     pub path: PathRules,
     /// Congestion control.
@@ -103,6 +105,27 @@ pub struct Settings {
     pub rules: Rules,
     /// The socket's options at open.
     pub options: SocketOptions,
+}
+
+/// How acknowledgments of what came beyond a gap are put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// So many at most, 0 for none (`tcp_comp_sack_nr`).
+    pub most: u8,
+    /// For so long at most (`tcp_comp_sack_delay_ns`).
+    pub delay: Duration,
+    /// How much later it may be (`tcp_comp_sack_slack_ns`). Linux's timer comes at the end of that, unless it is awake anyway.
+    pub slack: Duration,
+}
+
+impl Default for Compression {
+    fn default() -> Compression {
+        Compression {
+            most: 44,
+            delay: Duration::from_millis(1),
+            slack: Duration::from_micros(100),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -137,6 +160,7 @@ impl Default for Settings {
             pacing_ratios: (200, 120),
             invalid_interval: 500,
             rfc1337: false,
+            compression: Compression::default(),
             path: PathRules::default(),
             early_retransmit: 3,
             recovery: 1,

@@ -49,6 +49,7 @@ counts! {
     DsackIgnoredDubious: "TCPDSACKIgnoredDubious",
     SackDiscard: "TCPSACKDiscard",
     SpuriousRtos: "TCPSpuriousRTOs",
+    AckCompressed: "TCPAckCompressed",
     HystartTrainDetect: "TCPHystartTrainDetect",
     HystartTrainCwnd: "TCPHystartTrainCwnd",
     HystartDelayDetect: "TCPHystartDelayDetect",
@@ -56,10 +57,19 @@ counts! {
 }
 
 /// How often since it was taken.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
     counts: [u32; LossCount::ALL.len()],
     is_used: bool,
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally {
+            counts: [0; LossCount::ALL.len()],
+            is_used: false,
+        }
+    }
 }
 
 impl Tally {

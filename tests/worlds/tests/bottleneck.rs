@@ -205,15 +205,13 @@ fn bbr_looks_for_the_shortest_round_trip_every_five_seconds() {
 #[test]
 fn bbr_bears_one_lost_packet_in_a_hundred() {
     let wire = "delay 20ms loss 1% rate 10mbit limit 100";
-    let outcome = run(4, wire, &["bbr"], 5, 20);
-    let cubic = run(4, wire, &["cubic"], 5, 20);
-    assert!(outcome.rates[0] > 7.5, "{:?}", outcome.rates);
-    assert!(
-        outcome.rates[0] > 1.5 * cubic.rates[0],
-        "{:?} {:?}",
-        outcome.rates,
-        cubic.rates
-    );
+    // Which packets are lost makes 6 to 9 Mbit/s of it.
+    let mean = |congestion| {
+        let rates = (4..12).map(|seed| run(seed, wire, &[congestion], 5, 20).rates[0]);
+        rates.sum::<f64>() / 8.0
+    };
+    let (bbr, cubic) = (mean("bbr"), mean("cubic"));
+    assert!(bbr > 7.5 && bbr > 1.5 * cubic, "{bbr} {cubic}");
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn counter(counters: &mut Counters, what: LossCount) -> &mut u64 {
         LossCount::DsackIgnoredDubious => &mut counters.tcp_ext_tcp_dsack_ignored_dubious,
         LossCount::SackDiscard => &mut counters.tcp_ext_tcp_sack_discard,
         LossCount::SpuriousRtos => &mut counters.tcp_ext_tcp_spurious_rtos,
+        LossCount::AckCompressed => &mut counters.tcp_ext_tcp_ack_compressed,
         LossCount::HystartTrainDetect => &mut counters.tcp_ext_tcp_hystart_train_detect,
         LossCount::HystartTrainCwnd => &mut counters.tcp_ext_tcp_hystart_train_cwnd,
         LossCount::HystartDelayDetect => &mut counters.tcp_ext_tcp_hystart_delay_detect,

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use sockeye_tcp::{EcnPolicy, OutgoingSegment, Settings};
+use sockeye_tcp::{Compression, EcnPolicy, OutgoingSegment, Settings};
 use sockeye_wire::{ChecksumState, Ecn, Frame, IpProtocol, Offload, TcpHeader};
 
 use super::{Marks, Phase, TcpEndpoint, close};
@@ -267,6 +267,11 @@ pub(super) fn settings(
         thin_linear_timeouts: sysctl.tcp_thin_linear_timeouts,
         standard_urgent: sysctl.tcp_stdurg,
         ping_pong_threshold: sysctl.tcp_pingpong_thresh,
+        compression: Compression {
+            most: sysctl.tcp_comp_sack_nr,
+            delay: sysctl.tcp_comp_sack_delay,
+            slack: sysctl.tcp_comp_sack_slack,
+        },
         syn_retries: choices.syn_retries.unwrap_or(sysctl.tcp_syn_retries),
         syn_linear_timeouts: sysctl.tcp_syn_linear_timeouts,
         congestion: choices.congestion.unwrap_or(sysctl.tcp_congestion_control),

@@ -109,7 +109,7 @@ impl Connection {
     /// Reads the urgent byte (`MSG_OOB`), or looks at it.
     pub fn read_urgent(&mut self, peek: bool) -> UrgentRead {
         let recv = &mut self.block.recv;
-        let is_cut_off = matches!(self.machine, Machine::Closed(_)) && !recv.fin;
+        let is_cut_off = matches!(self.machine, Machine::Closed(_)) && !recv.is_finished();
         // `tcp_recv_urg`
         match recv.read_urgent(peek || is_cut_off, self.block.options.oob_inline) {
             UrgentRead::Byte(_) | UrgentRead::Awaited if is_cut_off => UrgentRead::CutOff,

@@ -85,7 +85,7 @@ impl Connection {
     /// [`Status::receive_shut`] alone.
     pub fn is_receive_shut(&self) -> bool {
         let block = &self.block;
-        block.recv.fin
+        block.recv.is_finished()
             || block.flags.contains(BlockFlags::RECEIVE_SHUT)
             || matches!(self.machine, Machine::Closed(_))
     }
@@ -139,7 +139,7 @@ impl Connection {
 
     /// The peer's FIN has come in order, whatever came then (`SOCK_DONE`).
     pub fn is_ended_by_peer(&self) -> bool {
-        self.block.recv.fin
+        self.block.recv.is_finished()
     }
 
     /// Packets that the peer has got, and of those the ones of whose marks it told (RFC 3168 6.1.3).
@@ -181,7 +181,7 @@ impl Connection {
     /// What of the received stream is left to read: the urgent byte and the FIN count (`tcp_inq_hint`).
     pub fn unread(&self) -> usize {
         let recv = &self.block.recv;
-        recv.queue.len() + usize::from(recv.fin)
+        recv.queue.len() + usize::from(recv.is_finished())
     }
 
     /// What a timestamps option would say now (`TCP_TIMESTAMP`).
@@ -299,11 +299,11 @@ impl Connection {
                 },
             reordering: block.reordering(),
             reord_seen: block.reordering_seen(),
-            rcv_rtt: core::time::Duration::from_micros(u64::from(recv.autotune.rtt)),
+            rcv_rtt: recv.autotune.round(),
             rcv_space: recv.autotune.space,
             total_retrans: send.rare.retransmitted,
             bytes_acked: block.bytes_acked,
-            bytes_received: recv.position + u64::from(recv.fin),
+            bytes_received: recv.position + u64::from(recv.is_finished()),
             segs_out: block.counts.segments_out,
             segs_in: block.counts.segments_in,
             notsent_bytes: send.unsent(),

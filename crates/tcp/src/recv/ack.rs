@@ -87,6 +87,11 @@ impl Acknowledger {
         self.flags.contains(what)
     }
 
+    /// Something came that is to be acknowledged.
+    pub(crate) fn schedule(&mut self) {
+        self.flags |= AckFlags::SCHEDULED;
+    }
+
     /// Acknowledge now, if there is this reason to.
     pub(crate) fn hurry(&mut self, is_urgent: bool) {
         if is_urgent {

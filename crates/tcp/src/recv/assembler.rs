@@ -209,6 +209,13 @@ impl Assembler {
             .filter_map(|&position| self.range_of(position))
     }
 
+    /// Where in the report this range is, or would be: the first place that it touches, or behind the last.
+    pub(crate) fn place_in_report(&self, start: u64, end: u64) -> usize {
+        self.report()
+            .take_while(|&(from, to)| to < start || end < from)
+            .count()
+    }
+
     /// What of this range is there already: the first part of it that is.
     pub(crate) fn first_overlap(&self, start: u64, end: u64) -> Option<(u64, u64)> {
         let around = self.range_of(start);

@@ -1,10 +1,12 @@
 //! The receive side of a connection: what RFC 9293 3.3.1 calls RCV, the queues behind it and when to acknowledge.
 pub(crate) mod ack;
 pub(crate) mod assembler;
+pub(crate) mod compression;
 pub(crate) mod paws;
 pub(crate) mod queue;
 pub(crate) mod rare;
 pub(crate) mod read;
+pub(crate) mod round_trip;
 pub(crate) mod urgent;
 pub(crate) mod window;
 
@@ -30,8 +32,8 @@ pub(crate) struct Receiver {
     pub(crate) window: u32,
     /// Our window scale, applied to what we tell.
     pub(crate) shift: u8,
-    /// The peer's FIN has been received in order.
-    pub(crate) fin: bool,
+    /// The end of the timestamp that was echoed last, by which the round trip is measured.
+    pub(crate) echoed: u8,
     /// Bytes received in order: the stream position of RCV.NXT.
     pub(crate) position: u64,
     pub(crate) queue: Lazy<ReceiveQueue>,
@@ -60,6 +62,8 @@ pub(crate) struct Accepted {
     pub(crate) bytes: usize,
     /// The FIN is in order now.
     pub(crate) fin: bool,
+    /// There is no gap any more.
+    pub(crate) filled: bool,
     /// Something came beyond a gap.
     pub(crate) out_of_order: bool,
     /// And was there already, or covers what was.
@@ -80,6 +84,11 @@ pub(crate) enum Misplaced {
 }
 
 impl Receiver {
+    /// The peer's FIN has been received in order.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.flags.contains(BufferFlags::FIN)
+    }
+
     /// What is left of the window last told.
     pub(crate) fn open_window(&self) -> u32 {
         (self.told + self.window).since_or_zero(self.nxt)
@@ -110,7 +119,7 @@ impl Receiver {
             return result;
         }
         let end = segment.end();
-        if self.fin || end.at_or_before(self.nxt) {
+        if self.is_finished() || end.at_or_before(self.nxt) {
             // RFC 2883 4.1: say which segment came twice.
             self.queue.rare.dsack = Some((segment.sequence, end));
             result.duplicate = true;
@@ -169,11 +178,12 @@ impl Receiver {
             result.fin |= ends_here(assembler.fin, self.position + more.len() as u64);
             if assembler.is_empty() || result.fin {
                 rare.assembler = None;
+                result.filled = true;
             }
             self.push(more, result);
         }
         if result.fin {
-            self.fin = true;
+            self.flags |= BufferFlags::FIN;
             self.nxt += 1;
             self.drop_out_of_order();
         }
@@ -207,6 +217,11 @@ impl Receiver {
             };
             rare.dsack = Some((at(from), at(to)));
         }
+        if sack {
+            self.report_others(start, end + u64::from(fin));
+        }
+        let rare = &mut *self.queue.rare;
+        let assembler = rare.assembler.get_or_insert_default();
         if !segment.payload.is_empty() {
             let kept = assembler.insert(start, &segment.payload, limit);
             result.dropped |= !kept.complete;
@@ -222,27 +237,29 @@ impl Receiver {
 
     /// RFC 2018 3: what has come out of order, at most `room` blocks.
     pub(crate) fn blocks(&self, room: usize) -> SackBlocks {
-        let dsack = self
-            .queue
-            .rare
-            .dsack
-            .map(|(start, end)| (start.get(), end.get()));
-        let held = self
-            .queue
-            .rare
-            .assembler
-            .iter()
-            .flat_map(|assembler| assembler.report())
-            .map(|(start, end)| {
-                // Both are less than a window ahead.
-                let at = |position: u64| {
-                    let ahead =
-                        u32::try_from(position.saturating_sub(self.position)).unwrap_or(u32::MAX);
-                    (self.nxt + ahead).get()
-                };
-                (at(start), at(end))
-            });
-        dsack.into_iter().chain(held).take(room).collect()
+        let rare = &*self.queue.rare;
+        let dsack = rare.dsack.map(|(start, end)| (start.get(), end.get()));
+        let dsack = dsack.into_iter();
+        match rare.compressed.report() {
+            Some(report) => dsack.chain(report.iter()).take(room).collect(),
+            None => dsack.chain(self.ranges()).take(room).collect(),
+        }
+    }
+
+    /// What has come out of order, the latest first.
+    fn ranges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let held = self.queue.rare.assembler.iter();
+        held.flat_map(|assembler| assembler.report())
+            .map(|range| self.numbers(range))
+    }
+
+    /// The sequence numbers of positions that are less than a window ahead.
+    pub(super) fn numbers(&self, (start, end): (u64, u64)) -> (u32, u32) {
+        let at = |position: u64| {
+            let ahead = position.saturating_sub(self.position);
+            (self.nxt + u32::try_from(ahead).unwrap_or(u32::MAX)).get()
+        };
+        (at(start), at(end))
     }
 
     pub(crate) fn has_blocks(&self) -> bool {
@@ -251,7 +268,7 @@ impl Receiver {
 
     /// The sequence number of the next byte that the application reads.
     pub(crate) fn read_at(&self) -> Seq {
-        self.nxt - u32::from(self.fin) - span(self.queue.len())
+        self.nxt - u32::from(self.is_finished()) - span(self.queue.len())
     }
 
     /// `tcp_measure_rcv_mss`: full segments tell the size that the peer uses.

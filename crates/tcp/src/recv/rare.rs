@@ -3,6 +3,7 @@ use alloc::boxed::Box;
 
 use super::Receiver;
 use super::assembler::Assembler;
+use super::compression::Compressed;
 use super::urgent::Urgent;
 use crate::Seq;
 use crate::lazy::Resting;
@@ -17,6 +18,8 @@ pub(crate) struct Rare {
     pub(crate) dsack: Option<(Seq, Seq)>,
     /// `tcpi_rcv_ooopack`
     pub(crate) out_of_order_segments: u32,
+    /// Acknowledgments that wait for each other.
+    pub(super) compressed: Compressed,
     /// Answers that were sent, as long as they are counted.
     pub(crate) answers: u8,
 }
@@ -28,6 +31,7 @@ impl Resting for Rare {
             urgent: None,
             dsack: None,
             out_of_order_segments: 0,
+            compressed: Compressed::NONE,
             answers: 0,
         };
         &NOTHING
@@ -44,6 +48,7 @@ impl Receiver {
         let is_over = rare.assembler.is_none()
             && rare.urgent.is_none()
             && rare.dsack.is_none()
+            && rare.compressed.is_over()
             && rare.out_of_order_segments == 0
             && rare.answers == 0;
         if is_over && let Some(queue) = self.queue.existing() {

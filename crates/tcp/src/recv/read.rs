@@ -138,7 +138,9 @@ impl Receiver {
             return;
         };
         if urgent.byte != UrgentByte::Awaited
-            || urgent.mark.at_or_after(self.nxt - u32::from(self.fin))
+            || urgent
+                .mark
+                .at_or_after(self.nxt - u32::from(self.is_finished()))
         {
             return;
         }

@@ -8,6 +8,7 @@ use core::time::Duration;
 use bitflags::bitflags;
 
 use super::Receiver;
+use super::round_trip::wrapping_micros;
 use crate::limits::Limits;
 use crate::seq::span;
 use crate::{Events, Instant, Seq};
@@ -21,12 +22,12 @@ pub(crate) struct Autotune {
     since: u32,
     /// The most that was read in a round trip so far.
     pub(crate) space: u32,
-    /// The round-trip time as the receiver sees it, in us; 0 for unknown.
-    pub(crate) rtt: u32,
+    /// The round-trip time as the receiver sees it, in eighths of a us; 0 for unknown ([`super::round_trip`]).
+    pub(super) rtt: u32,
     /// The stream position that ends the round trip being measured, and when it began.
-    round_end: Seq,
+    pub(super) round_end: Seq,
     /// 0 before the first measurement.
-    round_start: u32,
+    pub(super) round_start: u32,
 }
 
 impl Autotune {
@@ -63,13 +64,15 @@ pub(crate) fn shift_for(buffer: u32) -> u8 {
 }
 
 bitflags! {
-    /// What is so of the receive buffer.
+    /// What is so of the receive buffer and of the stream that goes through it.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct BufferFlags: u8 {
         /// Its size was set.
         const FIXED = 1;
         /// Memory is short.
         const PRESSED = 1 << 1;
+        /// The peer's FIN has been received in order: nothing more will come.
+        const FIN = 1 << 2;
     }
 }
 
@@ -210,25 +213,6 @@ impl Receiver {
         }
     }
 
-    /// Measures the round trip by how long a window takes to arrive (`tcp_rcv_rtt_measure`).
-    pub(crate) fn measure_round(&mut self, now: Instant) {
-        let tune = &mut self.autotune;
-        if tune.round_start != 0 && self.nxt.before(tune.round_end) {
-            return;
-        }
-        let now = wrapping_micros(now);
-        if tune.round_start != 0 {
-            let sample = now.wrapping_sub(tune.round_start).max(1);
-            tune.rtt = if tune.rtt == 0 {
-                sample
-            } else {
-                tune.rtt.min(sample)
-            };
-        }
-        tune.round_end = self.nxt + self.window;
-        tune.round_start = now.max(1);
-    }
-
     /// `tcp_rcv_space_adjust`: `count` bytes were read; if the application keeps up, the buffer grows.
     pub(crate) fn adjust_space(
         &mut self,
@@ -239,11 +223,8 @@ impl Receiver {
     ) {
         let tune = &mut self.autotune;
         tune.read = tune.read.saturating_add(span(count));
-        let rtt = srtt.map_or(tune.rtt, |srtt| {
-            u32::try_from(srtt.as_micros())
-                .unwrap_or(u32::MAX)
-                .max(tune.rtt)
-        });
+        let rtt = tune.round().max(srtt.unwrap_or_default()).as_micros();
+        let rtt = u32::try_from(rtt).unwrap_or(u32::MAX);
         let elapsed = wrapping_micros(now).wrapping_sub(tune.since);
         if rtt == 0 || elapsed < rtt {
             return;
@@ -285,10 +266,6 @@ fn round_down(value: u32, shift: u8) -> u32 {
 
 fn round_up(value: u32, shift: u8) -> u32 {
     round_down(value.saturating_add((1 << shift) - 1), shift)
-}
-
-fn wrapping_micros(now: Instant) -> u32 {
-    u32::try_from(now.as_micros() & u64::from(u32::MAX)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -240,8 +240,12 @@ impl Block {
         payload: Payload,
         now: Instant,
     ) -> Segment {
+        if !payload.is_empty() {
+            self.recv.report_all();
+        }
         let sack = self.sack_blocks();
-        self.recv.forget_dsack();
+        let compressed = self.recv.reported();
+        self.send.count(LossCount::AckCompressed, compressed.into());
         let clamp = self.options.window_clamp;
         let (window, events) = self.recv.select_window(clamp, self.limits.shrink_window);
         self.events |= events;

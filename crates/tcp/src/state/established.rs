@@ -93,6 +93,8 @@ impl Block {
         let _ = self.acknowledge(segment, now);
         if size > 0 {
             self.events |= Events::READABLE;
+            let clock = self.timestamp(now);
+            self.recv.measure_round_by_echo(segment, clock);
             let payload = core::mem::take(&mut segment.payload);
             self.recv.push(payload, &mut Accepted::default());
             let rto = self.send.rtt.rto();

@@ -221,6 +221,8 @@ impl Block {
         }
         let unit = segment.unit_size();
         let before = self.recv.queue.rare.dsack;
+        self.recv
+            .measure_round_by_echo(&segment, self.timestamp(now));
         let accepted = self
             .recv
             .accept(segment, self.flags.contains(BlockFlags::SACK));
@@ -254,9 +256,11 @@ impl Block {
         }
         if accepted.out_of_order {
             self.events |= Events::OUT_OF_ORDER;
-            self.recv.ack.hurry(true);
+            self.recv.ack.schedule();
             self.recv.measure(unit);
         }
+        // RFC 5681 4.2
+        self.recv.ack.hurry(accepted.filled);
         if accepted.dropped {
             self.events |= match accepted.shut_out {
                 true => Events::ZERO_WINDOW_DROP,
