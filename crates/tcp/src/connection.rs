@@ -62,7 +62,7 @@ impl Connection {
         block.counts.segments_in = 1;
         block.flags.set(BlockFlags::SYN_DUE, true);
         Connection {
-            machine: SynReceived::passive().into(),
+            machine: SynReceived::passive(block.limits.synack_retries).into(),
             block,
         }
     }
@@ -132,6 +132,19 @@ impl Connection {
         let ack = &mut self.block.recv.ack;
         // What waits to be acknowledged anyhow may go at once as well.
         ack.calm();
+    }
+
+    /// True if the SYN-ACK of a passive open was not answered in time: [`Connection::advance`] repeats it, or gives up.
+    pub fn is_syn_ack_late(&self, now: Instant) -> bool {
+        let due = self.block.timers.get(Timer::Retransmit);
+        matches!(self.machine, Machine::SynReceived(_)) && due.is_some_and(|due| due <= now)
+    }
+
+    /// The SYN-ACK of a passive open is repeated so often at most, in place of what the settings said.
+    pub fn limit_syn_acks(&mut self, retries: u8) {
+        if let Machine::SynReceived(state) = &mut self.machine {
+            state.limit_repetitions(retries);
+        }
     }
 
     /// Time has passed: does what is due.

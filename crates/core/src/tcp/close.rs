@@ -9,6 +9,7 @@ use super::fast_open;
 use super::join;
 use super::listener;
 use super::output::make_ready;
+use super::request;
 use super::time_wait::Waiting;
 use super::{Marks, Phase, Progress, Queue, TcpEndpoint};
 use crate::host::{Host, Stack};
@@ -116,6 +117,7 @@ pub(crate) fn close(host: &mut Host, id: SocketId, now: Instant) -> Result<(), E
 
 /// Timers of a connection that are due.
 pub(crate) fn advance(host: &mut Host, id: SocketId, now: Instant) {
+    request::note_late(host, id, now);
     let Host { sockets, stack } = host;
     let Some(parts) = super::endpoint_mut(sockets, id) else {
         return;

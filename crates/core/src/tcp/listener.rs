@@ -5,10 +5,11 @@
 //! does, are dropped and come again. What a SYN begins is in `request`.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::fast_open::{self, FastQueue};
+use super::requests::Requests;
 use super::{Phase, Queue, TcpEndpoint, close, owner_of};
 use crate::host::{Host, SocketSummary, Stack};
 use crate::ids::SocketId;
@@ -26,7 +27,7 @@ pub(crate) struct Listener {
     pub(crate) names: Names,
     pub(super) backlog: usize,
     /// Connections in SYN-RECEIVED.
-    pub(super) requests: BTreeSet<SocketId>,
+    pub(super) requests: Requests,
     /// Connections that wait for `accept`.
     queue: VecDeque<SocketId>,
     /// How many more the embedder has taken and keeps in line itself.
@@ -132,7 +133,7 @@ pub(crate) fn listen(
     let listener = Listener {
         names: names.clone(),
         backlog,
-        requests: BTreeSet::new(),
+        requests: Requests::default(),
         queue: VecDeque::new(),
         held: 0,
         last_cookie: None,
@@ -251,7 +252,7 @@ pub(super) fn established(host: &mut Host, id: SocketId, child: SocketId) {
     if let Some(Endpoint::Listener(listener)) =
         host.sockets.get_mut(id).map(|socket| &mut socket.endpoint)
     {
-        listener.requests.remove(&child);
+        listener.requests.remove(child);
         listener.queue.push_back(child);
         host.stack.counters.tcp_passive_opens += 1;
         host.wake(id);
@@ -264,7 +265,7 @@ pub(super) fn forget_request(host: &mut Host, id: SocketId, child: SocketId) {
     if let Some(Endpoint::Listener(listener)) =
         host.sockets.get_mut(id).map(|socket| &mut socket.endpoint)
     {
-        listener.requests.remove(&child);
+        listener.requests.remove(child);
     }
 }
 
@@ -295,7 +296,7 @@ pub(super) fn stop(host: &mut Host, id: SocketId, now: Instant) {
     let requests = core::mem::take(&mut listener.requests);
     let queue = core::mem::take(&mut listener.queue);
     socket.endpoint = Endpoint::Tcp(Box::new(TcpEndpoint::new(names, Phase::Unconnected)));
-    for child in requests {
+    for child in requests.into_iter() {
         close::free(host, child);
     }
     for child in queue {

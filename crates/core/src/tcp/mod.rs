@@ -24,6 +24,7 @@ mod output;
 mod path;
 mod paths;
 mod request;
+mod requests;
 mod saved_syn;
 mod secrets;
 mod state;

@@ -219,6 +219,38 @@ pub(super) fn take_cookie(
     }
 }
 
+/// Before the timers of a connection are looked at: if it is a request whose SYN-ACK was not answered in time, its listener
+/// says how often that is sent again.
+pub(super) fn note_late(host: &mut Host, id: SocketId, now: Instant) {
+    let Host { sockets, stack } = host;
+    let Some(parts) = super::endpoint_mut(sockets, id) else {
+        return;
+    };
+    let Queue::Requests(parent) = parts.endpoint.queue() else {
+        return;
+    };
+    let is_late = |phase: &Phase| matches!(phase, Phase::Connected(connection) if connection.is_syn_ack_late(now));
+    if !is_late(&parts.endpoint.phase) {
+        return;
+    }
+    let Some(listening) = sockets.get_mut(parent) else {
+        return;
+    };
+    let Endpoint::Listener(listener) = &mut listening.endpoint else {
+        return;
+    };
+    let sysctl = &stack.config.sysctl;
+    let told = listening.options.tcp_choices(sysctl).syn_retries;
+    let retries = told.unwrap_or(sysctl.tcp_synack_retries);
+    let patience = listener.requests.patience(listener.backlog, retries);
+    listener.requests.note_timeout(id);
+    if let Some(parts) = super::endpoint_mut(sockets, id)
+        && let Phase::Connected(connection) = &mut parts.endpoint.phase
+    {
+        connection.limit_syn_acks(patience);
+    }
+}
+
 /// Makes the hidden socket of a connection that a listener's peer has asked for, and puts it into the request queue.
 fn spawn(
     host: &mut Host,

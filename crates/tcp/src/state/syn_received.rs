@@ -22,6 +22,8 @@ pub(crate) struct SynReceived {
     passive: bool,
     /// What our SYN offered: the SYN-ACK of a simultaneous open says it again, whatever the peer offers.
     offer: Offer,
+    /// How often the SYN-ACK is sent again at most.
+    retries: u8,
     /// Acknowledged, but `TCP_DEFER_ACCEPT` waits for data.
     is_deferred: bool,
     /// How long the bare acknowledgment took, in microseconds.
@@ -67,22 +69,24 @@ impl Offer {
 
 impl SynReceived {
     /// Our SYN has met the peer's (RFC 9293 3.5 figure 7).
-    pub(crate) fn simultaneous(sent: FirstSent, offer: Offer) -> SynReceived {
+    pub(crate) fn simultaneous(sent: FirstSent, offer: Offer, retries: u8) -> SynReceived {
         SynReceived {
             sent,
             passive: false,
             offer,
+            retries,
             is_deferred: false,
             round_trip: None,
         }
     }
 
     /// Opened by a peer's SYN.
-    pub(crate) fn passive() -> SynReceived {
+    pub(crate) fn passive(retries: u8) -> SynReceived {
         SynReceived {
             sent: FirstSent::NOT_YET,
             passive: true,
             offer: Offer::default(),
+            retries,
             is_deferred: false,
             round_trip: None,
         }
@@ -239,17 +243,19 @@ impl SynReceived {
         Established.into()
     }
 
+    /// Whoever asked for this connection has an answer to come that is late: it is repeated so often in all.
+    pub(crate) fn limit_repetitions(&mut self, retries: u8) {
+        if self.passive {
+            self.retries = retries;
+        }
+    }
+
     /// The SYN-ACK's timer is due.
     pub(crate) fn retransmit(self, block: &mut Block, now: Instant) -> Machine {
-        let limit = if self.passive {
-            block.limits.synack_retries
-        } else {
-            block.limits.syn_retries
-        };
         // `syn_ack_recalc`: while data is waited for, the SYN-ACK is not repeated but for the last chance at the end.
         let (tried, patience) = (block.send.retransmits, block.options.defer_accept);
         let waits = self.is_deferred && tried < patience;
-        if tried >= limit && !waits {
+        if tried >= self.retries && !waits {
             block.events |= Events::ATTEMPT_FAILED;
             let error = (!self.passive).then_some(Error::TimedOut);
             return Next::closed(block, error).state;

@@ -132,7 +132,7 @@ impl SynSent {
             if let Some(rare) = block.send.rare.existing() {
                 rare.attempt = None;
             }
-            return SynReceived::simultaneous(self.sent, offer).into();
+            return SynReceived::simultaneous(self.sent, offer, block.limits.syn_retries).into();
         }
         Self::take_answer(block, &segment);
         // Linux counts our SYN there, but not the other end's.
