@@ -251,6 +251,7 @@ impl Supervisor {
         self.expire();
         self.take_due_census();
         self.take_due_questions();
+        self.end_idle_stand_ins();
         if self.kill_at.is_some_and(|at| at <= self.now) {
             sys::signal(self.program, libc::SIGKILL);
             self.kill_at = None;
@@ -286,6 +287,7 @@ impl Supervisor {
             self.waiting.deadline(),
             self.census_deadline(),
             self.questions.deadline(),
+            self.clients.deadline(),
             self.kill_at,
             self.wire.as_ref().and_then(Link::next_deadline),
         ]
@@ -376,10 +378,10 @@ impl Supervisor {
     }
 
     fn host_event(&mut self, socket: SocketId, readiness: Readiness) {
-        let Some(id) = self.conduit_of(socket) else {
-            return;
-        };
-        self.socket_event(id, readiness);
+        match self.conduit_of(socket) {
+            Some(id) => self.socket_event(id, readiness),
+            None => self.pass_answers(socket),
+        }
     }
 
     /// With a capture or impairments the loopback's packets come out of the host and go back in, sooner or later.

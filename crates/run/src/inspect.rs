@@ -38,7 +38,7 @@ impl Supervisor {
         let snapshot = self.host.snapshot();
         let is_of_a_program = |row: &&SocketSummary| {
             let conduit = self.conduit_of(row.id).and_then(|id| self.conduits.get(id));
-            !conduit.is_some_and(Conduit::stands_in)
+            !conduit.is_some_and(Conduit::stands_in) && self.clients.of_socket(row.id).is_none()
         };
         let rows = snapshot.sockets.iter();
         let rows = rows.filter(|row| is_listed(row)).filter(is_of_a_program);
@@ -67,6 +67,7 @@ impl Supervisor {
                     )
                 })
                 .collect(),
+            displaced_clients: self.clients.displaced(),
             abstract_prefix: self.names.private_prefix(),
             files: self
                 .conduits

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::str::FromStr;
 
 use anyhow::Context;
@@ -16,6 +16,7 @@ use crate::network::{ADDRESS, ADDRESS6};
 use crate::pump::MOST_READ;
 use crate::resets::reset_when_closed;
 use crate::slab::Id;
+use crate::stand_in::Client;
 use crate::supervisor::Supervisor;
 use crate::sys::{self, Events, Name};
 
@@ -90,12 +91,26 @@ struct Open {
 #[derive(Debug, Default)]
 pub(crate) struct Publisher {
     open: Vec<Open>,
-    /// By the run's port and the client's address: the published port it came through.
-    clients: BTreeMap<(u16, SocketAddr), usize>,
+    /// The published port that each came through.
+    clients: BTreeMap<Client, usize>,
 }
 
 /// How many datagram clients are remembered.
 const MOST_CLIENTS: usize = 4096;
+
+impl Publisher {
+    /// The machine's socket of a published port.
+    pub(crate) fn socket(&self, index: usize) -> Option<BorrowedFd<'_>> {
+        self.open.get(index).map(|open| open.socket.as_fd())
+    }
+
+    fn remember(&mut self, client: Client, index: usize) {
+        if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&client) {
+            self.clients.pop_first();
+        }
+        self.clients.insert(client, index);
+    }
+}
 
 impl Supervisor {
     /// Opens the published ports, before the program runs.
@@ -302,22 +317,25 @@ impl Supervisor {
             let Some(client) = received.name.as_internet() else {
                 continue;
             };
+            let client = Client {
+                port: publication.inside,
+                address: client,
+            };
+            let data = buffer.get(..received.length).unwrap_or_default();
+            if self.loopback == Loopback::Stack && self.send_as(client, index, data).is_some() {
+                self.publisher.remember(client, index);
+                continue;
+            }
             let Some(id) = self.datagram_socket_at(publication.inside) else {
                 continue;
             };
-            let key = (publication.inside, client);
-            if self.publisher.clients.len() >= MOST_CLIENTS
-                && !self.publisher.clients.contains_key(&key)
-            {
-                self.publisher.clients.pop_first();
-            }
-            self.publisher.clients.insert(key, index);
+            self.publisher.remember(client, index);
             let domain = self.conduits.get(id).map_or(0, |conduit| conduit.domain);
-            let source = address::encode(&as_seen_by(domain, client));
+            let source = address::encode(&as_seen_by(domain, client.address));
             self.put_datagram(
                 id,
                 PendingDatagram {
-                    data: buffer[..received.length].to_vec(),
+                    data: data.to_vec(),
                     source,
                     control: Vec::new(),
                 },
@@ -339,30 +357,40 @@ impl Supervisor {
             .map(|(id, _)| id)
     }
 
-    /// Sends a datagram to a client that came through a published port; `None` if the destination is none.
+    /// Sends a datagram to a client that came through a published port; `None` if the destination is none, or has a socket of
+    /// the host that stands in for it.
     pub(crate) fn send_published(
         &mut self,
         id: Id,
         data: &[u8],
         address: Option<&SocketAddress>,
     ) -> Option<usize> {
+        let (client, index) = self.client_at(id, address?)?;
+        if self.loopback == Loopback::Stack && self.stand_in_of(client, index).is_some() {
+            return None;
+        }
+        let outside = self.publisher.socket(index)?;
+        // What the machine can't send is lost, as datagrams are.
+        let _sent = sys::send_to(outside, data, &Name::internet(client.address));
+        Some(data.len())
+    }
+
+    /// The client of a published port that has this address for a socket of the run, and how it came.
+    pub(crate) fn client_at(&self, id: Id, address: &SocketAddress) -> Option<(Client, usize)> {
         if self.publisher.clients.is_empty() {
             return None;
         }
-        let (ip, port) = address?.ip()?;
-        let client = SocketAddr::new(ip.to_canonical(), port);
+        let (ip, port) = address.ip()?;
+        let address = SocketAddr::new(ip.to_canonical(), port);
         let socket = self.conduits.get(id)?.socket;
-        let (_, local) = self.host.local_address(socket).ok()?.ip()?;
-        let index = *self.publisher.clients.get(&(local, client))?;
-        let open = self.publisher.open.get(index)?;
-        // What the machine can't send is lost, as datagrams are.
-        let _sent = sys::send_to(open.socket.as_fd(), data, &Name::internet(client));
-        Some(data.len())
+        let (_, port) = self.host.local_address(socket).ok()?.ip()?;
+        let client = Client { port, address };
+        Some((client, *self.publisher.clients.get(&client)?))
     }
 }
 
 /// The run's address that a client from outside reaches.
-fn inside_address(client: SocketAddr, port: u16) -> SocketAddr {
+pub(crate) fn inside_address(client: SocketAddr, port: u16) -> SocketAddr {
     match client {
         SocketAddr::V4(_) => SocketAddr::new(ADDRESS.into(), port),
         SocketAddr::V6(_) => SocketAddr::new(ADDRESS6.into(), port),

@@ -19,6 +19,9 @@ pub struct Run {
     pub seconds: u64,
     /// Ports of the machine that lead into it, as `HOST:PORT -> PORT/protocol`.
     pub published: Vec<String>,
+    /// Clients of published datagram ports that were forgotten before their time, because there were too many.
+    #[serde(default)]
+    pub displaced_clients: u64,
     /// What the kernel's abstract names of this run begin with where the program's own begin with nothing.
     pub abstract_prefix: String,
     /// Cookies of the kernel's files that stand for sockets, also for those that `ss` does not list.

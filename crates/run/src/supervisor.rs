@@ -25,6 +25,7 @@ use crate::notify::Waiting;
 use crate::publish::Publisher;
 use crate::pump::Buffers;
 use crate::slab::Id;
+use crate::stand_in::Clients;
 use crate::sys::{self, Ended, Epoll, Listener, Name, SignalMask};
 use crate::untold::Untold;
 
@@ -53,6 +54,8 @@ pub(crate) struct Supervisor {
     pub(crate) send_buffer: i32,
     pub(crate) buffers: Buffers,
     pub(crate) publisher: Publisher,
+    /// Clients of published datagram ports, with the sockets that stand in for them.
+    pub(crate) clients: Clients,
     pub(crate) control: Control,
     pub(crate) capture: Option<crate::capture::Capture>,
     /// Where the host's packets are while they are under way.
@@ -171,6 +174,7 @@ impl Supervisor {
             send_buffer: SEND_BUFFER,
             buffers: Buffers::default(),
             publisher: Publisher::default(),
+            clients: Clients::default(),
             control: Control::default(),
             capture,
             wire: options

@@ -176,14 +176,17 @@ const SCENARIOS: &[Scenario] = &[
     outside("isolation", &[PYTHON, Program("curl")]),
     outside("same-port-twice", &[PYTHON, Program("curl")]),
     outside("publish-tcp", &[PYTHON, Program("curl")]),
-    outside("publish-udp", &[PYTHON]),
+    outside("publish-udp", &[PYTHON, Program("socat")]),
     outside("publish-taken", &[PYTHON]),
     outside("kill-supervisor", &[PYTHON, Program("curl")]),
     outside("ten-thousand-connections", &[PYTHON]).within(150),
     outside("look-inside", &[PYTHON, Program("ss")]),
     outside("own-network", &[PYTHON, Program("go"), Program("node")]),
-    outside("pcap", &[PYTHON, Program("curl"), Program("tshark")]),
-    outside("netem", &[PYTHON, Program("curl")]),
+    outside(
+        "pcap",
+        &[PYTHON, Program("curl"), Program("socat"), Program("tshark")],
+    ),
+    outside("netem", &[PYTHON, Program("curl"), Program("socat")]),
     outside("doctor", &[]),
 ];
 

@@ -65,6 +65,7 @@ fn printed(line: &str) -> String {
         loopback: "direct".into(),
         seconds: 0,
         published: Vec::new(),
+        displaced_clients: 0,
         abstract_prefix: String::new(),
         files: Vec::new(),
         sockets: vec![listener(), connection()],

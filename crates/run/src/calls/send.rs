@@ -323,6 +323,7 @@ pub(super) fn connect(
     let Some(socket) = supervisor.conduits.get(id).map(|conduit| conduit.socket) else {
         return Err(Errno::EBADF);
     };
+    supervisor.recall(id, peer);
     supervisor.host.connect(socket, peer, supervisor.now)?;
     if matches!(supervisor.conduits.get(id), Some(conduit) if conduit.domain == AF_NETLINK) {
         // The pair stays: its peer is the kernel, whatever was named.

@@ -257,17 +257,26 @@ impl Supervisor {
         }
         let buffer = &mut self.buffers.datagram;
         buffer.resize(LARGEST, 0);
-        for count in 0..4096 {
+        let mut unreachable = Vec::new();
+        let mut count = 0;
+        while count < 4096 {
             let Ok(read) = sys::receive(end.as_fd(), buffer, libc::MSG_DONTWAIT) else {
-                return count;
+                break;
             };
+            count += 1;
             let outgoing = Outgoing {
                 data: &[buffer.get(..read).unwrap_or_default()],
                 ..Outgoing::default()
             };
             // A datagram that can't be sent is lost, as on the wire.
-            let _sent = self.host.send_message(conduit.socket, outgoing, self.now);
+            let sent = self.host.send_message(conduit.socket, outgoing, self.now);
+            if sent == Err(Errno::ENETUNREACH) && unreachable.len() < MOST_FLUSHED {
+                unreachable.push(buffer.get(..read).unwrap_or_default().to_vec());
+            }
         }
-        4096
+        if !unreachable.is_empty() {
+            self.send_to_recalled(id, &unreachable);
+        }
+        count
     }
 }

@@ -41,6 +41,27 @@ for filter in 'ip.src == 127.0.0.6 && tcp.srcport == 45673 && tcp.flags.syn == 1
     'ip.src == 127.0.0.6 && http.request.uri == "/echo/outside"' 'ip.dst == 127.0.0.6 && http.response.code == 200'; do
     equal "packets that are: $filter" 1 "$(published "$filter")"
 done
+# And so are published datagrams, and what the host says of those for which nobody is there.
+"${run[@]}" -p 127.0.0.1:8080:7000/udp -p '[::1]:8080:7000/udp' -p 127.0.0.1:8081:7001/udp --pcap datagrams.pcapng -- $python "$fixtures/udp_echo.py" serve 7000 > server.log 2>&1 &
+pid=$!
+answered() { [ "$(printf echo | timeout 10 socat -t 0.3 - UDP4:127.0.0.1:8080)" = echo ]; }
+until_true 20 answered
+equal 'an answer' outside "$(printf outside | timeout 10 socat -t 5 - UDP4:127.0.0.1:8080,bind=127.0.0.6:45678 | head -c 7)"
+timeout 60 $python "$fixtures/udp_echo.py" at_once ::1 8080 ::1
+equal 'nobody inside' '' "$(printf nobody | timeout 10 socat -t 0.5 - UDP4:127.0.0.1:8081,bind=127.0.0.6:45679)"
+kill -TERM $pid
+ends_within 15 $pid
+datagrams() { tshark -r datagrams.pcapng -o udp.check_checksum:TRUE -o ip.check_checksum:TRUE -Y "$1" 2> tshark.log | wc -l; }
+for filter in 'ip.src == 127.0.0.6 && ip.dst == 10.0.2.100 && udp.srcport == 45678 && udp.dstport == 7000 && data.data == "outside"' \
+    'ip.src == 10.0.2.100 && ip.dst == 127.0.0.6 && udp.srcport == 7000 && udp.dstport == 45678 && data.data == "outside"' \
+    'ip.src == 10.0.2.100 && ip.dst == 127.0.0.6 && icmp.type == 3 && icmp.code == 3 && udp.srcport == 45679'; do
+    equal "packets that are: $filter" 1 "$(datagrams "$filter")"
+done
+# Twice to each of two clients and back the longest that IPv6 carries, in two pieces, after whatever asked for it to be there.
+equal 'the longest over IPv6' 4 "$(datagrams 'ipv6 && udp.length == 65535')"
+for filter in '_ws.malformed' 'udp.checksum.status == "Bad"' 'ip.checksum.status == "Bad"'; do
+    equal "packets that are: $filter" 0 "$(datagrams "$filter")"
+done
 # The stream, put together again by tshark, is what the client read.
 stream=$(shark -Y 'http.request.uri == "/echo/answer"' -T fields -e tcp.stream | head -1)
 shark -q -z "follow,tcp,ascii,$stream" > follow.out

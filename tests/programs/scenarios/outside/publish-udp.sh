@@ -1,8 +1,47 @@
 # A published UDP port: datagrams both ways, with the client's address, from several clients.
 . "$STAGE/scenarios/lib.sh"
-"${run[@]}" -p 127.0.0.1:9000:7000/udp -p '[::1]:9000:7000/udp' -- $python "$fixtures/udp_peer.py" serve 7000 > server.log 2>&1 &
+name=published-$$
+"${run[@]}" --name $name -p 127.0.0.1:9000:7000/udp -p '[::1]:9000:7000/udp' -- $python "$fixtures/udp_peer.py" serve 7000 > server.log 2>&1 &
 pid=$!
 timeout 40 $python "$fixtures/udp_peer.py" ask 127.0.0.1 9000
 timeout 40 $python "$fixtures/udp_peer.py" ask ::1 9000
+# The peer's address and port are the client's.
+equal 'peer' '127.0.0.5 45674 question' "$(printf question | timeout 10 socat -t 5 - UDP4:127.0.0.1:9000,bind=127.0.0.5:45674 | head -c 24)"
+equal 'peer v6' '::1 45675 question' "$(printf question | timeout 10 socat -t 5 - 'UDP6:[::1]:9000,bind=[::1]:45675' | head -c 18)"
+# Nobody of the run is what speaks for them.
+equal 'sockets' '*:7000 *:*' "$("$sockeye" ss $name -uan | tail -n +2 | awk '{ print $4, $5 }')"
 kill -TERM $pid
 ends_within 15 $pid
+# Boundaries, datagrams of no bytes and the longest, from several at once.
+"${run[@]}" -p 127.0.0.1:9000:7000/udp -p '[::1]:9000:7000/udp' -p 127.0.0.1:9001:7000/udp -p 127.0.0.1:9002:7002/udp -- $python "$fixtures/udp_echo.py" serve 7000 > server.log 2>&1 &
+pid=$!
+timeout 60 $python "$fixtures/udp_echo.py" at_once 127.0.0.1 9000 127.0.0.1 127.0.0.8
+timeout 60 $python "$fixtures/udp_echo.py" at_once ::1 9000 ::1
+# From one port of a client by two published ports, in turns.
+for port in 9000 9001 9000; do
+    equal "by $port" "$port" "$(printf $port | timeout 10 socat -t 5 - UDP4:127.0.0.1:$port,bind=127.0.0.1:45676 | head -c 4)"
+done
+# A port that nobody has inside: no answer, and nothing else is hurt.
+equal 'nobody inside' '' "$(printf anybody | timeout 10 socat -t 0.5 - UDP4:127.0.0.1:9002)"
+equal 'after it' again "$(printf again | timeout 10 socat -t 5 - UDP4:127.0.0.1:9000 | head -c 5)"
+kill -TERM $pid
+ends_within 15 $pid
+# A program takes the port that a client sends from, as if nobody was there; both go on.
+"${run[@]}" -p 127.0.0.1:9000:7000/udp -- bash -c "
+    $python '$fixtures/udp_echo.py' serve 7000 > server.log 2>&1 &
+    . $STAGE/scenarios/lib.sh
+    until_true 20 [ -e asked ]
+    $python '$fixtures/udp_echo.py' serve 45677 > other.log 2>&1 &
+    $python '$fixtures/udp_echo.py' round_trip 127.0.0.1 45677 > inside.out
+    touch done
+    until_true 20 [ -e over ]" &
+pid=$!
+ask() { printf one | timeout 10 socat -t "$1" - UDP4:127.0.0.1:9000,bind=127.0.0.9:45677 | head -c 3; }
+asked() { [ "$(ask 0.3)" = one ]; }
+until_true 20 asked
+touch asked
+until_true 20 [ -e done ]
+equal 'beside a program at its port' one "$(ask 5)"
+touch over
+ends_within 15 $pid
+equal 'the run' 0 $code
