@@ -121,6 +121,14 @@ fn cubic_is_no_slower_than_reno_on_a_short_path_however_large_the_window() {
 }
 
 #[test]
+fn beyond_the_old_maximum_cubic_is_as_fast_as_reno() {
+    // RFC 9438 4.3: up to 20 packets the estimate of Reno's window grows by 0.53 a round, from there on by one.
+    assert!((19..=20).contains(&after_loss(20, 12).size));
+    let grown = after_loss(20, 32).size - after_loss(20, 12).size;
+    assert!((18..=20).contains(&grown), "{grown}");
+}
+
+#[test]
 fn cubic_knows_of_no_maximum_after_a_timeout() {
     let (mut window, mut congestion) = (Window::new(1000), Congestion::new(Algorithm::Cubic));
     window.threshold = congestion.control().threshold_after_loss(&window);
