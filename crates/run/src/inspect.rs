@@ -36,12 +36,7 @@ impl Supervisor {
             Files::new()
         });
         let snapshot = self.host.snapshot();
-        let is_of_a_program = |row: &&SocketSummary| {
-            let conduit = self.conduit_of(row.id).and_then(|id| self.conduits.get(id));
-            !conduit.is_some_and(Conduit::stands_in) && self.clients.of_socket(row.id).is_none()
-        };
-        let rows = snapshot.sockets.iter();
-        let rows = rows.filter(|row| is_listed(row)).filter(is_of_a_program);
+        let rows = snapshot.sockets.iter().filter(|row| is_listed(row));
         let sockets = rows.map(|row| self.row(row, &files)).collect();
         Run {
             name: self.control.name.clone(),
@@ -179,6 +174,8 @@ impl Supervisor {
 /// that neither listens nor is connected.
 fn is_listed(summary: &SocketSummary) -> bool {
     match (summary.domain, summary.kind) {
+        // No program's.
+        _ if summary.stands_in => false,
         // Not among what `sockeye ss` can be asked for.
         (Domain::Netlink, _) => false,
         (Domain::Unix, _) => true,

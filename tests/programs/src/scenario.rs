@@ -180,7 +180,10 @@ const SCENARIOS: &[Scenario] = &[
     outside("publish-taken", &[PYTHON]),
     outside("kill-supervisor", &[PYTHON, Program("curl")]),
     outside("ten-thousand-connections", &[PYTHON]).within(150),
-    outside("look-inside", &[PYTHON, Program("ss")]),
+    outside(
+        "look-inside",
+        &[PYTHON, Program("ss"), Program("curl"), Program("socat")],
+    ),
     outside("own-network", &[PYTHON, Program("go"), Program("node")]),
     outside(
         "pcap",

@@ -41,6 +41,8 @@ pub struct SocketSummary {
     pub credentials: Credentials,
     /// What names it for good.
     pub cookie: u64,
+    /// It stands for somebody elsewhere ([`Host::stand_in`]).
+    pub stands_in: bool,
     /// No program has it any more.
     pub is_orphan: bool,
     /// The data travels outside of the host (see [`Host::join`]).
@@ -136,6 +138,7 @@ impl Host {
             device: socket.options.device,
             credentials: socket.credentials(),
             cookie: socket.cookie,
+            stands_in: socket.options.is_on(Switches::STANDS_IN),
             is_orphan: socket.is_hidden,
             is_joined: false,
             timer: None,

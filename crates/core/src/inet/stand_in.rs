@@ -69,7 +69,7 @@ impl StandIns {
 impl Host {
     /// Makes an internet socket that has no name yet stand for somebody elsewhere, whose address it may then be bound to
     /// (`IP_TRANSPARENT`). Once it is connected to an address of this host, what is sent there is answered from that address
-    /// and reaches it.
+    /// and reaches it. Those who ask the host for its sockets by netlink are not told of it, nor can they end it.
     pub fn stand_in(&mut self, id: SocketId) -> Result<(), Errno> {
         let socket = self.get_mut(id)?;
         let names = socket.names().ok_or(Errno::EOPNOTSUPP)?;

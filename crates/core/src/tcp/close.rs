@@ -187,7 +187,11 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
                     record,
                     claim,
                     uid,
-                    cookie,
+                    cookie: if parts.options.is_on(Switches::STANDS_IN) {
+                        Waiting::STANDS_IN
+                    } else {
+                        cookie
+                    },
                 },
             );
             stack.connections.crowds.note(&tuple, true);

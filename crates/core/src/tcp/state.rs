@@ -171,6 +171,7 @@ pub(crate) fn time_wait_summaries(host: &Host) -> impl Iterator<Item = SocketSum
                 gid: 0,
             },
             cookie: waiting.cookie,
+            stands_in: waiting.stands_in(),
             is_orphan: true,
             is_joined: false,
             timer: Some(("timewait", waiting.record.deadline() - now)),

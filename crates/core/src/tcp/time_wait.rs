@@ -19,8 +19,18 @@ pub(crate) struct Waiting {
     /// The claim on the port.
     pub(crate) claim: Option<Claim>,
     pub(crate) uid: u32,
-    /// `SO_COOKIE` of the socket that it was.
+    /// `SO_COOKIE` of the socket that it was, or [`Waiting::STANDS_IN`].
     pub(crate) cookie: u64,
+}
+
+impl Waiting {
+    /// The cookie, which no socket has, of one that stood for somebody elsewhere.
+    pub(crate) const STANDS_IN: u64 = 0;
+
+    /// Whether it stands for somebody elsewhere (`Host::stand_in`).
+    pub(crate) fn stands_in(&self) -> bool {
+        self.cookie == Self::STANDS_IN
+    }
 }
 
 /// The records of a host.

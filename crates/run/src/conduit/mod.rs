@@ -102,11 +102,6 @@ impl Conduit {
         }
     }
 
-    /// Whether its socket stands in for a client from outside.
-    pub(crate) fn stands_in(&self) -> bool {
-        matches!(&self.state, State::Relay(relay) if relay.stands_in)
-    }
-
     /// Whether the supervisor holds no end of it, so that only a census tells its close.
     pub(crate) fn needs_census(&self) -> bool {
         match &self.state {

@@ -78,3 +78,28 @@ $python "$fixtures/ss_words.py" native.words sockeye.words || fail "ss -tnio: $(
 $python "$fixtures/ss_words.py" native.words inside.words || fail "ss -tnio inside: $(cat native.words inside.words)"
 kill -TERM $pid
 ends_within 10 $pid
+# What stands for clients outside is no socket of the run, while it speaks and when it is over.
+"$sockeye" run --loopback stack --name stands -p 127.0.0.1:8080:8000 -p 127.0.0.1:8080:7000/udp -- bash -c '
+    $0 "$1/http_echo.py" 8000 > http.log 2>&1 &
+    $0 "$1/udp_echo.py" serve 7000 > udp.log 2>&1 &
+    until [ -e asked ]; do sleep 0.05; done
+    ss -Htuan > inside.out
+    ss -tuaKn src 127.0.0.1 > killed.out
+    touch shown-both
+    wait' $python "$fixtures" &
+pid=$!
+until_true 20 curl -sS --max-time 5 -o answer.out http://127.0.0.1:8080/
+answered() { [ "$(printf echo | timeout 10 socat -t 0.3 - UDP4:127.0.0.1:8080)" = echo ]; }
+until_true 20 answered
+exec 3<> /dev/tcp/127.0.0.1/8080
+until_true 20 eval '"$sockeye" ss stands -tn | grep -q ESTAB'
+touch asked
+until_true 20 test -e shown-both
+"$sockeye" ss stands -tuan | tail -n +2 > outside.out
+for list in inside.out outside.out; do
+    equal "local ports of $list" '7000 8000' "$(awk '{ print $5 }' $list | sed 's/.*://' | sort -u | xargs)"
+    grep -q 'ESTAB.*127.0.0.1' $list || fail "$list lacks the connection: $(cat $list)"
+done
+exec 3>&-
+kill -TERM $pid
+ends_within 15 $pid

@@ -280,7 +280,9 @@ impl Listing {
                 return true;
             }
             *work -= cost;
-            let row = Row::of_record(tuple, waiting);
+            let Some(row) = Row::of_record(tuple, waiting) else {
+                continue;
+            };
             let entry = row.entry_of_record(tuple);
             if self.takes(&row, &entry) {
                 let left = waiting.record.deadline() - host.stack.now;
@@ -344,11 +346,13 @@ fn reply(
             let entry = row.entry(socket);
             Some(row::encode(host, id, &row, &entry, &request, head))
         }),
-        Found::Record(tuple) => host.stack.time_wait.get(&tuple).map(|waiting| {
-            let row = Row::of_record(&tuple, waiting);
+        Found::Record(tuple) => host.stack.time_wait.get(&tuple).and_then(|waiting| {
+            let row = Row::of_record(&tuple, waiting)?;
             let entry = row.entry_of_record(&tuple);
             let left = waiting.record.deadline() - host.stack.now;
-            row::encode_record(&row, &entry, left, waiting, &request, head)
+            Some(row::encode_record(
+                &row, &entry, left, waiting, &request, head,
+            ))
         }),
     };
     reply.map(Answer::Reply).ok_or(Errno::ENOENT)

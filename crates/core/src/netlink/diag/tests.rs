@@ -318,3 +318,75 @@ proptest! {
         prop_assert!(matches!(last, Some(2 | 3)));
     }
 }
+
+/// `struct inet_diag_req_v2` for the socket at one name with a peer at another, of IPv4.
+fn named(protocol: u8, own: &SocketAddress, peer: &SocketAddress) -> [u8; 56] {
+    let mut fixed = everything(protocol, 0);
+    fixed[8..48].fill(0);
+    for (port, address, name) in [(8, 12, own), (10, 28, peer)] {
+        let Some((core::net::IpAddr::V4(ip), number)) = name.ip() else {
+            panic!("{name:?}");
+        };
+        fixed[port..port + 2].copy_from_slice(&number.to_be_bytes());
+        fixed[address..address + 4].copy_from_slice(&ip.octets());
+    }
+    fixed
+}
+
+#[test]
+fn who_stands_for_somebody_elsewhere_is_not_told_of_and_not_ended() {
+    const DESTROY: u16 = 21;
+    let mut host = host();
+    let own = |port| SocketAddress::new([10, 0, 2, 100].into(), port);
+    let client = SocketAddress::new([203, 0, 113, 7].into(), 4444);
+    let asker = diag(&mut host, Credentials::ROOT);
+    for (kind, protocol) in [(SocketType::Stream, 6), (SocketType::Datagram, 17)] {
+        let server = socket(&mut host, Domain::Inet, kind, 0);
+        host.bind(server, &own(80), NOW).unwrap();
+        if kind == SocketType::Stream {
+            host.listen(server, 1, NOW).unwrap();
+        }
+        let proxy = socket(&mut host, Domain::Inet, kind, 0);
+        host.stand_in(proxy).unwrap();
+        host.bind(proxy, &client, NOW).unwrap();
+        let _under_way = host.connect(proxy, &own(80), NOW);
+        assert_eq!(host.peer_address(proxy), Ok(own(80)), "{kind:?}");
+        let told = |host: &mut Host| {
+            let bytes = request(BY_FAMILY, DUMP, &everything(protocol, 0), |_| {});
+            let mut ports: Vec<u16> = rows(&answers(host, asker, &bytes))
+                .iter()
+                .map(|(port, _)| *port)
+                .collect();
+            ports.dedup();
+            ports
+        };
+        assert_eq!(told(&mut host), [80], "{kind:?}");
+        let refused = |host: &mut Host| {
+            let itself = named(protocol, &client, &own(80));
+            // `udp_dump_one` names a packet that comes in.
+            let asked = match kind {
+                SocketType::Datagram => named(protocol, &own(80), &client),
+                _ => itself,
+            };
+            for (kind, names) in [(BY_FAMILY, asked), (DESTROY, itself)] {
+                let told = answers(host, asker, &request(kind, ONE, &names, |_| {}));
+                let errno = error_in(&told).and_then(|errno| Errno::from_number(-errno));
+                assert_eq!(errno, Some(Errno::ENOENT), "{kind} {protocol}");
+            }
+        };
+        refused(&mut host);
+        assert_eq!(host.peer_address(proxy), Ok(own(80)), "{kind:?}");
+        if kind == SocketType::Stream {
+            // Its end is in TIME-WAIT, and the other gone.
+            let accepted = host.accept(server, NOW).unwrap();
+            host.close(proxy, NOW).unwrap();
+            host.close(accepted.socket, NOW).unwrap();
+            let sockets = host.snapshot().sockets;
+            let waits = |row: &&crate::host::SocketSummary| row.state == "TIME-WAIT";
+            assert!(sockets.iter().find(waits).unwrap().stands_in);
+            assert_eq!(told(&mut host), [80]);
+            refused(&mut host);
+            assert!(host.snapshot().sockets.iter().any(|row| row.stands_in));
+        }
+    }
+}

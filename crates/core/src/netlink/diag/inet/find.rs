@@ -7,6 +7,7 @@ use crate::address::unmapped;
 use crate::inet::bind_table::PortSpace;
 use crate::inet::demux::FourTuple;
 use crate::netlink::diag::is_cookie;
+use crate::options::Switches;
 use crate::socket::{Endpoint, Socket};
 use crate::{Domain, Errno, Host, InterfaceId, SocketId, SocketType};
 
@@ -58,13 +59,18 @@ pub(in crate::netlink::diag) fn find(
         Errno::ENOENT
     };
     let found = found.ok_or(Errno::ENOENT)?;
+    // Of who stands for somebody elsewhere nobody is told.
     let cookie = match found {
-        Found::Socket(id) => host.sockets.get(id).map(|socket| socket.cookie),
-        Found::Record(tuple) => host
-            .stack
-            .time_wait
-            .get(&tuple)
-            .map(|waiting| waiting.cookie),
+        Found::Socket(id) => {
+            let socket = host.sockets.get(id);
+            let socket = socket.filter(|socket| !socket.options.is_on(Switches::STANDS_IN));
+            socket.map(|socket| socket.cookie)
+        }
+        Found::Record(tuple) => {
+            let waiting = host.stack.time_wait.get(&tuple);
+            let waiting = waiting.filter(|waiting| !waiting.stands_in());
+            waiting.map(|waiting| waiting.cookie)
+        }
     };
     if is_cookie(names.cookie, cookie.ok_or(Errno::ENOENT)?) {
         Ok(found)

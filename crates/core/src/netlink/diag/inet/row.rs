@@ -62,6 +62,9 @@ pub(super) struct Row<'a> {
 impl<'a> Row<'a> {
     /// What is listed of a socket among those of a protocol, if it is.
     pub(super) fn of(socket: &'a Socket, protocol: u32) -> Option<Self> {
+        if socket.options.is_on(Switches::STANDS_IN) {
+            return None;
+        }
         let family = match socket.domain {
             Domain::Inet => AF_INET,
             Domain::Inet6 => AF_INET6,
@@ -83,9 +86,9 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// What is listed of a connection that is a record only.
-    pub(super) fn of_record(tuple: &FourTuple, waiting: &Waiting) -> Self {
-        Self {
+    /// What is listed of a connection that is a record only, if it is.
+    pub(super) fn of_record(tuple: &FourTuple, waiting: &Waiting) -> Option<Self> {
+        (!waiting.stands_in()).then(|| Self {
             kind: Kind::TimeWait,
             family: if tuple.local.is_ipv4() {
                 AF_INET
@@ -94,7 +97,7 @@ impl<'a> Row<'a> {
             },
             state: waiting.record.state().number(),
             names: None,
-        }
+        })
     }
 
     /// What a filter sees of a socket (`inet_diag_bc_sk`).
