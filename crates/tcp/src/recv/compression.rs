@@ -143,7 +143,9 @@ impl Block {
             return;
         }
         compressed.waiting += 1;
-        if compressed.due == Instant::FAR_FUTURE {
+        let is_timed =
+            compressed.due != Instant::FAR_FUTURE && self.timers.is_set(Timer::Acknowledge);
+        if !is_timed {
             compressed.due = now + rules.delay.min(round / 20) + rules.slack;
             let due = self.timers.get(Timer::Acknowledge);
             let first = due.map_or(compressed.due, |due| due.min(compressed.due));
