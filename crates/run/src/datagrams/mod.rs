@@ -4,7 +4,7 @@ mod errors;
 mod pairs;
 mod sources;
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use sockeye_core::{Errno, Host, Incoming, Instant, MessageFlags, Outgoing, SocketId};
 use sockeye_linux::address;
@@ -243,6 +243,14 @@ impl Supervisor {
         sent > 0
     }
 
+    /// Our half of a connected socket's pair.
+    fn datagram_end(&self, id: Id) -> Option<BorrowedFd<'_>> {
+        match &self.conduits.get(id)?.state {
+            State::Datagram(datagram) => datagram.end.as_ref().map(AsFd::as_fd),
+            _ => None,
+        }
+    }
+
     /// Hands the host what a connected program has sent; answers how many datagrams it was.
     pub(crate) fn forward_sent(&mut self, id: Id) -> usize {
         let Some(conduit) = self.conduits.get(id) else {
@@ -251,32 +259,35 @@ impl Supervisor {
         let State::Datagram(datagram) = &conduit.state else {
             return 0;
         };
-        let Some(end) = &datagram.end else { return 0 };
+        if datagram.end.is_none() {
+            return 0;
+        }
         if datagram.netlink.is_some() {
             return self.forward_questions(id);
         }
-        let buffer = &mut self.buffers.datagram;
+        let socket = conduit.socket;
+        let mut buffer = std::mem::take(&mut self.buffers.datagram);
         buffer.resize(LARGEST, 0);
-        let mut unreachable = Vec::new();
         let mut count = 0;
         while count < 4096 {
-            let Ok(read) = sys::receive(end.as_fd(), buffer, libc::MSG_DONTWAIT) else {
+            let Some(end) = self.datagram_end(id) else {
                 break;
             };
+            let Ok(read) = sys::receive(end, &mut buffer, libc::MSG_DONTWAIT) else {
+                break;
+            };
+            if count == 0 {
+                self.recall_peer(id);
+            }
             count += 1;
             let outgoing = Outgoing {
                 data: &[buffer.get(..read).unwrap_or_default()],
                 ..Outgoing::default()
             };
             // A datagram that can't be sent is lost, as on the wire.
-            let sent = self.host.send_message(conduit.socket, outgoing, self.now);
-            if sent == Err(Errno::ENETUNREACH) && unreachable.len() < MOST_FLUSHED {
-                unreachable.push(buffer.get(..read).unwrap_or_default().to_vec());
-            }
+            let _sent = self.host.send_message(socket, outgoing, self.now);
         }
-        if !unreachable.is_empty() {
-            self.send_to_recalled(id, &unreachable);
-        }
+        self.buffers.datagram = buffer;
         count
     }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use sockeye_core::{Instant, SocketId};
 
+use crate::publish::Way;
+
 /// How many clients may have one. One more takes the place of who would be forgotten first.
 const MOST: usize = 4096;
 /// `nf_conntrack_udp_timeout`
@@ -28,8 +30,8 @@ pub(crate) struct Client {
 #[derive(Debug)]
 struct StandIn {
     socket: SocketId,
-    /// The published port that the client used last.
-    through: usize,
+    /// How the client came last.
+    way: Way,
     began: Instant,
     is_answered: bool,
     until: Instant,
@@ -49,11 +51,11 @@ impl Clients {
         self.stand_ins.get(&client).map(|stand_in| stand_in.socket)
     }
 
-    /// For whom a socket stands in, and through which published port the client is reached.
-    pub(crate) fn of_socket(&self, socket: SocketId) -> Option<(Client, usize)> {
+    /// For whom a socket stands in, and how the client is reached.
+    pub(crate) fn of_socket(&self, socket: SocketId) -> Option<(Client, Way)> {
         let client = *self.by_socket.get(&socket)?;
         let stand_in = self.stand_ins.get(&client)?;
-        Some((client, stand_in.through))
+        Some((client, stand_in.way))
     }
 
     /// How many clients were forgotten before their time, because there were too many.
@@ -67,7 +69,7 @@ impl Clients {
         &mut self,
         client: Client,
         socket: SocketId,
-        through: usize,
+        way: Way,
         now: Instant,
     ) -> Option<SocketId> {
         let mut displaced = None;
@@ -80,7 +82,7 @@ impl Clients {
         let until = now + UNANSWERED;
         let stand_in = StandIn {
             socket,
-            through,
+            way,
             began: now,
             is_answered: false,
             until,
@@ -92,9 +94,9 @@ impl Clients {
     }
 
     /// The client has sent something.
-    pub(crate) fn asked(&mut self, client: Client, through: usize, now: Instant) {
+    pub(crate) fn asked(&mut self, client: Client, way: Way, now: Instant) {
         if let Some(stand_in) = self.stand_ins.get_mut(&client) {
-            stand_in.through = through;
+            stand_in.way = way;
         }
         self.used(client, now);
     }
@@ -163,6 +165,10 @@ mod tests {
     use super::*;
 
     const START: Instant = Instant::ZERO;
+    const WAY: Way = Way {
+        index: 0,
+        own: None,
+    };
 
     fn seconds(seconds: u64) -> Instant {
         START + Duration::from_secs(seconds)
@@ -194,18 +200,19 @@ mod tests {
     #[test]
     fn who_is_not_answered_is_remembered_for_half_a_minute() {
         let mut clients = Clients::default();
-        assert_eq!(clients.add(client(1), socket(1), 0, START), None);
-        clients.asked(client(1), 2, seconds(10));
+        assert_eq!(clients.add(client(1), socket(1), WAY, START), None);
+        let other = Way { index: 2, ..WAY };
+        clients.asked(client(1), other, seconds(10));
         assert_eq!(clients.socket_of(client(1)), Some(socket(1)));
-        assert_eq!(clients.of_socket(socket(1)), Some((client(1), 2)));
+        assert_eq!(clients.of_socket(socket(1)), Some((client(1), other)));
         assert_eq!(forgotten(&mut clients), seconds(40));
     }
 
     #[test]
     fn a_question_with_its_answer_is_no_conversation_yet() {
         let mut clients = Clients::default();
-        clients.add(client(1), socket(1), 0, START);
-        clients.asked(client(1), 0, START);
+        clients.add(client(1), socket(1), WAY, START);
+        clients.asked(client(1), WAY, START);
         clients.answered(client(1), seconds(1));
         assert_eq!(forgotten(&mut clients), seconds(31));
     }
@@ -213,9 +220,9 @@ mod tests {
     #[test]
     fn a_conversation_is_remembered_for_two_minutes() {
         let mut clients = Clients::default();
-        clients.add(client(1), socket(1), 0, START);
+        clients.add(client(1), socket(1), WAY, START);
         clients.answered(client(1), seconds(1));
-        clients.asked(client(1), 0, seconds(3));
+        clients.asked(client(1), WAY, seconds(3));
         assert_eq!(clients.deadline(), Some(seconds(123)));
         clients.answered(client(1), seconds(5));
         assert_eq!(forgotten(&mut clients), seconds(125));
@@ -226,16 +233,19 @@ mod tests {
         let mut clients = Clients::default();
         let most = u16::try_from(MOST).unwrap();
         for number in 0..most {
-            assert_eq!(clients.add(client(number), socket(number), 0, START), None);
+            assert_eq!(
+                clients.add(client(number), socket(number), WAY, START),
+                None
+            );
         }
         // All but two are in a conversation, and of the two one has just asked again.
         for number in (0..most).filter(|number| ![7, 8].contains(number)) {
             clients.answered(client(number), seconds(3));
         }
-        clients.asked(client(7), 0, seconds(5));
+        clients.asked(client(7), WAY, seconds(5));
         assert_eq!(clients.displaced(), 0);
         let add = |clients: &mut Clients, number| {
-            clients.add(client(number), socket(number), 0, seconds(6))
+            clients.add(client(number), socket(number), WAY, seconds(6))
         };
         assert_eq!(add(&mut clients, most), Some(socket(8)));
         assert_eq!(add(&mut clients, most + 1), Some(socket(7)));
@@ -251,7 +261,7 @@ mod tests {
     fn the_stand_ins_at_a_port_give_way() {
         let mut clients = Clients::default();
         for number in [1, 2] {
-            clients.add(client(number), socket(number), 0, START);
+            clients.add(client(number), socket(number), WAY, START);
         }
         assert_eq!(clients.take_at_port(2), [socket(2)]);
         assert_eq!(clients.take_at_port(2), []);

@@ -5,16 +5,15 @@ use sockeye_core::{Errno, Incoming, MessageFlags, Outgoing, SocketAddress, Socke
 use super::clients::Client;
 use crate::datagrams::LARGEST;
 use crate::launch::Loopback;
-use crate::publish::inside_address;
+use crate::publish::{Way, inside_address};
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
-use crate::sys::{self, Name};
 
 impl Supervisor {
     /// Sends a client's datagram to a port of the run, from a socket that stands in for it; `None` if none can.
-    pub(crate) fn send_as(&mut self, client: Client, through: usize, data: &[u8]) -> Option<()> {
-        let socket = self.stand_in_of(client, through)?;
-        self.clients.asked(client, through, self.now);
+    pub(crate) fn send_as(&mut self, client: Client, way: Way, data: &[u8]) -> Option<()> {
+        let socket = self.stand_in_of(client, way)?;
+        self.clients.asked(client, way, self.now);
         if self.send_from(socket, data) == Err(Errno::ECONNREFUSED) {
             // So it went with the one before (ICMP); now the port may be there.
             let _sent = self.send_from(socket, data);
@@ -31,48 +30,41 @@ impl Supervisor {
         self.host.send_message(socket, outgoing, self.now)
     }
 
-    /// What a connected socket of the run has sent and nobody could be reached with goes again, if its peer is a client who was
-    /// idle for long.
-    pub(crate) fn send_to_recalled(&mut self, id: Id, unreachable: &[Vec<u8>]) {
-        let Some(socket) = self.conduits.get(id).map(|conduit| conduit.socket) else {
-            return;
-        };
-        let peer = self.host.peer_address(socket);
-        if peer.is_ok_and(|peer| self.recall(id, &peer)) {
-            for data in unreachable {
-                let _sent = self.send_from(socket, data);
-            }
+    /// A connected socket of the run sends to its peer: see [`Self::recall`].
+    pub(crate) fn recall_peer(&mut self, id: Id) {
+        let socket = self.conduits.get(id).map(|conduit| conduit.socket);
+        let peer = socket.and_then(|socket| self.host.peer_address(socket).ok());
+        if let Some(peer) = peer {
+            self.recall(id, &peer);
         }
     }
 
     /// The socket that stands in for a client, made if there is none.
-    pub(crate) fn stand_in_of(&mut self, client: Client, through: usize) -> Option<SocketId> {
+    pub(crate) fn stand_in_of(&mut self, client: Client, way: Way) -> Option<SocketId> {
         if let Some(socket) = self.clients.socket_of(client) {
             return Some(socket);
         }
         let local = inside_address(client.address, client.port);
         let socket = self.connect_as(SocketType::Datagram, client.address, local)?;
-        if let Some(displaced) = self.clients.add(client, socket, through, self.now) {
+        if let Some(displaced) = self.clients.add(client, socket, way, self.now) {
             let _closed = self.host.close(displaced, self.now);
         }
         Some(socket)
     }
 
     /// A socket of the run speaks to `peer`: if that is a client who was idle for so long that nobody stands in for it any more,
-    /// somebody does again. Whether so.
-    pub(crate) fn recall(&mut self, id: Id, peer: &SocketAddress) -> bool {
-        if self.loopback != Loopback::Stack {
-            return false;
+    /// somebody does again.
+    pub(crate) fn recall(&mut self, id: Id, peer: &SocketAddress) {
+        if self.loopback == Loopback::Stack
+            && let Some((client, way)) = self.client_at(id, peer)
+        {
+            let _stands_in = self.stand_in_of(client, way);
         }
-        let Some((client, through)) = self.client_at(id, peer) else {
-            return false;
-        };
-        self.clients.socket_of(client).is_none() && self.stand_in_of(client, through).is_some()
     }
 
     /// Something has come for a socket that may stand in: it goes out to the client.
     pub(crate) fn pass_answers(&mut self, socket: SocketId) {
-        let Some((client, through)) = self.clients.of_socket(socket) else {
+        let Some((client, way)) = self.clients.of_socket(socket) else {
             return;
         };
         let buffer = &mut self.buffers.datagram;
@@ -90,11 +82,8 @@ impl Supervisor {
                 Err(_) => continue,
             };
             self.clients.answered(client, self.now);
-            if let Some(outside) = self.publisher.socket(through) {
-                let data = buffer.get(..length).unwrap_or_default();
-                // What the machine can't send is lost, as datagrams are.
-                let _sent = sys::send_to(outside, data, &Name::internet(client.address));
-            }
+            let data = buffer.get(..length).unwrap_or_default();
+            self.publisher.send_out(client, way, data);
         }
     }
 

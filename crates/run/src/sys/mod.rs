@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows what a conduit is. Every function answers `io::Result`, whose error is always an errno.
 
+mod datagrams;
 mod epoll;
 mod files;
 mod identity;
@@ -13,6 +14,7 @@ mod signals;
 mod sockets;
 mod unix_diag;
 
+pub(crate) use datagrams::*;
 pub(crate) use epoll::*;
 pub(crate) use files::*;
 pub(crate) use identity::*;

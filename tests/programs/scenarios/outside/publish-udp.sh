@@ -1,6 +1,18 @@
 # A published UDP port: datagrams both ways, with the client's address, from several clients.
 . "$STAGE/scenarios/lib.sh"
 name=published-$$
+# An answer finds its client also when nobody stands in for it any more: after more than half a minute, which goes by beside the
+# rest.
+if [ "$LOOPBACK" = stack ]; then
+    "${run[@]}" --name late-$$ -p 127.0.0.1:9005:7005/udp -p '[::1]:9006:7006/udp' -- bash -c '
+        $0 "$1" late 7005 & $0 "$1" late 7006 & wait' $python "$fixtures/udp_echo.py" > late.log 2>&1 &
+    late=$!
+    until_true 20 test -e late-7005 -a -e late-7006
+    timeout 60 socat -t 50 - UDP4:127.0.0.1:9005 < <(printf late) > late-7005 &
+    askers=$!
+    timeout 60 socat -t 50 - 'UDP6:[::1]:9006' < <(printf connected) > late-7006 &
+    askers+=" $!"
+fi
 "${run[@]}" --name $name -p 127.0.0.1:9000:7000/udp -p '[::1]:9000:7000/udp' -- $python "$fixtures/udp_peer.py" serve 7000 > server.log 2>&1 &
 pid=$!
 timeout 40 $python "$fixtures/udp_peer.py" ask 127.0.0.1 9000
@@ -13,10 +25,13 @@ equal 'sockets' '*:7000 *:*' "$("$sockeye" ss $name -uan | tail -n +2 | awk '{ p
 kill -TERM $pid
 ends_within 15 $pid
 # Boundaries, datagrams of no bytes and the longest, from several at once.
-"${run[@]}" -p 127.0.0.1:9000:7000/udp -p '[::1]:9000:7000/udp' -p 127.0.0.1:9001:7000/udp -p 127.0.0.1:9002:7002/udp -- $python "$fixtures/udp_echo.py" serve 7000 > server.log 2>&1 &
+"${run[@]}" -p 127.0.0.1:9000:7000/udp -p '[::1]:9000:7000/udp' -p 127.0.0.1:9001:7000/udp -p 127.0.0.1:9002:7002/udp -p 9003:7000/udp -- $python "$fixtures/udp_echo.py" serve 7000 > server.log 2>&1 &
 pid=$!
 timeout 60 $python "$fixtures/udp_echo.py" at_once 127.0.0.1 9000 127.0.0.1 127.0.0.8
 timeout 60 $python "$fixtures/udp_echo.py" at_once ::1 9000 ::1
+# The answer comes from the address that was asked, of all that the port is published at.
+timeout 60 $python "$fixtures/udp_echo.py" at_once 127.0.0.7 9003 127.0.0.1
+timeout 60 $python "$fixtures/udp_echo.py" at_once ::1 9003 ::1
 # From one port of a client by two published ports, in turns.
 for port in 9000 9001 9000; do
     equal "by $port" "$port" "$(printf $port | timeout 10 socat -t 5 - UDP4:127.0.0.1:$port,bind=127.0.0.1:45676 | head -c 4)"
@@ -45,3 +60,10 @@ equal 'beside a program at its port' one "$(ask 5)"
 touch over
 ends_within 15 $pid
 equal 'the run' 0 $code
+if [ "$LOOPBACK" = stack ]; then
+    ends_within 60 $late
+    until_true 5 test -s late-7005 -a -s late-7006
+    equal 'late answers' 'late connected' "$(cat late-7005) $(cat late-7006)"
+    kill $askers
+    wait $askers || true
+fi

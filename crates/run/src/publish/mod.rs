@@ -1,5 +1,7 @@
 //! Published ports: connections and datagrams from outside, with their clients' addresses kept.
 
+mod datagrams;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,9 +9,10 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use sockeye_core::SocketAddress;
-use sockeye_linux::address;
 
-use crate::conduit::{Arrival, Conduit, Far, PendingDatagram, Relay, State};
+pub(crate) use datagrams::Way;
+
+use crate::conduit::{Arrival, Conduit, Far, Relay, State};
 use crate::event_loop::Source;
 use crate::launch::Loopback;
 use crate::network::{ADDRESS, ADDRESS6};
@@ -91,24 +94,14 @@ struct Open {
 #[derive(Debug, Default)]
 pub(crate) struct Publisher {
     open: Vec<Open>,
-    /// The published port that each came through.
-    clients: BTreeMap<Client, usize>,
+    /// How each client came.
+    clients: BTreeMap<Client, Way>,
 }
-
-/// How many datagram clients are remembered.
-const MOST_CLIENTS: usize = 4096;
 
 impl Publisher {
     /// The machine's socket of a published port.
     pub(crate) fn socket(&self, index: usize) -> Option<BorrowedFd<'_>> {
         self.open.get(index).map(|open| open.socket.as_fd())
-    }
-
-    fn remember(&mut self, client: Client, index: usize) {
-        if self.clients.len() >= MOST_CLIENTS && !self.clients.contains_key(&client) {
-            self.clients.pop_first();
-        }
-        self.clients.insert(client, index);
     }
 }
 
@@ -167,6 +160,9 @@ impl Supervisor {
         sys::bind(socket.as_fd(), &Name::internet(address))?;
         if !publication.udp {
             sys::listen(socket.as_fd(), 1024)?;
+        }
+        if publication.udp && address.ip().is_unspecified() {
+            sys::tell_own_address(socket.as_fd(), address.is_ipv6())?;
         }
         let port = sys::own_name(socket.as_fd())?
             .as_internet()
@@ -301,91 +297,6 @@ impl Supervisor {
             relay.far_writable |= events & (sys::OUT | sys::HUP | sys::ERR) != 0;
             self.pump(id);
         }
-    }
-
-    fn take_datagrams(&mut self, index: usize, publication: Publication) {
-        let mut buffer = vec![0; 65_536];
-        for _ in 0..256 {
-            let Some(open) = self.publisher.open.get(index) else {
-                return;
-            };
-            let Ok(received) =
-                sys::receive_message(open.socket.as_fd(), &mut buffer, libc::MSG_DONTWAIT)
-            else {
-                return;
-            };
-            let Some(client) = received.name.as_internet() else {
-                continue;
-            };
-            let client = Client {
-                port: publication.inside,
-                address: client,
-            };
-            let data = buffer.get(..received.length).unwrap_or_default();
-            if self.loopback == Loopback::Stack && self.send_as(client, index, data).is_some() {
-                self.publisher.remember(client, index);
-                continue;
-            }
-            let Some(id) = self.datagram_socket_at(publication.inside) else {
-                continue;
-            };
-            self.publisher.remember(client, index);
-            let domain = self.conduits.get(id).map_or(0, |conduit| conduit.domain);
-            let source = address::encode(&as_seen_by(domain, client.address));
-            self.put_datagram(
-                id,
-                PendingDatagram {
-                    data: data.to_vec(),
-                    source,
-                    control: Vec::new(),
-                },
-            );
-        }
-    }
-
-    /// The program's UDP socket at a port that a datagram from outside reaches.
-    fn datagram_socket_at(&self, port: u16) -> Option<Id> {
-        self.conduits
-            .iter()
-            .filter(|(_, conduit)| matches!(&conduit.state, State::Datagram(datagram) if datagram.end.is_none()))
-            .find(|(_, conduit)| {
-                self.host.local_address(conduit.socket).is_ok_and(|local| match local.ip() {
-                    Some((ip, bound)) => bound == port && !ip.is_loopback(),
-                    None => false,
-                })
-            })
-            .map(|(id, _)| id)
-    }
-
-    /// Sends a datagram to a client that came through a published port; `None` if the destination is none, or has a socket of
-    /// the host that stands in for it.
-    pub(crate) fn send_published(
-        &mut self,
-        id: Id,
-        data: &[u8],
-        address: Option<&SocketAddress>,
-    ) -> Option<usize> {
-        let (client, index) = self.client_at(id, address?)?;
-        if self.loopback == Loopback::Stack && self.stand_in_of(client, index).is_some() {
-            return None;
-        }
-        let outside = self.publisher.socket(index)?;
-        // What the machine can't send is lost, as datagrams are.
-        let _sent = sys::send_to(outside, data, &Name::internet(client.address));
-        Some(data.len())
-    }
-
-    /// The client of a published port that has this address for a socket of the run, and how it came.
-    pub(crate) fn client_at(&self, id: Id, address: &SocketAddress) -> Option<(Client, usize)> {
-        if self.publisher.clients.is_empty() {
-            return None;
-        }
-        let (ip, port) = address.ip()?;
-        let address = SocketAddr::new(ip.to_canonical(), port);
-        let socket = self.conduits.get(id)?.socket;
-        let (_, port) = self.host.local_address(socket).ok()?.ip()?;
-        let client = Client { port, address };
-        Some((client, *self.publisher.clients.get(&client)?))
     }
 }
 
