@@ -133,6 +133,9 @@ pub(crate) struct Drill {
     /// Only over this version of IP: ipv4, ipv6 or ipv4-mapped-ipv6
     #[arg(long, value_name = "VERSION")]
     pub(crate) ip_version: Option<sockeye_drill::Family>,
+    /// Let a name in the scripts stand for a word: NAME=VALUE
+    #[arg(short = 'D', long, value_name = "NAME=VALUE")]
+    pub(crate) define: Vec<String>,
     /// The scripts
     #[arg(required = true, value_name = "FILE.pkt")]
     pub(crate) files: Vec<PathBuf>,

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+const SYN: u16 = 2;
+
 /// The two ends of a flow, and how the script's numbers become live ones.
 #[derive(Clone, Debug)]
 pub(crate) struct Flow {
@@ -11,10 +13,15 @@ pub(crate) struct Flow {
     pub(crate) local_offset: Option<u32>,
     /// The script's sequence number of the remote SYN.
     pub(crate) remote_start: Option<u32>,
+    /// The script's sequence numbers of the first SYNs, of the stack under test and of the other end: what has no SYN counts
+    /// from there.
+    pub(crate) bases: (u32, u32),
     /// The script's sequence number of a further remote SYN: it counts if the stack answers it as a new connection.
     pub(crate) reopening: Option<u32>,
     /// The script's timestamps of the stack under test with the live ones.
     timestamps: Vec<(u32, u32)>,
+    /// The first live timestamp of the stack under test, and when it was sent.
+    pub(crate) clock: Option<(u32, i64)>,
     /// Whether urgent data came in: the reader may not see it in the stream.
     pub(crate) is_urgent: bool,
     /// The script's descriptor of its socket.
@@ -30,22 +37,34 @@ impl Flow {
             remote,
             local_offset: None,
             remote_start: None,
+            bases: (0, 0),
             reopening: None,
             timestamps: Vec::new(),
+            clock: None,
             is_urgent: false,
             fd: None,
             last_sent: None,
         }
     }
 
-    /// The live number for the script's.
-    pub(crate) fn live_local(&self, script: u32) -> u32 {
-        script.wrapping_add(self.local_offset.unwrap_or(0))
+    /// The live number for the script's, in a segment with these flags.
+    pub(crate) fn live_local(&self, script: u32, flags: u16) -> u32 {
+        let base = if flags & SYN != 0 { 0 } else { self.bases.0 };
+        script
+            .wrapping_add(base)
+            .wrapping_add(self.local_offset.unwrap_or(0))
     }
 
-    /// The script's number for the live one.
-    pub(crate) fn script_local(&self, live: u32) -> u32 {
+    /// The script's number for the live one, in a segment with these flags.
+    pub(crate) fn script_local(&self, live: u32, flags: u16) -> u32 {
+        let base = if flags & SYN != 0 { 0 } else { self.bases.0 };
         live.wrapping_sub(self.local_offset.unwrap_or(0))
+            .wrapping_sub(base)
+    }
+
+    /// From where the other end's numbers count in a segment with these flags.
+    pub(crate) fn remote_base(&self, flags: u16) -> u32 {
+        if flags & SYN != 0 { 0 } else { self.bases.1 }
     }
 
     /// Notes that the script calls a live timestamp so.

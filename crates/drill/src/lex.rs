@@ -11,7 +11,7 @@ pub(crate) enum Kind {
     Integer(i64),
     /// Digits with a point: millionths.
     Decimal(i64),
-    /// Between double quotes.
+    /// Between double quotes, each byte as the character of its number.
     Text(String),
     /// Between back quotes.
     Shell(String),
@@ -203,7 +203,21 @@ impl Lexer<'_> {
         let place = self.place;
         let mut text = String::new();
         let mut is_escaped = false;
+        // How many hexadecimal digits of `\xa1` are still to come.
+        let mut digits = 0;
         for (at, c) in self.rest.char_indices().skip(1) {
+            if digits > 0 {
+                let what = "two hexadecimal digits are expected behind `\\x`";
+                let nibble = c.to_digit(16).and_then(|nibble| u8::try_from(nibble).ok());
+                let nibble = nibble.ok_or_else(|| Failure::new(place, what))?;
+                let high = if digits == 1 { text.pop() } else { None };
+                let high = high
+                    .and_then(|high| u8::try_from(u32::from(high)).ok())
+                    .unwrap_or(0);
+                text.push(char::from(high << 4 | nibble));
+                digits -= 1;
+                continue;
+            }
             match c {
                 '"' if !is_escaped => {
                     self.take(at + 1);
@@ -216,7 +230,8 @@ impl Lexer<'_> {
                 'n' if is_escaped => text.push('\n'),
                 't' if is_escaped => text.push('\t'),
                 '0' if is_escaped => text.push('\0'),
-                c => text.push(c),
+                'x' if is_escaped => digits = 2,
+                c => text.extend(c.encode_utf8(&mut [0; 4]).bytes().map(char::from)),
             }
             is_escaped = false;
         }

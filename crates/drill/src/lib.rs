@@ -30,7 +30,8 @@ pub use system::{Answer, Call, Happening, System};
 /// A script.
 #[derive(Clone, Debug)]
 pub struct Drill {
-    script: ast::Script,
+    /// What it says over each of its families: names may stand for other things.
+    scripts: Vec<(Family, ast::Script)>,
 }
 
 impl Drill {
@@ -39,24 +40,47 @@ impl Drill {
     /// # Errors
     /// What is not understood, and where.
     pub fn read(text: &str) -> Result<Self, Failure> {
-        let script = parse::script(text)?;
-        Ok(Self { script })
+        Self::read_with(text, &[])
+    }
+
+    /// Reads a script in which names stand for what its caller says: each is `NAME=VALUE`, as behind packetdrill's `-D`.
+    ///
+    /// # Errors
+    /// What is not understood, and where.
+    pub fn read_with(text: &str, definitions: &[String]) -> Result<Self, Failure> {
+        let tokens = lex::words(text)?;
+        let settings = parse::settings(&tokens);
+        let mut scripts = Vec::new();
+        for family in setup::families(&settings)? {
+            let mut defines = setup::defines(&settings, family)?;
+            for text in definitions {
+                let bad = || Failure::new(Place::default(), format!("`{text}` defines nothing"));
+                defines.extend([parse::define::definition(text).ok_or_else(bad)?]);
+            }
+            scripts.push((family, parse::script(tokens.clone(), &defines)?));
+        }
+        Ok(Self { scripts })
     }
 
     /// The families that the script is for: `--ip_version`, or all three.
-    ///
-    /// # Errors
-    /// A version that there is not.
-    pub fn families(&self) -> Result<Vec<Family>, Failure> {
-        setup::families(&self.script)
+    pub fn families(&self) -> Vec<Family> {
+        self.scripts.iter().map(|(family, _)| *family).collect()
+    }
+
+    fn script(&self, family: Family) -> Result<&ast::Script, Failure> {
+        let found = self.scripts.iter().find(|(known, _)| *known == family);
+        found.map(|(_, script)| script).ok_or_else(|| {
+            let what = format!("the script is not for {}", family.name());
+            Failure::new(Place::default(), what)
+        })
     }
 
     /// The machine that the script wants for a family.
     ///
     /// # Errors
-    /// A setting that is not understood.
+    /// A setting that is not understood, or a family that the script is not for.
     pub fn setup(&self, family: Family) -> Result<Setup, Failure> {
-        setup::setup(&self.script, family)
+        setup::setup(self.script(family)?, family)
     }
 
     /// Plays the script against a new host. The answer is what its code printed.
@@ -66,7 +90,8 @@ impl Drill {
     pub fn run(&self, family: Family) -> Result<Vec<String>, Failure> {
         let setup = self.setup(family)?;
         let mut system = HostSystem::new(&setup).map_err(|why| {
-            let place = self.script.preparation.first().map(|(place, _)| *place);
+            let script = self.script(family).ok();
+            let place = script.and_then(|script| Some(script.preparation.first()?.0));
             Failure::new(place.unwrap_or_default(), why)
         })?;
         self.run_on(&setup, &mut system)
@@ -77,6 +102,6 @@ impl Drill {
     /// # Errors
     /// As [`Drill::run`].
     pub fn run_on(&self, setup: &Setup, system: &mut dyn System) -> Result<Vec<String>, Failure> {
-        run::play(&self.script, setup, system)
+        run::play(self.script(setup.family)?, setup, system)
     }
 }

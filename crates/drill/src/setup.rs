@@ -1,11 +1,11 @@
 //! What a script's settings ask of the machine it runs on.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use crate::ast::{Script, Setting};
 use crate::failure::{Failure, Outcome};
+use crate::parse::define::{Defines, definition};
 use crate::shell::{self, Command};
 
 /// Over which addresses a script runs: `--ip_version`.
@@ -64,13 +64,13 @@ pub struct Setup {
     pub sysctls: Vec<(String, String)>,
     /// Whether long writes may leave the stack as super-segments.
     pub segmentation: bool,
-    /// Names that the script or its caller gave meanings.
-    pub(crate) defines: BTreeMap<String, i64>,
+    /// How long one tick of the stack's timestamps lasts, in microseconds, where the script has that checked.
+    pub(crate) timestamp_tick: Option<i64>,
 }
 
 /// The families that a script is for: one if it says so, else all.
-pub(crate) fn families(script: &Script) -> Outcome<Vec<Family>> {
-    let setting = script.settings.iter().find(|s| s.name == "ip_version");
+pub(crate) fn families(settings: &[Setting]) -> Outcome<Vec<Family>> {
+    let setting = settings.iter().find(|s| s.name == "ip_version");
     let Some(setting) = setting else {
         return Ok(Family::ALL.to_vec());
     };
@@ -79,13 +79,42 @@ pub(crate) fn families(script: &Script) -> Outcome<Vec<Family>> {
     family.map_err(|why: String| Failure::new(setting.place, why))
 }
 
+/// What names stand for: what the runners of the public scripts define, then what the script does.
+pub(crate) fn defines(settings: &[Setting], family: Family) -> Outcome<Defines> {
+    let is_v6 = family == Family::V6;
+    let pairs = [
+        ("CMSG_LEVEL_IP", ["SOL_IP", "SOL_IPV6"]),
+        ("CMSG_TYPE_RECVERR", ["IP_RECVERR", "IPV6_RECVERR"]),
+        ("CODE", ["host_unreachable", "address_unreachable"]),
+        // What the key of `defaults.sh` makes of the two addresses, and the key of zeros.
+        ("TFO_COOKIE", ["3021b9d889017eeb", "c1d1e9742a47a9bc"]),
+        ("TFO_COOKIE_ZERO", ["b7c12350a90dc8f5", "82af1a8f9a205c34"]),
+    ];
+    let mut defines: Defines = pairs
+        .into_iter()
+        .map(|(name, [v4, v6])| (name.to_owned(), if is_v6 { v6 } else { v4 }.to_owned()))
+        .collect();
+    for setting in settings {
+        let Setting { place, name, value } = setting;
+        if matches!(name.as_str(), "define" | "D") {
+            let text = value.as_deref().unwrap_or_default();
+            let bad = || Failure::new(*place, format!("`{text}` is no value for --{name}"));
+            defines.extend([definition(text).ok_or_else(bad)?]);
+        }
+    }
+    Ok(defines)
+}
+
 /// The machine for one of a script's families.
 pub(crate) fn setup(script: &Script, family: Family) -> Outcome<Setup> {
     // The addresses are those of RFC 5737 and RFC 4193 that packetdrill itself takes.
     let is_v6 = family == Family::V6;
     let (local, remote): (IpAddr, IpAddr) = if is_v6 {
-        let address = |middle| Ipv6Addr::from([0xfd3d, middle, 0x17d6, 0, 0, 0, 0, 1]);
-        (address(0x0a0b).into(), address(0xfa7b).into())
+        let address = |[a, b]: [u16; 2]| Ipv6Addr::from([0xfd3d, a, b, 0, 0, 0, 0, 1]);
+        (
+            address([0x0a0b, 0x17d6]).into(),
+            address([0xfa7b, 0xd17d]).into(),
+        )
     } else {
         let local = Ipv4Addr::new(192, 168, 0, 1);
         (local.into(), Ipv4Addr::new(192, 0, 2, 1).into())
@@ -99,11 +128,7 @@ pub(crate) fn setup(script: &Script, family: Family) -> Outcome<Setup> {
         tolerance: 4000,
         sysctls: Vec::new(),
         segmentation: true,
-        // What the runner of the kernel's own scripts defines.
-        defines: BTreeMap::from([
-            ("CMSG_LEVEL_IP".to_owned(), if is_v6 { 41 } else { 0 }),
-            ("CMSG_TYPE_RECVERR".to_owned(), if is_v6 { 25 } else { 11 }),
-        ]),
+        timestamp_tick: None,
     };
     for setting in &script.settings {
         apply(&mut setup, setting)?;
@@ -113,6 +138,12 @@ pub(crate) fn setup(script: &Script, family: Family) -> Outcome<Setup> {
             match command {
                 Command::Set(name, value) => setup.sysctls.push((name, value)),
                 Command::Segmentation(is_on) => setup.segmentation = is_on,
+                // Nothing has been counted yet.
+                Command::Counters => {}
+                Command::Grown(name) => {
+                    let what = format!("`{name}` can't have grown before the first event");
+                    return Err(Failure::new(*place, what));
+                }
             }
         }
     }
@@ -147,13 +178,16 @@ fn apply(setup: &mut Setup, setting: &Setting) -> Outcome<()> {
         "netmask_ip" => {
             text.parse::<Ipv4Addr>().map_err(|_| bad())?;
         }
-        "define" | "D" => {
-            let (name, value) = text.split_once('=').ok_or_else(bad)?;
-            let number = crate::numbers::number(value).or_else(|| value.parse().ok());
-            setup
-                .defines
-                .insert(name.to_owned(), number.ok_or_else(bad)?);
+        "tcp_ts_tick_usecs" => {
+            let tick: i64 = text.parse().map_err(|_| bad())?;
+            if !(0..=1_000_000).contains(&tick) {
+                return Err(bad());
+            }
+            // None of it: not checked.
+            setup.timestamp_tick = Some(tick).filter(|tick| *tick > 0);
         }
+        // Their place is where the names stand.
+        "define" | "D" => {}
         _ => {
             return Err(Failure::new(
                 *place,

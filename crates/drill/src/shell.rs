@@ -9,10 +9,14 @@ pub(crate) enum Command {
     Set(String, String),
     /// Whether super-segments may leave.
     Segmentation(bool),
+    /// `nstat`: the counters are counted from here.
+    Counters,
+    /// `nstat | grep NAME`: this counter must have grown since the last `nstat`.
+    Grown(String),
 }
 
 /// What `defaults.sh` of the public scripts says.
-const DEFAULTS: [(&str, &str); 20] = [
+const DEFAULTS: [(&str, &str); 21] = [
     ("net.ipv4.tcp_rmem", "4096 540000 15728640"),
     ("net.ipv4.tcp_wmem", "4096 262144 4194304"),
     ("net.ipv4.tcp_timestamps", "1"),
@@ -32,6 +36,10 @@ const DEFAULTS: [(&str, &str); 20] = [
     ("net.ipv4.tcp_pacing_ca_ratio", "120"),
     ("net.ipv4.tcp_notsent_lowat", "4294967295"),
     ("net.ipv4.tcp_fastopen", "3"),
+    (
+        "net.ipv4.tcp_fastopen_key",
+        "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4",
+    ),
     ("net.ipv4.tcp_syncookies", "1"),
 ];
 
@@ -116,6 +124,11 @@ fn command(line: &str, place: Place, out: &mut Vec<Command>) -> Outcome<()> {
         // The machine ends with the script.
         name if name.starts_with("sysctl_restore_") => {}
         "true" => {}
+        "nstat" => match rest.as_slice() {
+            [] => out.push(Command::Counters),
+            ["|", "grep", name] => out.push(Command::Grown((*name).to_owned())),
+            _ => return Err(unknown(place, &rest.join(" "))),
+        },
         _ => return Err(unknown(place, program)),
     }
     Ok(())

@@ -207,3 +207,58 @@ fn an_assertion_that_does_not_hold_is_told_with_its_values() {
     let assertion = "= 1000\n+0 %{ assert tcpi_snd_cwnd == 3, 'window' }%\n";
     fails("= 1000\n", assertion, 9, &["tcpi_snd_cwnd = 10", "window"]);
 }
+
+#[test]
+fn a_name_stands_for_what_its_caller_says() {
+    let script = SERVER.replace("write(4, ..., 1000) = 1000", "write(4, ..., MUCH) = MUCH");
+    let defined = Drill::read_with(&script, &["MUCH=1000".to_owned()]);
+    assert_eq!(
+        defined.and_then(|drill| drill.run(Family::V4)),
+        Ok(Vec::new())
+    );
+    let failure = run(&script).expect_err("nothing is defined");
+    assert!(failure.what.contains("`MUCH`"), "{}", failure.what);
+    let failure = Drill::read_with(&script, &["MUCH".to_owned()]).expect_err("no meaning");
+    assert!(failure.what.contains("`MUCH`"), "{}", failure.what);
+}
+
+#[test]
+fn a_counter_that_stands_still_is_told() {
+    let counted = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n\
+                   +0 bind(3, ..., ...) = 0\n+0 listen(3, 1) = 0\n\
+                   +0 < . 1:1(0) ack 1 win 1000\n+0 > R 1:1(0)\n";
+    let grown = "+0 `nstat | grep TcpOutRsts > /dev/null`\n";
+    assert_eq!(run(&format!("{counted}{grown}")), Ok(Vec::new()));
+    let failure =
+        run(&format!("{counted}+0 `nstat > /dev/null`\n{grown}")).expect_err("none since");
+    assert_eq!(
+        (failure.place.line, failure.what.as_str()),
+        (7, "`TcpOutRsts` was not counted")
+    );
+    let failure = run(&format!(
+        "{counted}{}",
+        grown.replace("OutRsts", "OutRests")
+    ));
+    let failure = failure.expect_err("no such counter");
+    assert!(failure.what.contains("`TcpOutRests`"), "{}", failure.what);
+}
+
+#[test]
+fn a_timestamp_of_another_clock_is_told() {
+    let script = |tick: u32| {
+        format!(
+            "--tcp_ts_tick_usecs={tick}\n\
+             0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n\
+             +0 listen(3, 1) = 0\n\
+             +0 < S 0:0(0) win 1000 <mss 1000,sackOK,TS val 1 ecr 0>\n\
+             +0 > S. 0:0(0) ack 1 <mss 1460,sackOK,TS val 100 ecr 1>\n\
+             +.1 < . 1:1(0) ack 1 win 257 <nop,nop,TS val 2 ecr 100>\n\
+             +0 accept(3, ..., ...) = 4\n+0 write(4, ..., 100) = 100\n\
+             +0 > P. 1:101(100) ack 1 <nop,nop,TS val 200 ecr 2>\n"
+        )
+    };
+    assert_eq!(run(&script(1000)), Ok(Vec::new()));
+    assert_eq!(run(&script(0)), Ok(Vec::new()));
+    let failure = run(&script(10_000)).expect_err("the tick is a millisecond");
+    assert_eq!(failure.place.line, 10);
+}

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
             let text = text.clone();
             move |failure: &Failure| Failed::from(failure.show(&file, &text))
         };
-        let families = Drill::read(&text).and_then(|drill| Ok((drill.families()?, drill)));
+        let families = Drill::read(&text).map(|drill| (drill.families(), drill));
         match families {
             Err(failure) => trials.push(Trial::test(script.name, move || Err(shown(&failure)))),
             Ok((families, drill)) => {

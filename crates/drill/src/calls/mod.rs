@@ -49,12 +49,8 @@ impl Context<'_> {
     pub(crate) fn number(&self, expression: &Expression) -> Outcome<i64> {
         match &expression.value {
             Value::Number(number) => Ok(*number),
-            Value::Name(name) => {
-                let defined = self.setup.defines.get(name).copied();
-                defined
-                    .or_else(|| numbers::number(name))
-                    .ok_or_else(|| Failure::new(expression.place, format!("`{name}` is not known")))
-            }
+            Value::Name(name) => numbers::number(name)
+                .ok_or_else(|| Failure::new(expression.place, format!("`{name}` is not known"))),
             Value::Or(left, right) => Ok(self.number(left)? | self.number(right)?),
             // `[1]`: what a pointer points to.
             Value::Array(list) if list.len() == 1 => {

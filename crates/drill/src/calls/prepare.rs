@@ -1,11 +1,14 @@
 //! From the script's call to the stack's.
 
-use super::structures::{field, only};
+use super::structures::{bytes_of, field, only};
 use super::{Context, PORT, not_understood};
 use crate::ast::{Expression, Field, SystemCall, Value};
 use crate::failure::{Failure, Outcome, Place};
 use crate::flow;
 use crate::system::Call;
+
+/// The address that is none: what ends an association.
+const UNSPECIFIED: &str = "AF_UNSPEC";
 
 /// `struct msghdr` of a script.
 pub(super) struct MessageHeader<'a> {
@@ -232,6 +235,8 @@ impl Context<'_> {
         match &expression.value {
             Value::Any => Ok(self.socket_address(default, PORT)),
             Value::Structure(fields) => self.sockaddr(fields, expression),
+            // Of a `struct sockaddr` the family alone, which is to say none.
+            Value::Name(name) if name == UNSPECIFIED => Ok(vec![0; 16]),
             _ => Err(not_understood(expression, "an address")),
         }
     }
@@ -247,7 +252,7 @@ impl Context<'_> {
         let length = self.length(length, 0)?;
         let remote = self.setup.remote;
         let address = match address {
-            Some(address) if !matches!(address.value, Value::Name(_)) => {
+            Some(address) if !matches!(&address.value, Value::Name(name) if name != UNSPECIFIED) => {
                 Some(self.address(address, remote)?)
             }
             _ => None,
@@ -271,7 +276,7 @@ impl Context<'_> {
         match &data.value {
             Value::Any | Value::Name(_) | Value::Number(_) => Ok(flow::bytes(offset, length)),
             Value::Text(text) => {
-                let mut bytes = text.clone().into_bytes();
+                let mut bytes = bytes_of(text);
                 bytes.resize(length, 0);
                 Ok(bytes)
             }

@@ -33,6 +33,13 @@ pub(super) fn only(fields: &[Field], names: &[&str]) -> Outcome<()> {
     Ok(())
 }
 
+/// A text's bytes: the lexer made each one a character.
+pub(super) fn bytes_of(text: &str) -> Vec<u8> {
+    text.chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?'))
+        .collect()
+}
+
 impl Context<'_> {
     /// An address of a family as bytes.
     pub(super) fn socket_address(&self, ip: IpAddr, port: u16) -> Vec<u8> {
@@ -115,7 +122,7 @@ impl Context<'_> {
     /// The value of an option as bytes.
     pub(super) fn option_value(&self, value: &Expression, length: usize) -> Outcome<Vec<u8>> {
         let mut bytes = match &value.value {
-            Value::Text(text) => text.clone().into_bytes(),
+            Value::Text(text) => bytes_of(text),
             Value::Structure(fields) => self.small_structure(fields, value)?,
             Value::Array(list) if list.len() != 1 => {
                 let mut bytes = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::prepare::{message_header, structures};
-use super::structures::field;
+use super::structures::{bytes_of, field};
 use crate::ast::{Expression, SystemCall, Value};
 use crate::failure::{Failure, Outcome, Place};
 use crate::numbers::{errno, errno_name, poll_names};
@@ -206,7 +206,7 @@ impl Context<'_> {
         let Value::Text(text) = &buffer.value else {
             return Ok(());
         };
-        if answer.data.starts_with(text.as_bytes()) || text.is_empty() {
+        if answer.data.starts_with(&bytes_of(text)) || text.is_empty() {
             return Ok(());
         }
         let seen = answer.data.escape_ascii().to_string();

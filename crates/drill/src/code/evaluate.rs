@@ -124,6 +124,13 @@ impl Scope<'_> {
             Form::Integer(value) => Value::Integer(*value),
             Form::Decimal(value) => Value::Decimal(*value),
             Form::Text(text) => Value::Text(text.clone()),
+            Form::Tuple(elements) => {
+                let values: Outcome<Vec<String>> = elements
+                    .iter()
+                    .map(|element| Ok(self.value(element)?.to_string()))
+                    .collect();
+                Value::Text(values?.join(", "))
+            }
             Form::Name(name) => self.name(node, name)?,
             Form::Not(inner) => Value::Truth(!self.value(inner)?.is_true()),
             Form::Negative(inner) => match self.value(inner)? {

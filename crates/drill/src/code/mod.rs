@@ -49,6 +49,8 @@ enum Form {
     /// `a < b <= c`: the first, and each that follows with what stands before it.
     Comparison(Box<Node>, Vec<(&'static str, Node)>),
     Function(String, Vec<Node>),
+    /// `(a, b)`: what a message tells.
+    Tuple(Vec<Node>),
 }
 
 /// The operators with two sides, the loosest first.
@@ -321,6 +323,12 @@ impl Parser {
             Kind::Symbol("(") => {
                 self.at += 1;
                 let inner = self.level(0)?;
+                if self.skip(",") {
+                    let mut rest = self.list(")")?;
+                    rest.insert(0, inner);
+                    let form = Form::Tuple(rest);
+                    return Ok(Node { place, form });
+                }
                 if !self.skip(")") {
                     return Err(self.unexpected("`)`"));
                 }

@@ -49,13 +49,14 @@ fn packet(ip: IpNotes, from: IpAddr, to: IpAddr, protocol: IpProtocol, body: &[u
 }
 
 /// The options of a segment that the remote end sends, with live numbers.
-fn live(flow: &Flow, options: &[TcpOption]) -> Vec<TcpOption> {
+fn live(flow: &Flow, segment: &Segment) -> Vec<TcpOption> {
+    let local = |number| flow.live_local(number, segment.flags);
     let one = |option: &TcpOption| match option {
         TcpOption::Sack(blocks) => {
             let blocks = blocks.iter();
             TcpOption::Sack(
                 blocks
-                    .map(|(start, end)| (flow.live_local(*start), flow.live_local(*end)))
+                    .map(|(start, end)| (local(*start), local(*end)))
                     .collect(),
             )
         }
@@ -65,14 +66,17 @@ fn live(flow: &Flow, options: &[TcpOption]) -> Vec<TcpOption> {
         },
         other => other.clone(),
     };
+    let options = segment.options.as_deref().unwrap_or_default();
     options.iter().map(one).collect()
 }
 
 /// A segment from the remote end. Its data are those of the stream at this place.
 pub(crate) fn segment(ip: IpNotes, flow: &Flow, segment: &Segment) -> Vec<u8> {
     const SYN: u16 = 2;
-    let start = flow.remote_start.unwrap_or(segment.range.start);
-    let from = segment.range.start.wrapping_sub(start);
+    let base = flow.remote_base(segment.flags);
+    let sequence = segment.range.start.wrapping_add(base);
+    let start = flow.remote_start.unwrap_or(sequence);
+    let from = sequence.wrapping_sub(start);
     // The SYN takes the first number; its data begin at the next one.
     let from = if segment.flags & SYN != 0 {
         from
@@ -84,8 +88,10 @@ pub(crate) fn segment(ip: IpNotes, flow: &Flow, segment: &Segment) -> Vec<u8> {
     let header = TcpHeader {
         source_port: flow.remote.1,
         destination_port: flow.local.1,
-        sequence: segment.range.start,
-        acknowledgment: segment.ack.map_or(0, |ack| flow.live_local(ack)),
+        sequence,
+        acknowledgment: segment
+            .ack
+            .map_or(0, |ack| flow.live_local(ack, segment.flags)),
         flags: TcpFlags::from_bits_retain(low),
         window: segment.window.unwrap_or(0),
         urgent: segment.urgent.unwrap_or(0),
@@ -94,8 +100,7 @@ pub(crate) fn segment(ip: IpNotes, flow: &Flow, segment: &Segment) -> Vec<u8> {
     let mut headers = Headers::new();
     header.emit(&mut headers);
     let mut body = headers.as_slice().to_vec();
-    let options = live(flow, segment.options.as_deref().unwrap_or_default());
-    body.extend_from_slice(&options::encode(&options));
+    body.extend_from_slice(&options::encode(&live(flow, segment)));
     let words = body.len() / 4;
     if let Some(offset) = body.get_mut(12) {
         *offset = u8::try_from(words << 4).unwrap_or(0xf0) | high;
@@ -145,7 +150,7 @@ pub(crate) fn icmp(ip: IpNotes, flow: &Flow, message: Message, about: Quoted) ->
             let header = TcpHeader {
                 source_port: local.1,
                 destination_port: remote.1,
-                sequence: flow.live_local(range.start),
+                sequence: flow.live_local(range.start, 0),
                 flags: TcpFlags::ACK,
                 ..TcpHeader::default()
             };

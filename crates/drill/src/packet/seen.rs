@@ -9,6 +9,8 @@ use super::icmp::Message;
 use super::options;
 use crate::ast::TcpOption;
 
+const ACK: u16 = 0x10;
+
 /// A packet, read.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -40,6 +42,31 @@ pub(crate) enum Body {
 }
 
 impl Seen {
+    /// Lets what it acknowledges count from where the script's numbers of the other end do.
+    pub(crate) fn count_from(&mut self, base: impl Fn(u16) -> u32) {
+        let Body::Tcp {
+            ack,
+            flags,
+            options,
+            ..
+        } = &mut self.body
+        else {
+            return;
+        };
+        let base = base(*flags);
+        if *flags & ACK != 0 {
+            *ack = ack.wrapping_sub(base);
+        }
+        for option in options {
+            if let TcpOption::Sack(blocks) = option {
+                for (start, end) in blocks {
+                    *start = start.wrapping_sub(base);
+                    *end = end.wrapping_sub(base);
+                }
+            }
+        }
+    }
+
     /// Reads a packet; what is wrong with it if it can't be one.
     pub(crate) fn read(packet: &[u8]) -> Result<Self, String> {
         let mut frame = Frame::from_bytes(Bytes::copy_from_slice(packet));

@@ -153,7 +153,7 @@ pub(crate) fn seen(seen: &Seen, flow: Option<&Flow>, asked: IpNotes) -> String {
             options: list,
             data,
         } => {
-            let sequence = flow.map_or(*sequence, |flow| flow.script_local(*sequence));
+            let sequence = flow.map_or(*sequence, |flow| flow.script_local(*sequence, *bits));
             let mut text = format!(
                 "{notes}{} {sequence}:{}({})",
                 flags(*bits),

@@ -1,13 +1,15 @@
 //! From words to a script.
 
 mod call;
+pub(crate) mod define;
 mod packet;
 
 use crate::ast::{Action, Event, Script, Setting, Time};
 use crate::code;
 use crate::failure::{Failure, Outcome, Place};
-use crate::lex::{self, Kind, Token};
+use crate::lex::{Kind, Token};
 use crate::shell;
+use define::Defines;
 
 pub(crate) struct Parser {
     tokens: Vec<Token>,
@@ -22,9 +24,22 @@ const DEEPEST: usize = 32;
 /// Nor has an expression so many terms.
 const LONGEST: usize = 1000;
 
-/// Reads a script.
-pub(crate) fn script(text: &str) -> Outcome<Script> {
-    let tokens = lex::words(text)?;
+/// The settings at a script's beginning.
+pub(crate) fn settings(tokens: &[Token]) -> Vec<Setting> {
+    let settings = tokens.iter().filter_map(|token| match &token.kind {
+        Kind::Setting(name, value) => Some(Setting {
+            place: token.place,
+            name: name.clone(),
+            value: value.clone(),
+        }),
+        _ => None,
+    });
+    settings.collect()
+}
+
+/// Reads a script's words, in which some names have meanings.
+pub(crate) fn script(mut tokens: Vec<Token>, defines: &Defines) -> Outcome<Script> {
+    define::substitute(&mut tokens, defines)?;
     let end = Token {
         kind: Kind::End,
         place: tokens.last().map_or(Place::default(), |token| token.place),

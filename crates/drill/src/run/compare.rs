@@ -31,7 +31,7 @@ pub(super) fn segment(expected: &Segment, flow: &Flow, seen: &Seen) -> Vec<Strin
             format!("{flags:#04x}"),
         );
     }
-    let start = flow.script_local(*sequence);
+    let start = flow.script_local(*sequence, *flags);
     note(
         "the sequence number",
         expected.range.start.to_string(),

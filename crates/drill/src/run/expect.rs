@@ -1,6 +1,6 @@
 //! Packets that the script expects.
 
-use super::{LONGEST, Player, compare, seconds};
+use super::{LONGEST, Player, compare, seconds, ticks};
 use crate::ast::{Body as Expected, Event, Packet, Segment, TcpOption, Time};
 use crate::failure::{Failure, Outcome};
 use crate::packet::{self, Body, Seen};
@@ -64,6 +64,10 @@ impl Player<'_> {
         })?;
         let (seen, whole) = self.whole(seen, packet, latest)?;
         let flow = self.flow_of_seen(&seen, packet);
+        let mut seen = seen;
+        if let Some(flow) = flow.and_then(|at| self.flows.get(at)) {
+            seen.count_from(|flags| flow.remote_base(flags));
+        }
         let mut differences = match &packet.body {
             Expected::Icmp(icmp) => {
                 let message = packet::Message::of(icmp, is_v6)?;
@@ -93,6 +97,12 @@ impl Player<'_> {
         }
         if let Some(broken) = whole {
             differences.push(broken);
+        }
+        if let (Some(tick), Some(flow)) = (
+            self.context.setup.timestamp_tick,
+            flow.and_then(|at| self.flows.get_mut(at)),
+        ) {
+            differences.extend(ticks::compare(flow, &seen, time, tick, tolerance));
         }
         let flow_seen = flow.and_then(|at| self.flows.get(at));
         let shown = packet::show_seen(&seen, flow_seen, packet.ip);
@@ -202,12 +212,15 @@ impl Player<'_> {
         let offset = sequence.wrapping_sub(expected.range.start);
         let is_new = flow.local_offset.is_none() || (flow.reopening.is_some() && flags & ACK != 0);
         if flags & expected.flags & SYN != 0 && is_new {
+            if flow.local_offset.is_none() {
+                flow.bases.0 = expected.range.start;
+            }
             flow.local_offset = Some(offset);
             if let Some(start) = flow.reopening.take() {
                 flow.remote_start = Some(start);
             }
         }
-        flow.last_sent = Some((flow.script_local(*sequence), data.len()));
+        flow.last_sent = Some((flow.script_local(*sequence, 0), data.len()));
         let stamp = |list: &[TcpOption]| {
             list.iter().find_map(|option| match option {
                 TcpOption::Timestamps { value, .. } => Some(*value),
@@ -237,8 +250,8 @@ impl Player<'_> {
         let Some(file) = flow.fd.and_then(|fd| self.context.files.get(&fd)) else {
             return Ok(());
         };
-        let first = if flags & SYN != 0 { 0 } else { 1 };
-        let from = flow.script_local(*sequence).wrapping_sub(first);
+        let first = if flags & SYN != 0 { flow.bases.0 } else { 1 };
+        let from = flow.script_local(*sequence, *flags).wrapping_sub(first);
         let from = usize::try_from(from).unwrap_or(usize::MAX);
         let written = file.written.get(from..).unwrap_or_default();
         let differing = written.iter().zip(data).position(|(a, b)| a != b);

@@ -69,6 +69,9 @@ impl Player<'_> {
         }
         let flow = &mut self.flows[at];
         if segment.flags & SYN != 0 {
+            if flow.remote_start.is_none() {
+                flow.bases.1 = segment.range.start;
+            }
             if flow.remote_start.is_none() || segment.flags & ACK != 0 {
                 flow.remote_start = Some(segment.range.start);
             } else {

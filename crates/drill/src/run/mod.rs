@@ -2,8 +2,10 @@
 
 mod calling;
 mod compare;
+mod counters;
 mod expect;
 mod inject;
+mod ticks;
 
 use std::collections::VecDeque;
 
@@ -17,6 +19,7 @@ use crate::setup::Setup;
 use crate::shell::{self, Command};
 use crate::system::{Answer, Call, Happening, System};
 use crate::tcp_info;
+use counters::Counters;
 
 /// A packet that is awaited whenever it comes is not awaited longer than this.
 const LONGEST: i64 = 1_000_000_000;
@@ -49,6 +52,7 @@ struct Player<'a> {
     next_port: u16,
     variables: Variables,
     printed: Vec<String>,
+    counters: Counters,
 }
 
 /// Plays a script. The answer is what its code printed.
@@ -73,7 +77,9 @@ pub(crate) fn play(
         next_port: 40_001,
         variables: Variables::new(),
         printed: Vec::new(),
+        counters: Counters::default(),
     };
+    player.counters = Counters::of(script, &*player.system)?;
     for event in &script.events {
         player.event(event)?;
     }
@@ -142,6 +148,11 @@ impl<'a> Player<'a> {
                     .system
                     .set(&name, &value)
                     .map_err(|why| Failure::new(place, why))?,
+                Command::Counters => self.counters.read(&*self.system),
+                Command::Grown(name) => {
+                    self.counters.check(&name, &*self.system, place)?;
+                    self.counters.read(&*self.system);
+                }
                 Command::Segmentation(_) => {
                     let what = "segmentation can be switched before the first event only";
                     return Err(Failure::new(place, what));

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
                 continue;
             }
         };
-        let families = Drill::read(&text).and_then(|drill| drill.families());
+        let families = Drill::read(&text).map(|drill| drill.families());
         match families {
             Err(failure) => {
                 eprintln!("{}", failure.show(&file, &text));
