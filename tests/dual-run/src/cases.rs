@@ -7,6 +7,7 @@ mod datagram;
 mod datagram_options;
 mod every_state;
 mod extras;
+mod fragments;
 mod ip_level;
 mod misuse;
 mod multicast;
@@ -133,6 +134,7 @@ pub fn all() -> Vec<Case> {
     datagram_options::register(&mut registry);
     every_state::register(&mut registry);
     extras::register(&mut registry);
+    fragments::register(&mut registry);
     ip_level::register(&mut registry);
     misuse::register(&mut registry);
     multicast::register(&mut registry);

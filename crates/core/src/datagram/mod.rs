@@ -123,10 +123,8 @@ pub(crate) fn socket(
     if kind == SocketType::Raw {
         // A raw socket's "port" is its protocol (inet_create sets inet_num). IPPROTO_RAW only sends, and whole packets.
         names.local_port = number;
-        options.switches.set(
-            Switches::HEADER_INCLUDED,
-            number == raw::ANY_PROTOCOL && domain == Domain::Inet,
-        );
+        let is_whole = number == raw::ANY_PROTOCOL;
+        options.switches.set(Switches::HEADER_INCLUDED, is_whole);
     }
     let endpoint = DatagramEndpoint {
         protocol,

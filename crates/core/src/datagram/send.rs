@@ -184,8 +184,14 @@ pub(super) fn prepare(
         .options
         .ip_options()
         .filter(|_| destination.is_ipv4());
-    let limit = longest(&endpoint.protocol, destination)
-        .saturating_sub(ip_options.map_or(0, |options| options.len()));
+    let is_whole = socket.options.is_on(Switches::HEADER_INCLUDED);
+    let limit = if is_whole && destination.is_ipv6() {
+        // rawv6_send_hdrinc compares with the interface's MTU alone, which may be a byte more.
+        path.mtu
+    } else {
+        longest(&endpoint.protocol, destination)
+            .saturating_sub(ip_options.map_or(0, |options| options.len()))
+    };
     if extent.length > limit {
         // udp_sendmsg refuses what no length field can say before it comes to where errors are queued.
         if asked.is_ipv6() || extent.length <= LONGEST {
@@ -194,7 +200,6 @@ pub(super) fn prepare(
         return Err(Errno::EMSGSIZE);
     }
     // For a raw packet without a header of its own ip_append_data takes memory past sock_alloc_send_skb, which looks.
-    let is_whole = socket.options.is_on(Switches::HEADER_INCLUDED);
     if is_whole || !matches!(endpoint.protocol, Protocol::Raw(_)) {
         if let Some(errno) = socket.error.take() {
             return Err(errno);
@@ -410,8 +415,8 @@ fn destination(
     }
     if is_raw && domain == Domain::Inet6 {
         // The port of a raw IPv6 address is the protocol, if it is anything (RFC 3542 3).
-        let is_any_protocol = number == raw::ANY_PROTOCOL;
-        if length > LONGEST || (port != 0 && port != number && !is_any_protocol) {
+        let named = if port == 0 { number } else { port };
+        if named > 0xff || (named != number && number != raw::ANY_PROTOCOL) {
             return Err(Errno::EINVAL);
         }
     }

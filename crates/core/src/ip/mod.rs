@@ -2,6 +2,7 @@
 //!
 //! RFC 791, 1122 3.2 and 3.3 (IPv4 hosts), 8200 (IPv6), 792 and 4443 (ICMP), 6724 (source addresses).
 
+mod collect;
 pub(crate) mod fragment;
 pub(crate) mod icmp;
 pub(crate) mod input;

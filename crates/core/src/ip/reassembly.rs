@@ -13,7 +13,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use sockeye_tcp::Instant;
-use sockeye_wire::Payload;
+use sockeye_wire::{Ecn, Payload};
 
 /// What all fragments of one datagram have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +35,8 @@ pub(crate) struct Fragment {
     pub offset: usize,
     /// Whether fragments with greater offsets exist.
     pub more: bool,
+    /// What the fragment's header says of congestion.
+    pub ecn: Ecn,
     /// The fragment's part of the datagram's payload.
     pub payload: Payload,
 }
@@ -45,8 +47,8 @@ pub(crate) struct Fragment {
 pub(crate) enum Reassembled<H> {
     /// Kept until the rest comes.
     Incomplete,
-    /// The whole datagram: the head of its first fragment, and its payload.
-    Complete(H, Payload),
+    /// The whole datagram: the head of its first fragment, its payload, and what its fragments say of congestion.
+    Complete(H, Payload, Ecn),
     /// The datagram is dropped: it overlaps, contradicts itself or is too long. `ReasmFails`.
     Failed,
 }
@@ -74,6 +76,38 @@ struct Datagram<H> {
     /// The end of the last fragment, when that one has come.
     total: Option<usize>,
     memory: usize,
+    marks: Marks,
+}
+
+/// What the headers of a datagram's fragments say of congestion: a bit for each value of [`Ecn`] that one of them has.
+#[derive(Debug, Clone, Copy, Default)]
+struct Marks(u8);
+
+impl Marks {
+    fn add(&mut self, ecn: Ecn) {
+        self.0 |= Self::of(ecn);
+    }
+
+    /// RFC 3168 5.3 (`ip_frag_ecn_table`): what the datagram says; nothing if its fragments can't be of one datagram,
+    /// as a transport either understands marks or does not.
+    fn together(self) -> Option<Ecn> {
+        let incapable = Self::of(Ecn::NotCapable);
+        if self.0 == incapable {
+            Some(Ecn::NotCapable)
+        } else if self.0 & incapable != 0 {
+            None
+        } else if self.0 & Self::of(Ecn::Congestion) != 0 {
+            Some(Ecn::Congestion)
+        } else if self.0 & Self::of(Ecn::Capable0) != 0 {
+            Some(Ecn::Capable0)
+        } else {
+            Some(Ecn::Capable1)
+        }
+    }
+
+    fn of(ecn: Ecn) -> u8 {
+        1 << ecn.bits()
+    }
 }
 
 /// The datagrams of one IP version that still lack fragments. `H` is what the IP layer wants to keep of the first
@@ -125,6 +159,7 @@ impl<H> Reassembly<H> {
                 received: 0,
                 total: None,
                 memory: 0,
+                marks: Marks::default(),
             }
         });
         if datagram.is_contradicted(&fragment, end) {
@@ -147,6 +182,7 @@ impl<H> Reassembly<H> {
         let cost = fragment.payload.len() + PIECE_OVERHEAD;
         datagram.received += fragment.payload.len();
         datagram.memory += cost;
+        datagram.marks.add(fragment.ecn);
         datagram
             .pieces
             .insert(at, (fragment.offset, fragment.payload));
@@ -157,20 +193,11 @@ impl<H> Reassembly<H> {
             self.enforce_threshold();
             return Reassembled::Incomplete;
         }
-        match self.take(&key) {
-            Some(Datagram {
-                head: Some(head),
-                pieces,
-                ..
-            }) => {
-                let mut payload = Payload::new();
-                pieces
-                    .into_iter()
-                    .for_each(|(_, mut piece)| payload.append(&mut piece));
-                Reassembled::Complete(head, payload)
-            }
-            _ => Reassembled::Failed,
-        }
+        self.take(&key)
+            .and_then(Datagram::joined)
+            .map_or(Reassembled::Failed, |(head, payload, ecn)| {
+                Reassembled::Complete(head, payload, ecn)
+            })
     }
 
     /// Gives up one datagram whose time is over; call until `None`.
@@ -256,6 +283,17 @@ enum Place {
 }
 
 impl<H> Datagram<H> {
+    /// The whole of it, if its fragments agree.
+    fn joined(self) -> Option<(H, Payload, Ecn)> {
+        let head = self.head?;
+        let ecn = self.marks.together()?;
+        let mut payload = Payload::new();
+        for (_, mut piece) in self.pieces {
+            payload.append(&mut piece);
+        }
+        Some((head, payload, ecn))
+    }
+
     /// Whether the fragment and those before disagree on where the datagram ends.
     fn is_contradicted(&self, fragment: &Fragment, end: usize) -> bool {
         match self.total {

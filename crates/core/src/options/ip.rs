@@ -39,14 +39,7 @@ pub(super) const TABLE: &[Entry] = &[
         3,
         "IP_HDRINCL",
         IP,
-        Access::Int(
-            |t| {
-                Ok(i32::from(
-                    t.socket()?.options.is_on(Switches::HEADER_INCLUDED),
-                ))
-            },
-            set_header_included,
-        ),
+        Access::Int(header_included, set_header_included),
     )
     .typed(Value::Bool)
     .settable(Scope::RAW4),
@@ -192,7 +185,11 @@ fn set_tos(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     Ok(())
 }
 
-fn set_header_included(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
+pub(super) fn header_included(t: &mut Target<'_>) -> Result<i32, Errno> {
+    Ok(t.socket()?.options.is_on(Switches::HEADER_INCLUDED).into())
+}
+
+pub(super) fn set_header_included(t: &mut Target<'_>, value: i32) -> Result<(), Errno> {
     t.socket_mut()?
         .options
         .switches

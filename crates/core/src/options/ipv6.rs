@@ -78,6 +78,14 @@ pub(super) const TABLE: &[Entry] = &[
     refused(33, "IPV6_FLOWINFO_SEND", NO_LABELS),
     refused(34, "IPV6_IPSEC_POLICY", "there is no IPsec"),
     refused(35, "IPV6_XFRM_POLICY", "there is no IPsec"),
+    Entry::new(
+        L,
+        36,
+        "IPV6_HDRINCL",
+        Scope::RAW6,
+        Access::Int(ip::header_included, ip::set_header_included),
+    )
+    .typed(Value::Bool),
     multicast::MCAST_JOIN_GROUP_V6,
     multicast::MCAST_BLOCK_SOURCE_V6,
     multicast::MCAST_UNBLOCK_SOURCE_V6,

@@ -1,13 +1,13 @@
 //! Raw and ICMP echo sockets.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use libc::{IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_RAW, IPPROTO_UDP, POLLIN, SOCK_DGRAM, SOCK_RAW};
 
 use super::Registry;
-use super::option_table::IP_HDRINCL;
+use super::option_table::{IP_HDRINCL, IPV6_HDRINCL, IPV6_RECVHOPLIMIT};
 use crate::world::Opt;
-use crate::{Address, Flavor, World};
+use crate::{Address, Flavor, Reception, World};
 
 /// `ICMP_FILTER` at `SOL_RAW`.
 const ICMP_FILTER: Opt = Opt {
@@ -49,6 +49,7 @@ pub(super) fn register(r: &mut Registry) {
     root("inet", "states_and_misuse", Flavor::V4, misuse);
     root("inet6", "states_and_misuse", Flavor::V6, misuse);
     root("inet", "header_included", Flavor::V4, header_included);
+    root("inet6", "header_included", Flavor::V6, header_included_v6);
     root("inet", "icmp_filter", Flavor::V4, icmp_filter);
     root("inet", "icmp_echo_is_answered", Flavor::V4, echo_v4);
     root("inet6", "icmp_echo_is_answered", Flavor::V6, echo_v6);
@@ -195,6 +196,53 @@ fn header_included(w: &mut World<'_>) {
     let set = w.socket_of(libc::AF_INET, SOCK_RAW, 253);
     let _ = w.set_int(set, IP_HDRINCL, 1);
     w.get_int(set, IP_HDRINCL);
+}
+
+fn header_included_v6(w: &mut World<'_>) {
+    let receiver = w.socket_of(libc::AF_INET6, SOCK_RAW, 253);
+    let sender = w.socket_of(libc::AF_INET6, SOCK_RAW, IPPROTO_RAW);
+    let own = w.loopback(0);
+    let mut packet = vec![0x6a, 0xb0, 0, 0, 0, 4, 253, 9];
+    packet.extend([Ipv6Addr::LOCALHOST.octets(); 2].concat());
+    packet.extend(b"body");
+    let _ = w.set_int(receiver, IPV6_RECVHOPLIMIT, 1);
+    let _ = w.send_to(sender, &packet, &own);
+    w.wait(receiver, POLLIN);
+    let reception = Reception {
+        buffers: vec![100],
+        control_room: 100,
+        flags: 0,
+    };
+    let _ = w.receive_message(receiver, &reception);
+    for length in [0, 1, 39, 65_535, 65_536, 70_000] {
+        let _ = w.send_to(sender, &vec![0x60; length], &own);
+    }
+    w.note("the port is the protocol");
+    for (number, ports) in [
+        (IPPROTO_RAW, &[1, 255, 256][..]),
+        (253, &[1, 253, 255, 256]),
+        (256, &[0, 1, 256]),
+    ] {
+        let other = w.socket_of(libc::AF_INET6, SOCK_RAW, number);
+        for port in ports {
+            let to = w.loopback(*port);
+            let _ = w.send_to(other, &packet, &to);
+            let _ = w.send_to(other, &[0x60; 70_000], &to);
+        }
+    }
+    w.note("by the option, too");
+    for (socket, values) in [(sender, &[0][..]), (receiver, &[0, 5, -1])] {
+        w.get_int(socket, IPV6_HDRINCL);
+        for value in values {
+            let _ = w.set_int(socket, IPV6_HDRINCL, *value);
+            w.get_int(socket, IPV6_HDRINCL);
+        }
+    }
+    let _ = w.send_to(receiver, &packet, &own);
+    for _ in 0..3 {
+        w.wait(receiver, POLLIN);
+        let _ = w.receive_message(receiver, &reception);
+    }
 }
 
 fn icmp_filter(w: &mut World<'_>) {

@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use proptest::prelude::*;
 use sockeye_tcp::Instant;
+use sockeye_wire::Ecn;
 use sockeye_wire::ipv6::Ipv6Header;
 
 use super::*;
@@ -34,6 +35,7 @@ fn received(frame: &Frame) -> Fragment {
         IpView::V4(view) => Fragment {
             offset: view.fragment_offset(),
             more: view.more_fragments(),
+            ecn: Ecn::NotCapable,
             payload,
         },
         IpView::V6(_) => {
@@ -43,6 +45,7 @@ fn received(frame: &Frame) -> Fragment {
             Fragment {
                 offset: header.offset,
                 more: header.more_fragments,
+                ecn: Ecn::NotCapable,
                 payload,
             }
         }
@@ -74,7 +77,7 @@ proptest! {
             if index < last {
                 prop_assert_eq!(result, Reassembled::Incomplete);
             } else {
-                prop_assert_eq!(result, Reassembled::Complete((), Bytes::from(data.clone()).into()));
+                prop_assert_eq!(result, Reassembled::Complete((), Bytes::from(data.clone()).into(), Ecn::NotCapable));
             }
         }
     }

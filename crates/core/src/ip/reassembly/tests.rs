@@ -20,6 +20,7 @@ fn piece(data: &[u8], offset: usize, length: usize) -> Fragment {
     Fragment {
         offset,
         more: offset + length < data.len(),
+        ecn: Ecn::NotCapable,
         payload: Payload::from(Bytes::copy_from_slice(&data[offset..offset + length])),
     }
 }
@@ -48,6 +49,7 @@ fn a_ragged_or_overlong_fragment_discards_the_datagram() {
     let fragment = |offset, more, length| Fragment {
         offset,
         more,
+        ecn: Ecn::NotCapable,
         payload: Bytes::from(alloc::vec![0; length]).into(),
     };
     assert_eq!(
@@ -60,8 +62,40 @@ fn a_ragged_or_overlong_fragment_discards_the_datagram() {
     );
     assert_eq!(
         table.insert(key(1), fragment(0, false, 8), || "h", Instant::ZERO),
-        Reassembled::Complete("h", Bytes::from_static(&[0; 8]).into())
+        Reassembled::Complete("h", Bytes::from_static(&[0; 8]).into(), Ecn::NotCapable)
     );
+}
+
+/// RFC 3168 5.3
+#[test]
+fn a_datagram_is_marked_if_a_fragment_is_and_dropped_if_only_some_are_capable() {
+    use Ecn::{Capable0, Capable1, Congestion, NotCapable};
+    let data = [1; 24];
+    let together = |marks: [Ecn; 3]| {
+        let mut table = table();
+        let mut result = Reassembled::Incomplete;
+        for (number, ecn) in marks.into_iter().enumerate() {
+            assert_eq!(result, Reassembled::Incomplete);
+            let fragment = Fragment {
+                ecn,
+                ..piece(&data, number * 8, 8)
+            };
+            result = table.insert(key(1), fragment, || "h", Instant::ZERO);
+        }
+        assert_eq!(table.memory(), 0);
+        match result {
+            Reassembled::Complete(_, _, ecn) => Some(ecn),
+            _ => None,
+        }
+    };
+    assert_eq!(together([NotCapable; 3]), Some(NotCapable));
+    assert_eq!(together([Capable0; 3]), Some(Capable0));
+    assert_eq!(together([Capable1; 3]), Some(Capable1));
+    assert_eq!(together([Congestion; 3]), Some(Congestion));
+    assert_eq!(together([Capable0, Capable0, Congestion]), Some(Congestion));
+    assert_eq!(together([Congestion, Capable1, Capable1]), Some(Congestion));
+    assert_eq!(together([Capable0, Congestion, NotCapable]), None);
+    assert_eq!(together([NotCapable, NotCapable, Capable1]), None);
 }
 
 #[test]
@@ -70,6 +104,7 @@ fn fragments_that_disagree_on_the_end_discard_the_datagram() {
     let fragment = |offset, more, length| Fragment {
         offset,
         more,
+        ecn: Ecn::NotCapable,
         payload: Bytes::from(alloc::vec![0; length]).into(),
     };
     assert_eq!(
@@ -159,7 +194,7 @@ proptest! {
             let fragment = piece(&data, start, (size * 8).min(length - start));
             let result = table.insert(key(9), fragment, || "head", Instant::ZERO);
             if index + 1 == count {
-                prop_assert_eq!(result, Reassembled::Complete("head", Bytes::from(data.clone()).into()));
+                prop_assert_eq!(result, Reassembled::Complete("head", Bytes::from(data.clone()).into(), Ecn::NotCapable));
             } else {
                 prop_assert_eq!(result, Reassembled::Incomplete);
             }
