@@ -140,7 +140,7 @@ pub(crate) fn setup(script: &Script, family: Family) -> Outcome<Setup> {
                 Command::Segmentation(is_on) => setup.segmentation = is_on,
                 // Nothing has been counted yet.
                 Command::Counters => {}
-                Command::Grown(name) => {
+                Command::Grown { name, .. } => {
                     let what = format!("`{name}` can't have grown before the first event");
                     return Err(Failure::new(*place, what));
                 }
@@ -161,6 +161,8 @@ fn apply(setup: &mut Setup, setting: &Setting) -> Outcome<()> {
         "mss" => {
             text.parse::<u16>().map_err(|_| bad())?;
         }
+        // Whether packetdrill keeps the buffers of what it sent: here none is used twice.
+        "send_omit_free" => {}
         "tolerance_usecs" => setup.tolerance = text.parse().map_err(|_| bad())?,
         "local_ip" | "remote_ip" => {
             let address: IpAddr = text.parse().map_err(|_| bad())?;

@@ -12,7 +12,14 @@ pub(crate) enum Command {
     /// `nstat`: the counters are counted from here.
     Counters,
     /// `nstat | grep NAME`: this counter must have grown since the last `nstat`.
-    Grown(String),
+    Grown {
+        /// The counter.
+        name: String,
+        /// `| grep " N "`: by so much.
+        by: Option<u64>,
+        /// Without `-s`: the counters are counted from here.
+        restarts: bool,
+    },
 }
 
 /// What `defaults.sh` of the public scripts says.
@@ -51,10 +58,16 @@ pub(crate) fn is_default(name: &str, value: &str) -> bool {
 /// The commands of one pair of back quotes.
 pub(crate) fn commands(text: &str, start: Place) -> Outcome<Vec<Command>> {
     let mut commands = Vec::new();
-    for (at, line) in text.split('\n').enumerate() {
+    let mut lines = text.split('\n').enumerate();
+    while let Some((at, line)) = lines.next() {
         let mut column = if at == 0 { start.column + 1 } else { 1 };
         let line_number = start.line + u32::try_from(at).unwrap_or(0);
-        let line = line.split('#').next().unwrap_or_default();
+        let mut line = line.split('#').next().unwrap_or_default().to_owned();
+        // A line that ends with a backslash goes on with the next.
+        while let Some(begun) = line.strip_suffix('\\') {
+            let next = lines.next().map_or("", |(_, next)| next);
+            line = format!("{begun} {}", next.split('#').next().unwrap_or_default());
+        }
         for part in line.split(';') {
             let indent = part.len() - part.trim_start().len();
             let place = Place {
@@ -124,14 +137,41 @@ fn command(line: &str, place: Place, out: &mut Vec<Command>) -> Outcome<()> {
         // The machine ends with the script.
         name if name.starts_with("sysctl_restore_") => {}
         "true" => {}
-        "nstat" => match rest.as_slice() {
-            [] => out.push(Command::Counters),
-            ["|", "grep", name] => out.push(Command::Grown((*name).to_owned())),
-            _ => return Err(unknown(place, &rest.join(" "))),
-        },
+        "nstat" => out.push(counters(line).ok_or_else(|| unknown(place, line))?),
         _ => return Err(unknown(place, program)),
     }
     Ok(())
+}
+
+/// What `nstat` is asked for: to count from here, or what one counter has grown by.
+fn counters(line: &str) -> Option<Command> {
+    // Where its words go doesn't matter.
+    let line = line.split('>').next().unwrap_or_default();
+    let mut stages = line.split('|').map(str::trim);
+    let first = stages.next()?;
+    let Some(name) = stages.next() else {
+        return matches!(first, "nstat" | "nstat -n").then_some(Command::Counters);
+    };
+    let restarts = match first {
+        "nstat" => true,
+        "nstat -s" => false,
+        _ => return None,
+    };
+    let name = name.strip_prefix("grep ")?.trim();
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+    is_name.then_some(())?;
+    let by = match stages.next() {
+        None => None,
+        Some(value) => {
+            let value = value.strip_prefix("grep ")?.trim().trim_start_matches("-q");
+            Some(value.trim().trim_matches('"').trim().parse().ok()?)
+        }
+    };
+    stages.next().is_none().then(|| Command::Grown {
+        name: name.to_owned(),
+        by,
+        restarts,
+    })
 }
 
 fn unknown(place: Place, word: &str) -> Failure {
@@ -209,6 +249,43 @@ mod tests {
             read("../common/defaults.sh").map(|c| c.len()),
             Ok(DEFAULTS.len())
         );
+    }
+
+    #[test]
+    fn a_line_that_ends_with_a_backslash_goes_on() {
+        let text =
+            "set_sysctls.py /proc/sys/net/ipv4/tcp_sack=1 \\\n  /proc/sys/net/ipv4/tcp_dsack=0";
+        let both = vec![
+            set("net.ipv4.tcp_sack", "1"),
+            set("net.ipv4.tcp_dsack", "0"),
+        ];
+        assert_eq!(read(text), Ok(both));
+        let failure =
+            read(&format!("{text}\nrm x")).expect_err("the last line is no command known");
+        assert_eq!(failure.place.line, 5);
+    }
+
+    #[test]
+    fn nstat_is_asked_in_few_ways() {
+        let grown = |by, restarts| {
+            let name = "TcpExtBeyondWindow".to_owned();
+            Some(vec![Command::Grown { name, by, restarts }])
+        };
+        let read = |text: &str| read(text).ok();
+        assert_eq!(read("nstat -n"), Some(vec![Command::Counters]));
+        assert_eq!(read("nstat | grep TcpExtBeyondWindow"), grown(None, true));
+        let asked = read("nstat | grep TcpExtBeyondWindow | grep -q \" 3 \"");
+        assert_eq!(asked, grown(Some(3), true));
+        let asked = read("nstat -s | grep TcpExtBeyondWindow| grep -q \" 3 \"");
+        assert_eq!(asked, grown(Some(3), false));
+        for other in [
+            "nstat -x",
+            "nstat -n | grep A",
+            "nstat | grep A | grep B",
+            "nstat | grep A | grep 1 | grep 1",
+        ] {
+            assert_eq!(read(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -262,3 +262,36 @@ fn a_timestamp_of_another_clock_is_told() {
     let failure = run(&script(10_000)).expect_err("the tick is a millisecond");
     assert_eq!(failure.place.line, 10);
 }
+
+#[test]
+fn a_counter_that_grew_by_another_number_fails() {
+    let counted =
+        |by| format!("{SERVER}+0 `nstat | grep TcpExtTCPOrigDataSent | grep -q \" {by} \"`\n");
+    assert_eq!(run(&counted(1)), Ok(Vec::new()));
+    let failure = run(&counted(2)).expect_err("one segment was sent");
+    assert_eq!(failure.place.line, 10);
+    assert!(
+        failure.what.contains("did not grow by 2"),
+        "{}",
+        failure.what
+    );
+}
+
+#[test]
+fn a_buffer_that_is_nowhere_is_refused_by_its_place() {
+    fails(
+        "write(4, ..., 1000)",
+        "write(4, NULL, 1000)",
+        8,
+        &["f.pkt:8:13"],
+    );
+}
+
+#[test]
+fn code_goes_on_behind_a_backslash() {
+    let script = format!(
+        "{SERVER}+0 %{{ assert tcpi_unacked == 1, tcpi_unacked; \\\n assert tcpi_lost == 1 }}%\n"
+    );
+    let failure = run(&script).expect_err("nothing is lost");
+    assert_eq!(failure.place.line, 11);
+}

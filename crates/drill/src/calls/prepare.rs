@@ -61,6 +61,14 @@ pub(super) fn structures(expression: &Expression) -> Outcome<Vec<(&Expression, &
     Ok(fields.collect())
 }
 
+/// What the stack reads and writes are slices, which are never nowhere.
+fn no_buffer(data: &Expression) -> Failure {
+    Failure::new(
+        data.place,
+        "a buffer that is nowhere can't be handed to this stack",
+    )
+}
+
 impl Context<'_> {
     /// The call that the script's line means.
     pub(crate) fn prepare(&self, call: &SystemCall, place: Place) -> Outcome<Call> {
@@ -127,9 +135,11 @@ impl Context<'_> {
                     flags: self.int(flags)?,
                 }
             }
-            ("read", [fd, _, length]) => self.receive(fd, length, None)?,
-            ("recv", [fd, _, length, flags]) => self.receive(fd, length, Some(flags))?,
-            ("recvfrom", [fd, _, length, flags, ..]) => self.receive(fd, length, Some(flags))?,
+            ("read", [fd, data, length]) => self.receive(fd, data, length, None)?,
+            ("recv", [fd, data, length, flags]) => self.receive(fd, data, length, Some(flags))?,
+            ("recvfrom", [fd, data, length, flags, ..]) => {
+                self.receive(fd, data, length, Some(flags))?
+            }
             ("readv", [fd, vectors, _]) => Call::Receive {
                 fd: self.fd(fd)?,
                 lengths: self.lengths(vectors)?,
@@ -274,6 +284,7 @@ impl Context<'_> {
 
     fn data(&self, data: &Expression, offset: usize, length: usize) -> Outcome<Vec<u8>> {
         match &data.value {
+            Value::Name(name) if name == "NULL" && length > 0 => Err(no_buffer(data)),
             Value::Any | Value::Name(_) | Value::Number(_) => Ok(flow::bytes(offset, length)),
             Value::Text(text) => {
                 let mut bytes = bytes_of(text);
@@ -321,12 +332,17 @@ impl Context<'_> {
     fn receive(
         &self,
         fd: &Expression,
+        data: &Expression,
         length: &Expression,
         flags: Option<&Expression>,
     ) -> Outcome<Call> {
+        let length = self.length(length, 0)?;
+        if matches!(&data.value, Value::Name(name) if name == "NULL" && length > 0) {
+            return Err(no_buffer(data));
+        }
         Ok(Call::Receive {
             fd: self.fd(fd)?,
-            lengths: vec![self.length(length, 0)?],
+            lengths: vec![length],
             control_room: 0,
             flags: flags.map_or(Ok(0), |flags| self.int(flags))?,
         })

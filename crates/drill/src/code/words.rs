@@ -73,6 +73,9 @@ pub(super) fn split(text: &str, start: Place) -> Outcome<Vec<Word>> {
             // Within parentheses lines go on.
             let kind = (*symbol != "\n" || depth == 0).then_some(Kind::Symbol(symbol));
             (kind, symbol.len())
+        } else if rest.starts_with("\\\n") {
+            // The line goes on.
+            (None, 2)
         } else if first.is_whitespace() {
             (None, first.len_utf8())
         } else {

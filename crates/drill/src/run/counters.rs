@@ -22,7 +22,7 @@ impl Counters {
                 continue;
             };
             for command in shell::commands(text, event.place)? {
-                if let Command::Grown(name) = command {
+                if let Command::Grown { name, .. } = command {
                     let now = system.counter(&name).ok_or_else(|| {
                         Failure::new(event.place, format!("no counter is called `{name}`"))
                     })?;
@@ -40,14 +40,24 @@ impl Counters {
         }
     }
 
-    /// Whether a counter has grown.
-    pub(super) fn check(&self, name: &str, system: &dyn System, place: Place) -> Outcome<()> {
+    /// Whether a counter has grown, and by so much if that is asked.
+    pub(super) fn check(
+        &self,
+        name: &str,
+        by: Option<u64>,
+        system: &dyn System,
+        place: Place,
+    ) -> Outcome<()> {
         let before = self.before.get(name).copied().unwrap_or(0);
         let now = system.counter(name).unwrap_or(before);
-        if now > before {
+        let grown = now.wrapping_sub(before);
+        let (is_right, what) = match by {
+            None => (grown > 0, format!("`{name}` was not counted")),
+            Some(by) => (grown == by, format!("`{name}` did not grow by {by}")),
+        };
+        if is_right {
             return Ok(());
         }
-        let what = format!("`{name}` was not counted");
-        Err(Failure::new(place, what).note("seen", format!("it still is {now}")))
+        Err(Failure::new(place, what).note("seen", format!("it grew by {grown} to {now}")))
     }
 }

@@ -149,9 +149,11 @@ impl<'a> Player<'a> {
                     .set(&name, &value)
                     .map_err(|why| Failure::new(place, why))?,
                 Command::Counters => self.counters.read(&*self.system),
-                Command::Grown(name) => {
-                    self.counters.check(&name, &*self.system, place)?;
-                    self.counters.read(&*self.system);
+                Command::Grown { name, by, restarts } => {
+                    self.counters.check(&name, by, &*self.system, place)?;
+                    if restarts {
+                        self.counters.read(&*self.system);
+                    }
                 }
                 Command::Segmentation(_) => {
                     let what = "segmentation can be switched before the first event only";
