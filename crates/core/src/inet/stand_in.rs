@@ -42,12 +42,15 @@ impl Name {
 #[derive(Debug)]
 pub(crate) struct StandIns {
     peers: HashMap<Name, IpAddr, Keyed>,
+    /// Some socket of the host has stood in.
+    is_used: bool,
 }
 
 impl StandIns {
     pub(crate) fn new(keyed: Keyed) -> Self {
         Self {
             peers: HashMap::with_hasher(keyed),
+            is_used: false,
         }
     }
 
@@ -78,7 +81,32 @@ impl Host {
         }
         let switches = Switches::TRANSPARENT | Switches::STANDS_IN;
         socket.options.switches.insert(switches);
+        self.stack.stand_ins.is_used = true;
         Ok(())
+    }
+
+    /// The interface by which a packet seems to have come: not the loopback, but where somebody elsewhere would reach the
+    /// address, if it is from a socket that stands in.
+    pub(crate) fn seeming_interface(
+        &self,
+        tuple: &FourTuple,
+        interface: InterfaceId,
+    ) -> InterfaceId {
+        if !self.stack.stand_ins.is_used || interface != InterfaceId::LOOPBACK {
+            return interface;
+        }
+        let sender = tuple.reversed();
+        let stands_in = match tuple.space {
+            PortSpace::Tcp => self.connected(&sender).is_some_and(|id| {
+                let socket = self.sockets.get(id);
+                socket.is_some_and(|socket| socket.options.is_on(Switches::STANDS_IN))
+            }),
+            _ => self.stack.stand_ins.has(&sender),
+        };
+        match self.stack.interface_of(tuple.local) {
+            Some(own) if stands_in => own,
+            _ => interface,
+        }
     }
 }
 

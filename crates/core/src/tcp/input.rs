@@ -89,7 +89,8 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
             TimeWaitAction::Reopen { isn } => least_isn = Some(isn),
         }
     }
-    let Some(id) = host.stack.receivers.find(&tuple, inbound.interface) else {
+    let interface = host.seeming_interface(&tuple, inbound.interface);
+    let Some(id) = host.stack.receivers.find(&tuple, interface) else {
         if let Some(reset) = reset_for(&segment) {
             send_alone(&mut host.stack, &tuple, reset);
         }

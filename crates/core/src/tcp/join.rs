@@ -79,20 +79,26 @@ impl Host {
         };
         let owner = owner_of(socket.domain, &socket.options, socket.credentials());
         let named = bind::destination(&owner, &endpoint.names, destination).ok()?;
-        self.local_listener(named.address, named.port, endpoint.names.local())
+        let names = (named.address, named.port, endpoint.names.local());
+        self.local_listener(names, InterfaceId::LOOPBACK)
     }
 
     /// The listening TCP socket that a connection from outside to this address of the host would reach.
     pub fn listener_at(&self, local: &SocketAddress) -> Option<SocketId> {
         let (address, port) = local.ip()?;
         let address = crate::address::unmapped(address);
-        self.local_listener(address, port, address)
+        let interface = self.stack.interface_of(address)?;
+        self.local_listener((address, port, address), interface)
     }
 
     /// Which one of a `SO_REUSEPORT` group gets the connection depends on the peer's names in Linux; here, where they
     /// are not chosen yet, the group's members take turns by what is known: the answer stays the same until a
     /// connection is made.
-    fn local_listener(&self, address: IpAddr, port: u16, source: IpAddr) -> Option<SocketId> {
+    fn local_listener(
+        &self,
+        (address, port, source): (IpAddr, u16, IpAddr),
+        interface: InterfaceId,
+    ) -> Option<SocketId> {
         if !self.stack.is_local(address) {
             return None;
         }
@@ -103,7 +109,7 @@ impl Host {
             remote: source,
             remote_port: self.stack.join_step,
         };
-        self.stack.receivers.find(&tuple, InterfaceId::LOOPBACK)
+        self.stack.receivers.find(&tuple, interface)
     }
 
     /// Tells how many connections of a listener, accepted or joined, the embedder keeps in line until the program accepts

@@ -100,6 +100,7 @@ pub(crate) fn receive(host: &mut Host, mut inbound: Inbound, now: Instant) -> De
         remote: inbound.source,
         remote_port: source_port,
     };
+    inbound.interface = host.seeming_interface(&tuple, inbound.interface);
     let mut datagram = Datagram {
         envelope: Envelope {
             source: inbound.source,

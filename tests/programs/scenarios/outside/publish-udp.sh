@@ -60,6 +60,24 @@ equal 'beside a program at its port' one "$(ask 5)"
 touch over
 ends_within 15 $pid
 equal 'the run' 0 $code
+# Programs that are bound to the run's interface are reached by it, over UDP and TCP.
+"${run[@]}" -p 127.0.0.1:9000:7000/udp -p 127.0.0.1:9000:7000 -- $python -c 'import pathlib, socket
+sockets = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM)]
+for sock in sockets:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"eth0")
+    sock.bind(("0.0.0.0", 7000))
+datagrams, listener = sockets
+listener.listen()
+pathlib.Path("bound").touch()
+data, peer = datagrams.recvfrom(100)
+datagrams.sendto(data, peer)
+connection, _ = listener.accept()
+connection.sendall(connection.recv(100))' &
+pid=$!
+until_true 20 test -e bound
+equal 'by its interface, UDP' datagram "$(printf datagram | timeout 10 socat -t 5 - UDP4:127.0.0.1:9000 | head -c 8)"
+equal 'by its interface, TCP' stream "$(printf stream | timeout 10 socat -t 5 - TCP4:127.0.0.1:9000)"
+ends_within 15 $pid
 if [ "$LOOPBACK" = stack ]; then
     ends_within 60 $late
     until_true 5 test -s late-7005 -a -s late-7006

@@ -8,8 +8,8 @@ use core::net::SocketAddr;
 use sockeye_wire::Frame;
 
 use crate::{
-    Config, Credentials, Domain, Errno, Host, Incoming, Instant, InterfaceId, IpCidr, Loopback,
-    MessageFlags, Outgoing, Readiness, Received, SocketAddress, SocketId, SocketType,
+    Ancillary, Config, Credentials, Domain, Errno, Host, Incoming, Instant, InterfaceId, IpCidr,
+    Loopback, MessageFlags, Outgoing, Readiness, Received, SocketAddress, SocketId, SocketType,
 };
 
 const NOW: Instant = Instant::ZERO;
@@ -246,5 +246,49 @@ fn what_was_under_way_to_a_stand_in_reaches_nobody_else() {
             }
             assert_eq!(receive(&mut host, other), Err(Errno::EAGAIN));
         }
+    }
+}
+
+#[test]
+fn who_is_elsewhere_comes_by_the_interface_of_the_address_it_speaks_to() {
+    const SO_BINDTODEVICE: i32 = 25;
+    const IP_PKTINFO: i32 = 8;
+    let mut host = host(Loopback::Internal);
+    let eth0 = host.interface_by_name("eth0").unwrap();
+    let own = named("10.0.0.1:53");
+    for (device, is_reached) in [(&b"eth0\0"[..], true), (b"lo\0", false)] {
+        let server = socket(&mut host, Domain::Inet);
+        host.set_option(server, 1, SO_BINDTODEVICE, device, NOW)
+            .unwrap();
+        host.set_option(server, 0, IP_PKTINFO, &1_i32.to_ne_bytes(), NOW)
+            .unwrap();
+        host.bind(server, &own, NOW).unwrap();
+        let proxy = stand_in(&mut host, "203.0.113.7:4444", "10.0.0.1:53");
+        send(&mut host, proxy, b"question", None).unwrap();
+        let mut buffer = [0; 100];
+        let incoming = Incoming {
+            buffers: &mut [&mut buffer],
+            flags: MessageFlags::empty(),
+            ancillary_room: 1000,
+        };
+        let received = host.receive_message(server, incoming, NOW);
+        if is_reached {
+            let received = received.unwrap();
+            let told = &received.ancillary[..];
+            let [Ancillary::PacketInfo { interface, .. }] = told else {
+                panic!("{told:?}");
+            };
+            assert_eq!(*interface, eth0.ifindex());
+            let answer = send(&mut host, server, b"answer", received.address.as_ref());
+            assert_eq!(answer, Ok(6));
+            assert_eq!(
+                receive(&mut host, proxy),
+                Ok((b"answer".to_vec(), own.clone()))
+            );
+        } else {
+            assert_eq!(received.map(|_| ()), Err(Errno::EAGAIN));
+        }
+        host.close(server, NOW).unwrap();
+        host.close(proxy, NOW).unwrap();
     }
 }

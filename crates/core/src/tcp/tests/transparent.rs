@@ -76,3 +76,32 @@ fn a_connection_from_an_address_of_another_host_has_both_its_ends_here() {
         );
     }
 }
+
+#[test]
+fn a_listener_of_an_interface_is_reached_from_elsewhere_by_that_interface() {
+    const SO_BINDTODEVICE: i32 = 25;
+    for (device, is_reached) in [(&b"eth0\0"[..], true), (b"lo\0", false)] {
+        let mut host = Host::new(Config {
+            addresses: vec![IpCidr::new("10.0.0.1".parse().unwrap(), 24).unwrap()],
+            ..Config::default()
+        });
+        let server = tcp(&mut host, Domain::Inet);
+        host.set_option(server, 1, SO_BINDTODEVICE, device, NOW)
+            .unwrap();
+        host.bind(server, &own(Domain::Inet), NOW).unwrap();
+        host.listen(server, 10, NOW).unwrap();
+        let found = host.listener_at(&own(Domain::Inet));
+        assert_eq!(found, is_reached.then_some(server));
+        let proxy = tcp(&mut host, Domain::Inet);
+        host.stand_in(proxy).unwrap();
+        let (client, ..) = client_of(Domain::Inet);
+        host.bind(proxy, &client, NOW).unwrap();
+        let _under_way = host.connect(proxy, &own(Domain::Inet), NOW);
+        let accepted = host.accept(server, NOW);
+        assert_eq!(accepted.is_ok(), is_reached, "{accepted:?}");
+        if let Ok(accepted) = accepted {
+            send(&mut host, accepted.socket, b"hello").unwrap();
+            assert_eq!(receive(&mut host, proxy, 100).unwrap(), b"hello");
+        }
+    }
+}
