@@ -16,6 +16,9 @@ pub struct Address {
     pub port: u16,
 }
 
+/// A socket that stands for somebody elsewhere (`Host::stand_in`), beside its domain.
+pub const STANDS_IN: u8 = 0x80;
+
 /// One thing that happens to a host. Sockets are named by the order in which they were made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -59,7 +62,7 @@ pub enum Action {
     },
     /// `socket`.
     Socket {
-        /// 0 IPv4, 1 IPv6, 2 unix.
+        /// 0 IPv4, 1 IPv6, 2 unix; with [`STANDS_IN`] or not.
         domain: u8,
         /// 0 stream, 1 datagram, 2 raw, 3 seqpacket.
         kind: u8,

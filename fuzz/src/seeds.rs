@@ -22,9 +22,11 @@ pub struct Expectation {
 /// Indices into the world's addresses.
 const LOOPBACK_V4: u8 = 0;
 const ANY_V4: u8 = 1;
+const OWN_V4: u8 = 2;
 const PEER_V4: u8 = 3;
 const LOOPBACK_V6: u8 = 4;
 const ANY_V6: u8 = 5;
+const OWN_V6: u8 = 6;
 const PEER_V6: u8 = 7;
 const UNIX: u8 = 14;
 
@@ -67,6 +69,7 @@ pub fn all() -> Vec<(&'static str, Vec<Action>)> {
         ("multicast", sockets::multicast()),
         ("messages", sockets::messages()),
         ("pairs", sockets::pairs()),
+        ("stand-ins", sockets::stand_ins()),
     ]
 }
 
@@ -83,6 +86,8 @@ pub fn expectation(name: &str) -> Expectation {
         "tcp-backlog" => (2, 2),
         "udp" | "udp-lite" | "icmp" | "fragments" => (2, 0),
         "extension-headers" | "raw-and-ping" => (1, 0),
+        // From one that was not connected yet, and to one that was gone.
+        "stand-ins" => (4, 0),
         "multicast" => (4, 0),
         "messages" => (20, 0),
         _ => (0, 0),

@@ -1,6 +1,6 @@
 //! The byte form of actions.
 
-use super::{Action, Address};
+use super::{Action, Address, STANDS_IN};
 
 const KINDS: u8 = 21;
 
@@ -86,7 +86,7 @@ impl Reader<'_> {
             3 => Action::Wait,
             4 => Action::Lose { count: self.u8() },
             5 => Action::Socket {
-                domain: self.u8() % 3,
+                domain: domain(self.u8()),
                 kind: self.u8() % 4,
                 protocol: self.u8(),
             },
@@ -312,4 +312,9 @@ fn encode_send(out: &mut Vec<u8>, flags: u16, length: u16, address: Option<Addre
     if let Some(address) = address {
         address.encode(out);
     }
+}
+
+/// A domain, and whether the socket stands for somebody else.
+fn domain(byte: u8) -> u8 {
+    ((byte & !STANDS_IN) % 3) | (byte & STANDS_IN)
 }

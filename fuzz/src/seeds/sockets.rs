@@ -2,10 +2,10 @@
 
 use super::packets::{Ip, udp};
 use super::{
-    ANY_V4, ANY_V6, DATAGRAM, PEEK, PEER_V4, RAW, SEQPACKET, STREAM, advance, at, bind, close,
-    connect, fixed, receive, set, socket,
+    ANY_V4, ANY_V6, DATAGRAM, OWN_V4, OWN_V6, PEEK, PEER_V4, PEER_V6, RAW, SEQPACKET, STREAM,
+    accept, advance, at, bind, close, connect, fixed, listen, receive, send, set, socket,
 };
-use crate::action::Action;
+use crate::action::{Action, STANDS_IN};
 
 /// The first group's index among the world's addresses: two of IPv4, then two of IPv6.
 const GROUP: u8 = 15;
@@ -165,6 +165,77 @@ pub(super) fn pairs() -> Vec<Action> {
             close(0),
             receive(0, 0, 10),
             close(0),
+        ]);
+    }
+    actions
+}
+
+/// Sockets that stand for the peer, over datagrams and streams, with programs of the host that answer them.
+pub(super) fn stand_ins() -> Vec<Action> {
+    let mut actions = Vec::new();
+    for (version, own, any, peer, port, longest) in [
+        (0, OWN_V4, ANY_V4, PEER_V4, 53, 65_507),
+        (1, OWN_V6, ANY_V6, PEER_V6, 54, 65_527),
+    ] {
+        // What is closed is counted no more.
+        let first = version * 3;
+        let (server, client, nobody) = (first, first + 1, first + 2);
+        let (listener, caller, accepted) = (first + 3, first + 4, first + 5);
+        let answer = |length| Action::Send {
+            socket: server,
+            flags: 0,
+            length,
+            address: Some(at(peer, 4444)),
+        };
+        actions.extend([
+            socket(version, DATAGRAM),
+            bind(server, any, port),
+            socket(version | STANDS_IN, DATAGRAM),
+            bind(client, peer, 4444),
+            // Nobody stands in yet: to the outside.
+            answer(10),
+            connect(client, own, port),
+            send(client, 100),
+            receive(server, 0, 200),
+            answer(200),
+            receive(client, 0, 300),
+            answer(longest),
+            receive(client, 0, longest),
+            // A piece is lost.
+            Action::Lose { count: 1 },
+            answer(longest),
+            connect(server, peer, 4444),
+            send(server, 0),
+            send(client, longest),
+            receive(server, 0, longest),
+            receive(client, 0, 10),
+            // Nobody has the port.
+            socket(version | STANDS_IN, DATAGRAM),
+            bind(nobody, peer, 4445),
+            connect(nobody, own, 9),
+            send(nobody, 10),
+            receive(nobody, 0, 10),
+            // A stream.
+            socket(version, STREAM),
+            bind(listener, own, 80),
+            listen(listener, 4),
+            socket(version | STANDS_IN, STREAM),
+            bind(caller, peer, 4444),
+            connect(caller, own, 80),
+            accept(listener),
+            send(caller, 5000),
+            receive(accepted, 0, 6000),
+            send(accepted, 5000),
+            receive(caller, 0, 6000),
+            // It ends while something is under way to it.
+            Action::Lose { count: 2 },
+            send(server, 100),
+            close(client),
+            send(server, 100),
+            close(caller - 1),
+            advance(300),
+            close(accepted - 2),
+            advance(5000),
         ]);
     }
     actions

@@ -9,7 +9,7 @@ use sockeye_core::{
 };
 
 use super::{MAX_SOCKETS, OWN_V4, OWN_V6, PEER_V4, PEER_V6, World, groups};
-use crate::action::{Action, Address};
+use crate::action::{Action, Address, STANDS_IN};
 
 impl World {
     pub(super) fn call(&mut self, action: &Action) {
@@ -166,6 +166,8 @@ impl World {
         if self.sockets.len() >= MAX_SOCKETS {
             return Err(Errno::EMFILE);
         }
+        let stands_in = domain & STANDS_IN != 0;
+        let domain = domain & !STANDS_IN;
         let domain = [Domain::Inet, Domain::Inet6, Domain::Unix][usize::from(domain % 3)];
         let kind = kind_of(kind);
         let credentials = Credentials::ROOT;
@@ -174,6 +176,9 @@ impl World {
             .socket(domain, kind, protocol.into(), credentials)?;
         self.raw |= kind == SocketType::Raw;
         self.sockets.push(socket);
+        if stands_in {
+            self.host.stand_in(socket)?;
+        }
         Ok(1)
     }
 
