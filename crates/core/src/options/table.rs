@@ -434,6 +434,9 @@ pub(crate) fn set(
     }
     if target.is_tcp() {
         crate::tcp::options_changed(target.host, id, now);
+        if let Access::Switch(switch) = entry.access {
+            crate::tcp::switch_set(target.host, id, switch);
+        }
     } else {
         crate::datagram::options_changed(target.host, id);
     }

@@ -294,6 +294,26 @@ pub(crate) fn options_changed(host: &mut Host, id: SocketId, now: Instant) {
     }
 }
 
+/// After a switch was set, whether or not it stands otherwise than before: each time lets go what was held back.
+pub(crate) fn switch_set(host: &mut Host, id: SocketId, switch: Switches) {
+    let Some(socket) = host.sockets.get_mut(id) else {
+        return;
+    };
+    let Endpoint::Tcp(endpoint) = &mut socket.endpoint else {
+        return;
+    };
+    let Phase::Connected(connection) = &mut endpoint.phase else {
+        return;
+    };
+    let options = &socket.options;
+    let is_on = options.is_on(switch);
+    match switch {
+        Switches::NO_DELAY if is_on => connection.release_held(true),
+        Switches::CORK if !is_on => connection.release_held(options.is_on(Switches::NO_DELAY)),
+        _ => {}
+    }
+}
+
 /// `socket(2)`
 pub(crate) fn socket(
     host: &mut Host,

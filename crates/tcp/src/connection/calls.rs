@@ -80,6 +80,7 @@ impl Connection {
         if count > 0 {
             let send = &mut self.block.send;
             send.flags.set(SendFlags::MORE, more);
+            send.flags.remove(SendFlags::RELEASED);
             send.mark_pushed(more);
         }
         count

@@ -39,9 +39,15 @@ impl Connection {
         } else {
             block.timers.clear(Timer::Keepalive);
         }
-        if block.options.nodelay {
-            block.send.flags.remove(SendFlags::MORE);
-        }
+    }
+
+    /// `TCP_NODELAY` was set or `TCP_CORK` taken away: what `MSG_MORE` holds back goes (`tcp_push_pending_frames`); and if
+    /// it goes `at_once`, so does what the cork or Nagle holds back, until more is written (`TCP_NAGLE_PUSH`).
+    pub fn release_held(&mut self, at_once: bool) {
+        let send = &mut self.block.send;
+        send.flags.remove(SendFlags::MORE);
+        send.flags
+            .set(SendFlags::RELEASED, at_once && send.unsent() > 0);
     }
 
     /// `TCP_CONGESTION`: another algorithm takes over. What the old one knew is gone; the window and the threshold stay, as

@@ -96,14 +96,14 @@ impl Receiver {
 
     /// RFC 9293 3.10.7.4, first (`tcp_sequence`): what is wrong with the segment's place. As Linux, a segment that ends
     /// exactly at what was acknowledged is acceptable, so that a probe's or a keepalive's acknowledgment number is looked
-    /// at; and one that goes beyond the window is only as long as nothing waits to be read.
+    /// at; and one that goes beyond the window is only as long as nothing waits to be read, or by its FIN alone.
     pub(crate) fn placement(&self, segment: &Segment) -> Option<Misplaced> {
         if segment.end().before(self.told) {
             return Some(Misplaced::Before);
         }
         let edge = self.nxt + self.open_window();
-        let is_beyond =
-            segment.sequence.after(edge) || (segment.end().after(edge) && !self.queue.is_empty());
+        let is_beyond = segment.sequence.after(edge)
+            || (segment.data_end().after(edge) && !self.queue.is_empty());
         is_beyond.then_some(Misplaced::Beyond)
     }
 
@@ -129,9 +129,11 @@ impl Receiver {
             self.queue.rare.dsack = Some((segment.sequence, self.nxt));
             segment.trim_front(self.nxt.since(segment.sequence));
         }
-        // Never more than the window that was told: the bound of the memory.
+        // Never more than the window that was told: the bound of the memory. Only when nothing waits to be read does one
+        // segment go beyond it, as Linux has it (`tcp_data_queue`): the application is there to take it.
         let room = (self.nxt + self.open_window()).since_or_zero(segment.sequence);
-        if span(segment.payload.len()) > room {
+        let is_alone = room > 0 && segment.sequence == self.nxt && self.queue.is_empty();
+        if span(segment.payload.len()) > room && !is_alone {
             segment.payload.truncate(length(room));
             segment.flags.remove(TcpFlags::FIN);
             result.dropped = true;

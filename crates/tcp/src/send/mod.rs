@@ -96,6 +96,8 @@ bitflags! {
         const FIXED = 1 << 2;
         /// Our SYN is counted among the bytes acknowledged.
         const COUNTED_SYN = 1 << 3;
+        /// What was written goes however short it is (`TCP_NAGLE_PUSH`).
+        const RELEASED = 1 << 4;
     }
 }
 

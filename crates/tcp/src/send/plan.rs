@@ -174,7 +174,8 @@ impl Block {
     /// RFC 9293 3.7.4 (Nagle), with Minshall's change: only an unacknowledged *short* segment holds back a short one.
     pub(super) fn may_send_short(&self) -> bool {
         let send = &self.send;
-        if send.rare.urgent.is_some() || send.resend() == Resend::NewFirst {
+        let is_released = send.flags.contains(SendFlags::RELEASED);
+        if is_released || send.rare.urgent.is_some() || send.resend() == Resend::NewFirst {
             return true;
         }
         if self.options.cork || send.flags.contains(SendFlags::MORE) {
