@@ -44,8 +44,9 @@ impl Block {
 
     fn timeout_due(&mut self, is_open: bool, now: Instant) -> Result<(), Error> {
         self.events |= Events::TIMEOUT;
-        if self.send.retransmits == 0 {
-            // As `retrans_stamp`: the first retransmission starts the clock.
+        if self.send.retransmits == 0 || !self.send.rare.stalled_since.is_sent() {
+            // As `retrans_stamp`: the first retransmission starts the clock. Those of a SYN-ACK that was never answered before
+            // the close have not.
             self.send.rare.stalled_since = FirstSent::at(now);
         }
         if self.send.wnd == 0 {
