@@ -219,6 +219,8 @@ pub struct Sysctl {
     pub tcp_ecn_fallback: bool,
     /// `net.ipv4.tcp_pacing_ss_ratio`, in percent.
     pub tcp_pacing_ss_ratio: u16,
+    /// `net.ipv4.tcp_min_tso_segs`: packets that a super-segment may always have.
+    pub tcp_min_tso_segs: u16,
     /// `net.ipv4.tcp_pacing_ca_ratio`, in percent.
     pub tcp_pacing_ca_ratio: u16,
     /// `net.ipv4.tcp_dsack`.
@@ -336,6 +338,7 @@ impl Default for Sysctl {
             tcp_ecn: 2,
             tcp_ecn_fallback: true,
             tcp_pacing_ss_ratio: 200,
+            tcp_min_tso_segs: 2,
             tcp_pacing_ca_ratio: 120,
             tcp_dsack: true,
             tcp_early_retrans: 3,

@@ -136,8 +136,9 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "ipv4.tcp_comp_sack_nr" => number(value, &mut sysctl.tcp_comp_sack_nr),
         "ipv4.tcp_comp_sack_delay_ns" => nanos(value, &mut sysctl.tcp_comp_sack_delay),
         "ipv4.tcp_comp_sack_slack_ns" => nanos(value, &mut sysctl.tcp_comp_sack_slack),
+        "ipv4.tcp_min_tso_segs" => within(value, 1..=u16::MAX, &mut sysctl.tcp_min_tso_segs),
         // How long super-segments are: what they are cut into on the wire is the same.
-        "ipv4.tcp_min_tso_segs" | "ipv4.tcp_tso_win_divisor" | "ipv4.tcp_tso_rtt_log" => {
+        "ipv4.tcp_tso_win_divisor" | "ipv4.tcp_tso_rtt_log" => {
             value.parse::<u32>().map(|_| ()).map_err(|_| Refusal::Value)
         }
         // What the public scripts set as a matter of course, and the stack has no setting for: it does as it does.

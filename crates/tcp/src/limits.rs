@@ -9,6 +9,8 @@ use crate::settings::{Compression, LossRules};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub(crate) max_super_segment: u32,
+    /// `tcp_min_tso_segs`
+    pub(crate) min_super_segment: u16,
     /// In ms.
     pub(crate) fin_timeout: u32,
     /// To which autotuning may grow the buffers, unless their size is fixed.
@@ -44,6 +46,7 @@ impl Limits {
     fn of(settings: &Settings) -> Limits {
         Limits {
             max_super_segment: span(settings.max_super_segment),
+            min_super_segment: settings.min_super_segment,
             fin_timeout: u32::try_from(settings.fin_timeout.as_millis()).unwrap_or(u32::MAX),
             // A buffer of a fixed size is no reason for limits of its own.
             receive_buffer: if settings.fixes_receive_buffer() {

@@ -27,6 +27,8 @@ pub struct Settings {
     pub default_mss: u16,
     /// The longest payload of one [`crate::OutgoingSegment`]; more than one MSS makes super-segments.
     pub max_super_segment: usize,
+    /// Packets that one may always have, however slow the path is (`tcp_min_tso_segs`).
+    pub min_super_segment: u16,
     /// `SO_RCVBUF` as `getsockopt` tells it (`tcp_rmem[1]`). As in Linux half of it is for data.
     pub receive_buffer: usize,
     /// Autotuning may grow the receive buffer up to this (`tcp_rmem[2]`). No more than `receive_buffer` switches
@@ -136,6 +138,7 @@ impl Default for Settings {
             local_mss: 1460,
             default_mss: 536,
             max_super_segment: 65_535,
+            min_super_segment: 2,
             receive_buffer: 131_072,
             receive_buffer_max: 6 << 20,
             window_scale_for: 6 << 20,

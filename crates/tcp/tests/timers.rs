@@ -62,7 +62,7 @@ fn a_short_segment_behind_full_ones_goes_at_once() {
     // Minshall: only a short segment in flight holds back a short one.
     let mut pair = pair();
     write(&mut pair, 0, 1448 * 2 + 100);
-    assert_eq!(lengths(&mut pair, 0), [1448 * 2 + 100]);
+    assert_eq!(lengths(&mut pair, 0), [1448 * 2, 100]);
 }
 
 #[test]
@@ -304,8 +304,8 @@ fn a_lost_segment_is_repaired_without_a_timeout() {
         let now = pair.now;
         pair.ends[0].send_slice(&[1; 14_480], false, now);
         // The first segment is lost.
-        let out = pair.ends[0].poll_transmit(now).expect("data");
-        let mut pieces = support::split(out);
+        let out = std::iter::from_fn(|| pair.ends[0].poll_transmit(now));
+        let mut pieces: Vec<_> = out.flat_map(support::split).collect();
         assert_eq!(pieces.len(), 10);
         pieces.remove(0);
         let mut answers = Vec::new();
@@ -435,7 +435,7 @@ fn a_smaller_path_mtu_makes_smaller_segments() {
     use sockeye_tcp::IcmpError;
     let mut pair = pair();
     write(&mut pair, 0, 5000);
-    assert_eq!(lengths(&mut pair, 0), [5000]);
+    assert_eq!(lengths(&mut pair, 0), [2896, 2104]);
     let (una, ..) = pair.ends[0].numbers();
     let now = pair.now;
     pair.ends[0].on_icmp_error(IcmpError::PacketTooBig(1000), una, now);

@@ -276,6 +276,7 @@ pub(super) fn settings(
         syn_linear_timeouts: sysctl.tcp_syn_linear_timeouts,
         congestion: choices.congestion.unwrap_or(sysctl.tcp_congestion_control),
         slow_start_after_idle: sysctl.tcp_slow_start_after_idle,
+        min_super_segment: sysctl.tcp_min_tso_segs,
         pacing_ratios: (sysctl.tcp_pacing_ss_ratio, sysctl.tcp_pacing_ca_ratio),
         ping_pong: shared.is_on(Switches::PING_PONG),
         // `reqsk_timer_handler`: what a listener was told of SYNs holds for its SYN-ACKs.

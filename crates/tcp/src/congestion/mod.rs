@@ -217,10 +217,11 @@ impl Congestion {
         }
     }
 
-    /// Packets that a super-segment may always have (`tcp_min_tso_segs`, `bbr_min_tso_segs`), at a rate in bytes a second.
-    pub(crate) fn least_burst(&self, rate: u64) -> u32 {
+    /// Packets that a super-segment may always have at a rate in bytes a second, if the algorithm says so
+    /// (`bbr_min_tso_segs`).
+    pub(crate) fn least_burst(&self, rate: u64) -> Option<u32> {
         const SLOW: u64 = 1_200_000 / 8;
-        if self.steers() && rate < SLOW { 1 } else { 2 }
+        self.steers().then_some(if rate < SLOW { 1 } else { 2 })
     }
 
     /// Sending starts again after a pause, of which only what was learnt has to know.

@@ -31,9 +31,10 @@ impl Connection {
 
     /// Queues data without copying it, as much as there is room for; 0 means that it would block or is not possible. With
     /// `more` (`MSG_MORE`) a last short segment waits for what follows.
-    pub fn send(&mut self, mut data: Bytes, more: bool, _now: Instant) -> usize {
+    pub fn send(&mut self, mut data: Bytes, more: bool, now: Instant) -> usize {
         let wanted = data.len();
         let count = wanted.min(self.send_room());
+        self.begin_to_write(now);
         self.block.note_app_limit();
         self.block.send.note_shortage(count < wanted);
         data.truncate(count);
@@ -42,8 +43,9 @@ impl Connection {
     }
 
     /// Queues a copy of data, as much as there is room for; see [`Connection::send`].
-    pub fn send_slice(&mut self, data: &[u8], more: bool, _now: Instant) -> usize {
+    pub fn send_slice(&mut self, data: &[u8], more: bool, now: Instant) -> usize {
         let count = data.len().min(self.send_room());
+        self.begin_to_write(now);
         self.block.note_app_limit();
         self.block.send.note_shortage(count < data.len());
         self.block
@@ -73,6 +75,13 @@ impl Connection {
         let end = queue.len();
         if end > 0 {
             queue.records.end_at(end);
+        }
+    }
+
+    /// There was a pause if nothing is left of what was written before.
+    fn begin_to_write(&mut self, now: Instant) {
+        if self.block.send.queue.len() == 0 {
+            self.block.restart_after_idle(now);
         }
     }
 

@@ -129,7 +129,7 @@ impl Block {
         let advanced = ack.since(send.una);
         news.advanced = advanced > 0;
         news.is_echo = self.is_echo(segment);
-        news.is_window_update = self.update_window(segment);
+        news.is_window_update = self.update_window(segment, now);
         let was_empty = self.send.flight.is_empty();
         let fin = self.advance_una(advanced);
         if was_empty {
@@ -364,7 +364,7 @@ impl Block {
     }
 
     /// RFC 9293 3.10.7.4, fifth: SND.WND from a segment that is not older than the last one it was taken from.
-    fn update_window(&mut self, segment: &Segment) -> bool {
+    fn update_window(&mut self, segment: &Segment, now: Instant) -> bool {
         let send = &mut self.send;
         let window = u32::from(segment.window) << send.shift;
         let newer = send.may_update_window(segment);
@@ -372,8 +372,13 @@ impl Block {
             return false;
         }
         send.wl1 = segment.sequence;
+        let changes = send.wnd != window;
         send.wnd = window;
         send.max_wnd = send.max_wnd.max(window);
+        if changes && send.unsent() > 0 {
+            // It may have waited long for a window (`tcp_ack_update_window`).
+            self.restart_after_idle(now);
+        }
         true
     }
 }

@@ -1,7 +1,7 @@
 //! Pacing: what may be sent leaves at a rate instead of at once (`tcp_pacing_check`, `tcp_update_skb_after_send`).
 //!
 //! Only connections that need it own a [`Pacing`]: those whose algorithm asks for it and those with
-//! `SO_MAX_PACING_RATE`. Others do nothing for it and may send super-segments of any length.
+//! `SO_MAX_PACING_RATE`. Others only have the length of their super-segments from the pace that they would keep.
 use core::time::Duration;
 
 use super::Sender;
@@ -146,14 +146,19 @@ impl Block {
             return mss;
         }
         let most = self.limits.max_super_segment;
-        let Some(pacing) = &self.send.rare.pacing else {
-            return most;
-        };
-        let mut bytes = pacing.rate >> QUANTUM_SHIFT;
         let rtt = self.send.rtt.min().map_or(u128::MAX, |rtt| rtt.as_micros());
         let halvings = u32::try_from(rtt >> RTT_SHIFT).unwrap_or(u32::MAX);
+        if halvings == 0 {
+            // Whatever the rate.
+            return most;
+        }
+        let rate = self.pacing_rate();
+        let mut bytes = rate >> QUANTUM_SHIFT;
         bytes = bytes.saturating_add(u64::from(most.checked_shr(halvings).unwrap_or(0)));
-        let least = self.send.congestion.least_burst(pacing.rate);
+        let least = match self.send.congestion.least_burst(rate) {
+            Some(least) => least,
+            None => self.limits.min_super_segment.into(),
+        };
         let packets = u32::try_from(bytes).unwrap_or(u32::MAX).min(most) / mss.max(1);
         packets.max(least).saturating_mul(mss).min(most.max(mss))
     }

@@ -128,7 +128,9 @@ impl Block {
             Search::Wait => return None,
             Search::Probe(bytes) => return Some(Plan::PathProbe { bytes }),
         }
-        let most = unsent.min(self.largest(quota, mss));
+        // `tcp_cwnd_test`: half of the window at most, so that there are two super-segments on their way.
+        let burst = quota.min((send.window.size / 2).max(1));
+        let most = unsent.min(self.largest(burst, mss));
         let mut bytes = most.min(window);
         let offset = send.nxt.since(send.una);
         // `tcp_skb_can_collapse_to`: nothing goes together with what follows an end of a record. Such an end is no reason to

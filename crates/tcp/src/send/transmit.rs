@@ -142,7 +142,7 @@ impl Block {
 
     fn send_new(&mut self, bytes: u32, fin: bool, now: Instant) -> OutgoingSegment {
         let mss = self.segment_size();
-        self.restart_after_idle(now);
+        self.end_pause(now);
         let probe = core::mem::take(&mut self.send.probe);
         let send = &mut self.send;
         let start = send.nxt;
@@ -296,8 +296,8 @@ impl Block {
         }
     }
 
-    /// RFC 5681 4.1, `tcp_cwnd_restart`: after a pause the window halves for each timeout it lasted.
-    fn restart_after_idle(&mut self, now: Instant) {
+    /// What the algorithm has to know when sending goes on after a pause, however short it was (`cubictcp_cwnd_event`).
+    fn end_pause(&mut self, now: Instant) {
         let send = &mut self.send;
         if !send.flight.is_empty() {
             return;
@@ -306,11 +306,20 @@ impl Block {
             self.resume(now);
             return;
         }
+        send.congestion.restarted(self.last_sent.ago(now));
+    }
+
+    /// RFC 5681 4.1, `tcp_slow_start_after_idle_check`: after a pause the window halves for each timeout it lasted. There is
+    /// something to send again, so that what is planned next is planned with the window as it is then.
+    pub(crate) fn restart_after_idle(&mut self, now: Instant) {
+        let send = &mut self.send;
+        if !self.limits.slow_start_after_idle || !send.flight.is_empty() || send.congestion.steers()
+        {
+            return;
+        }
         let idle = self.last_sent.ago(now);
-        // `cubictcp_cwnd_event`: however short it was.
-        send.congestion.restarted(idle);
         let rto = send.rtt.rto();
-        if !self.limits.slow_start_after_idle || idle <= rto {
+        if idle <= rto {
             return;
         }
         let floor = u32::from(self.limits.initial_window).min(send.window.size);
