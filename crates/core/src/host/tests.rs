@@ -24,10 +24,13 @@ fn host() -> (Host, InterfaceId) {
 }
 
 fn packet(protocol: IpProtocol, destination: &str, transport: &[u8]) -> Vec<u8> {
-    let source = "10.0.0.2".parse().unwrap();
+    packet_from("10.0.0.2", protocol, destination, transport)
+}
+
+fn packet_from(source: &str, protocol: IpProtocol, destination: &str, transport: &[u8]) -> Vec<u8> {
     let mut headers = Headers::new();
     Ipv4Header::new(
-        source,
+        source.parse().unwrap(),
         destination.parse().unwrap(),
         protocol,
         transport.len(),
@@ -102,6 +105,53 @@ fn packets_for_others_and_martians_are_dropped() {
         );
     }
     assert_eq!(host.counters().ip_in_addr_errors, 2);
+}
+
+/// RFC 1122 4.1.3.6, 3.2.1.3
+#[test]
+fn datagrams_from_no_single_host_are_dropped() {
+    let (mut host, eth0) = host();
+    let datagram = [0x30, 0x39, 0, 9, 0, 8, 0, 0];
+    for source in [
+        "0.0.0.0",
+        "127.0.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "10.0.0.1",
+    ] {
+        let packet = packet_from(source, IpProtocol::UDP, "10.0.0.1", &datagram);
+        assert!(answers(&mut host, eth0, &packet).is_empty(), "{source}");
+        assert_eq!(host.counters().udp_no_ports, 0, "{source}");
+    }
+    let packet = packet(IpProtocol::UDP, "10.0.0.1", &datagram);
+    assert_eq!(answers(&mut host, eth0, &packet).len(), 1);
+    // But who has no address yet may ask everybody.
+    let refused = host.counters().ip_in_addr_errors;
+    for (destination, more) in [("255.255.255.255", 0), ("10.0.0.255", 1)] {
+        let packet = packet_from("0.0.0.0", IpProtocol::UDP, destination, &datagram);
+        assert!(answers(&mut host, eth0, &packet).is_empty());
+        let now = host.counters().ip_in_addr_errors;
+        assert_eq!(now, refused + more, "{destination}");
+    }
+}
+
+/// RFC 1122 4.1.3.4: nobody hears of it. A sum of zero says that there is none.
+#[test]
+fn a_datagram_with_a_bad_checksum_is_dropped_in_silence() {
+    let (mut host, eth0) = host();
+    // To a port that nobody has: whatever is taken for a datagram is answered.
+    let datagram = |sum: u16| {
+        let [a, b] = sum.to_be_bytes();
+        packet(IpProtocol::UDP, "10.0.0.1", &[0x30, 0x39, 0, 9, 0, 8, a, b])
+    };
+    // Addresses, protocol, length twice, and ports.
+    let words = [0x0a00, 0x0002, 0x0a00, 0x0001, 17, 8, 8, 0x3039, 9_u16];
+    let right = !words.into_iter().sum::<u16>();
+    assert_eq!(answers(&mut host, eth0, &datagram(right)).len(), 1);
+    assert_eq!(answers(&mut host, eth0, &datagram(0)).len(), 1);
+    assert!(answers(&mut host, eth0, &datagram(right ^ 1)).is_empty());
+    assert_eq!(host.counters().udp_in_csum_errors, 1);
+    assert_eq!(host.counters().udp_no_ports, 2);
 }
 
 #[test]

@@ -192,11 +192,15 @@ impl Stack {
         let ecn = Ecn::of(view.traffic_class());
         self.counters.count_ecn(Version::V4, ecn, packets_in(frame));
         let (source, destination) = (view.source(), view.destination());
-        // RFC 1122 3.2.1.3: such a source is never valid; 127/8 never appears outside of a host.
+        // RFC 1122 3.2.1.3: such a source is never valid; 127/8 never appears outside of a host, and nobody else has an
+        // address of this one.
         let is_martian = source.is_multicast()
             || source.is_broadcast()
+            || (source.is_unspecified() && !may_be_nameless(view))
             || (interface != InterfaceId::LOOPBACK
-                && (source.is_loopback() || destination.is_loopback()));
+                && (source.is_loopback()
+                    || destination.is_loopback()
+                    || (!is_own && self.is_local(source.into()))));
         if destination.is_multicast() && !self.groups.is_joined(interface, destination.into()) {
             return Verdict::Drop;
         }
@@ -352,6 +356,15 @@ impl Stack {
             }
         }
     }
+}
+
+/// RFC 1122 3.2.1.3 (a): who has no address yet may ask everybody on the link for one (`ip_route_input_slow`,
+/// `ip_mc_validate_source`).
+fn may_be_nameless(packet: Ipv4View<'_>) -> bool {
+    let destination = packet.destination();
+    let is_link_local = destination.octets()[..3] == [224, 0, 0];
+    let is_membership = destination.is_multicast() && packet.protocol() == IpProtocol::IGMP;
+    destination.is_broadcast() || is_link_local || is_membership
 }
 
 /// Where the last next-header field of an IPv6 header chain is.

@@ -217,21 +217,28 @@ fn a_membership_is_of_one_interface() {
 fn a_broadcast_reaches_the_host_itself_too() {
     let side = &sides()[0];
     for address in [Ipv4Addr::new(10, 0, 0, 255), Ipv4Addr::BROADCAST] {
-        let (mut host, eth0) = host(side.own);
-        let receiver = socket(&mut host, side, PORT);
-        let sender = socket(&mut host, side, 1);
-        set(&mut host, sender, (1, 6), 1);
-        host.set_option(sender, 1, 25, b"eth0", NOW).unwrap();
-        let message = Outgoing {
-            data: &[b"x"],
-            address: Some(&SocketAddress::new(address.into(), PORT)),
-            ..Outgoing::default()
+        let (mut ours, eth0) = host(side.own);
+        let (mut theirs, their_eth0) = host(side.peer);
+        let receiver = socket(&mut ours, side, PORT);
+        let broadcast = |host: &mut Host| {
+            let sender = socket(host, side, 1);
+            set(host, sender, (1, 6), 1);
+            host.set_option(sender, 1, 25, b"eth0", NOW).unwrap();
+            let message = Outgoing {
+                data: &[b"x"],
+                address: Some(&SocketAddress::new(address.into(), PORT)),
+                ..Outgoing::default()
+            };
+            assert_eq!(host.send_message(sender, message, NOW), Ok(1));
         };
-        assert_eq!(host.send_message(sender, message, NOW), Ok(1));
-        assert_eq!(heard(&mut host, receiver), [Some(side.own)]);
-        let frame = sent(&mut host, eth0).remove(0);
-        // The same again from the link, as another host's would come.
-        host.receive(eth0, frame, NOW);
-        assert_eq!(heard(&mut host, receiver).len(), 1);
+        broadcast(&mut ours);
+        assert_eq!(heard(&mut ours, receiver), [Some(side.own)]);
+        let own = sent(&mut ours, eth0).remove(0);
+        broadcast(&mut theirs);
+        ours.receive(eth0, sent(&mut theirs, their_eth0).remove(0), NOW);
+        assert_eq!(heard(&mut ours, receiver), [Some(side.peer)]);
+        // From the link it can't be our own.
+        ours.receive(eth0, own, NOW);
+        assert_eq!(heard(&mut ours, receiver), []);
     }
 }

@@ -55,7 +55,7 @@ fn told(lab: &mut Lab, here: Who) -> Result<(), String> {
     same("segments", &info.snd_mss(), &longest)
 }
 
-/// RFC 5927 7.2: of a packet that is not on its way nobody can tell anything.
+/// RFC 5927 4.1: of a packet that is not on its way nobody can tell anything.
 fn told_of_old_data(lab: &mut Lab, here: Who) -> Result<(), String> {
     let [socket, other] = lab.connect(here)?;
     lab.transfer(&socket, &other, &numbered(50_000))?;
