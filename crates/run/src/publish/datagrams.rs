@@ -20,6 +20,8 @@ pub(crate) struct Way {
     pub(crate) index: usize,
     /// The machine's address that the client knows, if it is not the published port's.
     pub(crate) own: Option<IpAddr>,
+    /// The machine's interface at which a link-local client is, or 0. The run has no such interface.
+    pub(crate) scope: u32,
 }
 
 /// How many datagram clients are remembered.
@@ -29,7 +31,11 @@ impl Publisher {
     /// Sends what is for a client out; what the machine can't send is lost, as datagrams are.
     pub(crate) fn send_out(&self, client: Client, way: Way, data: &[u8]) {
         if let Some(outside) = self.socket(way.index) {
-            let target = Name::internet(client.address);
+            let mut address = client.address;
+            if let SocketAddr::V6(address) = &mut address {
+                address.set_scope_id(way.scope);
+            }
+            let target = Name::internet(address);
             let sent = sys::send_datagram(outside, data, &target, way.own);
             if sent.is_err() && way.own.is_some() {
                 // The machine may have lost the address.
@@ -66,6 +72,7 @@ impl Supervisor {
             let way = Way {
                 index,
                 own: received.own,
+                scope: received.name.scope(),
             };
             let data = buffer.get(..received.length).unwrap_or_default();
             if self.loopback == Loopback::Stack && self.send_as(client, way, data).is_some() {

@@ -168,6 +168,7 @@ mod tests {
     const WAY: Way = Way {
         index: 0,
         own: None,
+        scope: 0,
     };
 
     fn seconds(seconds: u64) -> Instant {

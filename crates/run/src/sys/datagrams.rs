@@ -149,4 +149,15 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_link_local_name_keeps_its_interface() {
+        for (text, scope) in [("[fe80::1%7]:53", 7), ("[::1]:53", 0), ("127.0.0.1:53", 0)] {
+            let address: SocketAddr = text.parse().unwrap();
+            let name = Name::internet(address);
+            assert_eq!(name.scope(), scope);
+            let known = name.as_internet().unwrap();
+            assert_eq!((known.ip(), known.port()), (address.ip(), 53));
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The kernel sockets the supervisor uses: AF_UNIX ends of conduits, and the published listeners.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use sockeye_linux::number;
@@ -50,25 +50,33 @@ impl Name {
     /// An internet address.
     pub(crate) fn internet(address: SocketAddr) -> Name {
         let mut bytes = Vec::with_capacity(28);
-        match address.ip() {
-            IpAddr::V4(ip) => {
+        match address {
+            SocketAddr::V4(address) => {
                 bytes.extend_from_slice(&number::AF_INET.to_ne_bytes());
                 bytes.extend_from_slice(&address.port().to_be_bytes());
-                bytes.extend_from_slice(&ip.octets());
+                bytes.extend_from_slice(&address.ip().octets());
                 bytes.extend_from_slice(&[0; 8]);
             }
-            IpAddr::V6(ip) => {
+            SocketAddr::V6(address) => {
                 bytes.extend_from_slice(&number::AF_INET6.to_ne_bytes());
                 bytes.extend_from_slice(&address.port().to_be_bytes());
                 bytes.extend_from_slice(&[0; 4]);
-                bytes.extend_from_slice(&ip.octets());
-                bytes.extend_from_slice(&[0; 4]);
+                bytes.extend_from_slice(&address.ip().octets());
+                bytes.extend_from_slice(&address.scope_id().to_ne_bytes());
             }
         }
         Name::from_bytes(&bytes)
     }
 
-    /// The internet address, if it is one.
+    /// `sin6_scope_id`: the interface at which a link-local address is; 0 of others.
+    pub(crate) fn scope(&self) -> u32 {
+        match (self.as_internet(), self.bytes().get(24..28)) {
+            (Some(SocketAddr::V6(_)), Some(&[a, b, c, d])) => u32::from_ne_bytes([a, b, c, d]),
+            _ => 0,
+        }
+    }
+
+    /// The internet address, if it is one, without its scope.
     pub(crate) fn as_internet(&self) -> Option<SocketAddr> {
         let bytes = self.bytes();
         let family = i32::from(u16::from_ne_bytes([*bytes.first()?, *bytes.get(1)?]));
