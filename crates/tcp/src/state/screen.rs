@@ -276,11 +276,27 @@ impl Block {
         }
         if accepted.fin {
             self.events |= Events::FIN;
-            // RFC 9293 3.10.7.4, eighth: acknowledge the FIN.
-            self.recv.ack.hurry(true);
+            self.acknowledge_fin();
         }
         self.schedule_ack(now);
         accepted.fin
+    }
+
+    /// RFC 9293 3.10.7.4, eighth: acknowledge the FIN. As Linux (`tcp_fin`), at once if this side has closed already; else the
+    /// application's own FIN may follow soon and carry the acknowledgment, which waits for it as long as for any answer.
+    fn acknowledge_fin(&mut self) {
+        // What came twice or out of order is of no interest any more (`tcp_sack_reset`).
+        self.recv.forget_dsack();
+        let has_no_room = self.recv.open_window() == 0;
+        let ack = &mut self.recv.ack;
+        ack.schedule();
+        if self.send.fin == Fin::None {
+            ack.set_ping_pong(true);
+            // Without data before there is no delay to wait; and what comes to a shut window is answered at once.
+            ack.hurry(ack.ato().is_zero() || has_no_room);
+        } else {
+            ack.hurry(true);
+        }
     }
 
     /// A valid reset came: which error that is (`tcp_reset`).
