@@ -208,9 +208,11 @@ impl Connection {
 
     /// An ICMP error quoted a segment of this connection with this sequence number.
     pub fn on_icmp_error(&mut self, kind: IcmpError, sequence: Seq, now: Instant) {
+        let is_unconfirmed = self.is_unconfirmed();
         let block = &mut self.block;
-        // RFC 5927 4.1: it must be about something in flight.
-        if sequence.before(block.send.una) || sequence.after(block.send.nxt) {
+        // RFC 5927 4.1: it must be about something in flight, which a SYN-ACK without an answer is.
+        let first = block.send.una - u32::from(is_unconfirmed);
+        if sequence.before(first) || sequence.after(block.send.nxt) {
             return;
         }
         match kind {
@@ -219,7 +221,10 @@ impl Connection {
                 block.recv.told_mss = block.recv.told_mss.min(mss.max(crate::block::MIN_MSS));
             }
             IcmpError::PacketTooBig(mss) => block.learn_path(mss, now),
-            IcmpError::Hard(error) if matches!(self.machine, Machine::SynSent(_)) => {
+            IcmpError::Hard(error)
+                if is_unconfirmed
+                    || matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_)) =>
+            {
                 block.events |= Events::ATTEMPT_FAILED;
                 self.machine = Next::closed(block, Some(error)).state;
             }
@@ -248,7 +253,6 @@ impl Connection {
         if block.flags.contains(BlockFlags::RESET_DUE) {
             block.flags.set(BlockFlags::RESET_DUE, false);
             let mut reset = block.stamp(block.send.nxt, TcpFlags::RST, Payload::new(), now);
-            reset.window = 0;
             reset.flags.remove(TcpFlags::URG);
             return Some(reset.into());
         }

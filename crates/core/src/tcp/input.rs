@@ -260,10 +260,16 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
         Errno::EACCES => sockeye_tcp::Error::Prohibited,
         _ => sockeye_tcp::Error::HostUnreachable,
     };
-    let is_attempt = matches!(connection.state(), State::SynSent | State::SynReceived);
+    // One that a program got before its handshake was over is as good as connected (`tcp_v4_err`).
+    let is_attempt = match connection.state() {
+        State::SynSent => true,
+        State::SynReceived => !connection.is_unconfirmed() || queue != Queue::None,
+        _ => false,
+    };
     let is_about_size = report.errno == Errno::EMSGSIZE;
     // RFC 5927 4.1
     let (una, nxt, _) = connection.numbers();
+    let una = una - u32::from(connection.is_unconfirmed());
     let sequence = Seq::new(sequence);
     let is_in_flight = sequence.at_or_after(una) && sequence.at_or_before(nxt);
     if !is_in_flight && connection.state() != State::Closed {
@@ -314,7 +320,7 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
             return;
         };
         IcmpError::PacketTooBig(mss)
-    } else if report.is_fatal || connection.state() == State::SynSent {
+    } else if is_attempt || (report.is_fatal && connection.state() != State::SynReceived) {
         // Any "unreachable" ends an attempt (`tcp_v4_err`).
         IcmpError::Hard(error)
     } else {

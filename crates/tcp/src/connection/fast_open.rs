@@ -96,7 +96,14 @@ impl Connection {
         let has_data = !data.payload.is_empty();
         block.send.fast_open.set(FastOpenState::SYN_DATA, has_data);
         block.counts.data_in = u32::from(has_data);
-        let is_over = block.take_data(data, now);
+        // It tells nothing of the segments to come (`tcp_fastopen_add_skb`).
+        let accepted = block.recv.accept(data, false);
+        block.events.set(Events::READABLE, accepted.bytes > 0);
+        let is_over = accepted.fin;
+        if is_over {
+            block.events |= Events::FIN;
+            block.recv.ack.set_ping_pong(true);
+        }
         // The SYN-ACK acknowledges it.
         block.recv.ack.sent();
         block.timers.clear(Timer::Acknowledge);
@@ -225,6 +232,8 @@ impl Connection {
         let retransmission = block.send.retransmits > 0;
         block.restart_retransmit(now);
         let mut segment = block.syn_segment(TcpFlags::SYN | TcpFlags::ACK, now);
+        // The window is that of the connection, though the SYN-ACK can't tell all of it.
+        block.recv.window = block.recv.threshold.min(block.recv.tellable());
         segment.sequence = block.send.una - 1;
         block.recv.ack.sent();
         OutgoingSegment {
