@@ -26,6 +26,8 @@ pub(crate) struct Flow {
     pub(crate) is_urgent: bool,
     /// The script's descriptor of its socket.
     pub(crate) fd: Option<i32>,
+    /// The script has closed it.
+    pub(crate) is_closed: bool,
     /// The last segment that the stack sent: what an ICMP message is about unless it says.
     pub(crate) last_sent: Option<(u32, usize)>,
 }
@@ -43,6 +45,7 @@ impl Flow {
             clock: None,
             is_urgent: false,
             fd: None,
+            is_closed: false,
             last_sent: None,
         }
     }

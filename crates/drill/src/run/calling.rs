@@ -166,6 +166,7 @@ impl<'a> Player<'a> {
                 self.context.files.remove(&fd);
                 for flow in self.flows.iter_mut().filter(|flow| flow.fd == Some(fd)) {
                     flow.fd = None;
+                    flow.is_closed = true;
                 }
             }
             Call::Receive { flags, .. } => self.check_data(fd, *flags, answer, *place)?,

@@ -3,6 +3,7 @@
 use super::{LONGEST, Player, compare, seconds, ticks};
 use crate::ast::{Body as Expected, Event, Packet, Segment, TcpOption, Time};
 use crate::failure::{Failure, Outcome};
+use crate::flow::Flow;
 use crate::packet::{self, Body, Seen};
 
 const FIN: u16 = 0x01;
@@ -53,15 +54,20 @@ impl Player<'_> {
         let latest = window.last.saturating_add(tolerance);
         let is_v6 = self.context.setup.local.is_ipv6();
         let wanted = packet::show_script(packet, is_v6);
-        let Some((time, bytes)) = self.next_packet(latest)? else {
-            return Err(Failure::new(event.place, "no packet was sent")
-                .note("expected", format!("> {wanted}"))
-                .note("", window.show(tolerance))
-                .note("seen", format!("nothing until {}", seconds(latest))));
+        let (time, seen) = loop {
+            let Some((time, bytes)) = self.next_packet(latest)? else {
+                return Err(Failure::new(event.place, "no packet was sent")
+                    .note("expected", format!("> {wanted}"))
+                    .note("", window.show(tolerance))
+                    .note("seen", format!("nothing until {}", seconds(latest))));
+            };
+            let seen = Seen::read(&bytes).map_err(|why| {
+                Failure::new(event.place, "the packet that was sent is broken").note("seen", why)
+            })?;
+            if !self.is_past(&seen, packet) {
+                break (time, seen);
+            }
         };
-        let seen = Seen::read(&bytes).map_err(|why| {
-            Failure::new(event.place, "the packet that was sent is broken").note("seen", why)
-        })?;
         let (seen, whole) = self.whole(seen, packet, latest)?;
         let flow = self.flow_of_seen(&seen, packet);
         let mut seen = seen;
@@ -129,6 +135,18 @@ impl Player<'_> {
             Time::Any | Time::Between(..) | Time::AfterBetween(..) => time,
         };
         Ok(())
+    }
+
+    /// Whether the packet is of a connection that the script has closed, and after which it began another. The reference
+    /// looks at the newest connection only; so here, unless ports tell which is meant.
+    fn is_past(&self, seen: &Seen, packet: &Packet) -> bool {
+        let (local, remote) = seen.ports;
+        let of = |flow: &Flow| flow.local.1 == local && flow.remote.1 == remote;
+        let at = self.flows.iter().rposition(of);
+        let is_closed = at
+            .and_then(|at| self.flows.get(at))
+            .is_some_and(|flow| flow.is_closed);
+        is_closed && packet.ports.is_none() && self.current.is_some() && at != self.current
     }
 
     /// A script may name several segments of a stream as one, as they leave a stack that lets the device cut them: all
