@@ -248,6 +248,11 @@ impl Receiver {
         }
     }
 
+    /// How many blocks there are, whatever an acknowledgment that others wait for is to tell.
+    pub(crate) fn all_blocks(&self) -> usize {
+        usize::from(self.queue.rare.dsack.is_some()) + self.ranges().count()
+    }
+
     /// What has come out of order, the latest first.
     fn ranges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         let held = self.queue.rare.assembler.iter();

@@ -193,7 +193,7 @@ impl Block {
     /// Data in a full segment, given the options that will be on it.
     pub(super) fn segment_size(&self) -> u32 {
         let mss = self.send.effective_mss();
-        match self.sack_blocks().len() {
+        match self.blocks_with_data() {
             0 => mss,
             count => mss.saturating_sub(4 + 8 * span(count)).max(8),
         }

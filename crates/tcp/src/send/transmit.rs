@@ -23,16 +23,30 @@ use crate::{Events, Instant, OutgoingSegment, Segment, Seq};
 
 impl Block {
     pub(super) fn sack_blocks(&self) -> SackBlocks {
+        match self.block_room() {
+            0 => SackBlocks::new(),
+            room => self.recv.blocks(room),
+        }
+    }
+
+    /// How many blocks go with data, which reports all there is.
+    pub(super) fn blocks_with_data(&self) -> usize {
+        match self.block_room() {
+            0 => 0,
+            room => self.recv.all_blocks().min(room),
+        }
+    }
+
+    fn block_room(&self) -> usize {
         if !self.flags.contains(BlockFlags::SACK) || !self.recv.has_blocks() {
-            return SackBlocks::new();
+            return 0;
         }
         // 40 bytes of options: 12 for timestamps, 4 for the kind and padding.
-        self.recv
-            .blocks(if self.flags.contains(BlockFlags::TIMESTAMPS) {
-                3
-            } else {
-                4
-            })
+        if self.flags.contains(BlockFlags::TIMESTAMPS) {
+            3
+        } else {
+            4
+        }
     }
 
     /// Sends what the plan says.

@@ -2,6 +2,7 @@
 #![allow(missing_docs)]
 
 mod blind;
+mod blocks;
 mod closing;
 mod opening;
 
