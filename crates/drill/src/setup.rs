@@ -60,6 +60,8 @@ pub struct Setup {
     pub mtu: usize,
     /// How far from its time something may happen, in microseconds.
     pub tolerance: i64,
+    /// The same in percent of the time that passes before it, if that is more.
+    pub(crate) tolerance_percent: i64,
     /// System-wide settings with their values, in order.
     pub sysctls: Vec<(String, String)>,
     /// Whether long writes may leave the stack as super-segments.
@@ -126,6 +128,7 @@ pub(crate) fn setup(script: &Script, family: Family) -> Outcome<Setup> {
         // So that the segment size is 1460 in both.
         mtu: if is_v6 { 1520 } else { 1500 },
         tolerance: 4000,
+        tolerance_percent: 0,
         sysctls: Vec::new(),
         segmentation: true,
         timestamp_tick: None,
@@ -164,6 +167,13 @@ fn apply(setup: &mut Setup, setting: &Setting) -> Outcome<()> {
         // Whether packetdrill keeps the buffers of what it sent: here none is used twice.
         "send_omit_free" => {}
         "tolerance_usecs" => setup.tolerance = text.parse().map_err(|_| bad())?,
+        "tolerance_percent" => {
+            let percent = text
+                .parse()
+                .ok()
+                .filter(|percent| (0..=100).contains(percent));
+            setup.tolerance_percent = percent.ok_or_else(bad)?;
+        }
         "local_ip" | "remote_ip" => {
             let address: IpAddr = text.parse().map_err(|_| bad())?;
             if address.is_ipv6() == setup.local.is_ipv6() {

@@ -295,3 +295,19 @@ fn code_goes_on_behind_a_backslash() {
     let failure = run(&script).expect_err("nothing is lost");
     assert_eq!(failure.place.line, 11);
 }
+
+#[test]
+fn a_percentage_of_the_time_is_tolerated_if_asked_for() {
+    // It comes 1.2 seconds after the one before.
+    let again = "* > P. 1:1001(1000) ack 1\n".repeat(3);
+    let late = |setting| {
+        run(&format!(
+            "{setting}{SERVER}{again}+1.19 > P. 1:1001(1000) ack 1\n"
+        ))
+    };
+    let failure = late("").expect_err("ten milliseconds off");
+    assert_eq!(failure.what, "no packet was sent");
+    assert_eq!(late("--tolerance_percent=1\n"), Ok(Vec::new()));
+    let failure = late("--tolerance_percent=101\n").expect_err("more than all of it");
+    assert!(failure.what.contains("101"), "{}", failure.what);
+}

@@ -49,8 +49,10 @@ impl Player<'_> {
 
     /// Waits for a packet and compares it.
     pub(super) fn expect(&mut self, packet: &Packet, event: &Event) -> Outcome<()> {
-        let tolerance = self.context.setup.tolerance;
         let window = self.window(event.time);
+        let setup = self.context.setup;
+        let passes = window.last.saturating_sub(self.last).max(0);
+        let tolerance = setup.tolerance.max(passes / 100 * setup.tolerance_percent);
         let latest = window.last.saturating_add(tolerance);
         let is_v6 = self.context.setup.local.is_ipv6();
         let wanted = packet::show_script(packet, is_v6);
