@@ -28,6 +28,8 @@ pub(crate) struct Flow {
     pub(crate) fd: Option<i32>,
     /// The script has closed it.
     pub(crate) is_closed: bool,
+    /// The script has gone on to another socket: what this one still sends is of no interest until it comes back.
+    pub(crate) is_aside: bool,
     /// The last segment that the stack sent: what an ICMP message is about unless it says.
     pub(crate) last_sent: Option<(u32, usize)>,
 }
@@ -46,6 +48,7 @@ impl Flow {
             is_urgent: false,
             fd: None,
             is_closed: false,
+            is_aside: false,
             last_sent: None,
         }
     }

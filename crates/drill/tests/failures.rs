@@ -311,3 +311,21 @@ fn a_percentage_of_the_time_is_tolerated_if_asked_for() {
     let failure = late("--tolerance_percent=101\n").expect_err("more than all of it");
     assert!(failure.what.contains("101"), "{}", failure.what);
 }
+
+#[test]
+fn what_a_socket_left_behind_sends_is_not_looked_at() {
+    let closed = "+0 close(4) = 0\n";
+    let another = "+0 socket(..., SOCK_STREAM|SOCK_NONBLOCK, IPPROTO_TCP) = 5\n\
+                   +0 connect(5, ..., ...) = -1 EINPROGRESS (Operation now in progress)\n\
+                   +0 > S 0:0(0) <...>\n";
+    assert_eq!(run(&format!("{SERVER}{closed}{another}")), Ok(Vec::new()));
+    // What the script stays with is.
+    let failure = run(&format!(
+        "{SERVER}{closed}+.1 < . 1:1(0) ack 1001 win 257\n+0 > . 1001:1001(0) ack 1\n"
+    ));
+    let failure = failure.expect_err("a FIN was sent");
+    assert_eq!(
+        (failure.place.line, failure.what.as_str()),
+        (12, "another packet was sent")
+    );
+}

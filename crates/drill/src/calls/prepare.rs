@@ -36,7 +36,7 @@ pub(super) fn message_header(expression: &Expression) -> Outcome<MessageHeader<'
     )?;
     let vectors = field(fields, "msg_iov");
     Ok(MessageHeader {
-        name: field(fields, "msg_name").filter(|e| !matches!(e.value, Value::Any)),
+        name: field(fields, "msg_name"),
         vectors: vectors.ok_or_else(|| not_understood(expression, "`msg_iov`"))?,
         control: field(fields, "msg_control").filter(|e| !matches!(e.value, Value::Any)),
         flags: field(fields, "msg_flags"),

@@ -76,8 +76,14 @@ impl<'a> Player<'a> {
     /// What the script has to know as a call begins: packets may leave before it returns.
     fn before(&mut self, script: &SystemCall, call: &Call) {
         let fd = self.script_fd(script.arguments.first());
+        if let Some(at) = self.flow_of(fd) {
+            self.flows[at].is_aside = false;
+        }
         match call {
             Call::Socket { .. } => {
+                for flow in &mut self.flows {
+                    flow.is_aside = true;
+                }
                 self.current = None;
                 self.listening = None;
                 self.connecting = None;

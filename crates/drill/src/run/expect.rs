@@ -139,16 +139,18 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Whether the packet is of a connection that the script has closed, and after which it began another. The reference
-    /// looks at the newest connection only; so here, unless ports tell which is meant.
+    /// Whether the packet is of a connection that the script has closed, and after which it began another, or of one that it
+    /// left behind for another socket. The reference looks at the newest connection only; so here, unless ports tell which is
+    /// meant.
     fn is_past(&self, seen: &Seen, packet: &Packet) -> bool {
         let (local, remote) = seen.ports;
         let of = |flow: &Flow| flow.local.1 == local && flow.remote.1 == remote;
         let at = self.flows.iter().rposition(of);
-        let is_closed = at
-            .and_then(|at| self.flows.get(at))
-            .is_some_and(|flow| flow.is_closed);
-        is_closed && packet.ports.is_none() && self.current.is_some() && at != self.current
+        let Some(flow) = at.and_then(|at| self.flows.get(at)) else {
+            return false;
+        };
+        let is_over = flow.is_closed && self.current.is_some() && at != self.current;
+        packet.ports.is_none() && (flow.is_aside || is_over)
     }
 
     /// A script may name several segments of a stream as one, as they leave a stack that lets the device cut them: all

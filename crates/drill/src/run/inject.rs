@@ -41,6 +41,7 @@ impl Player<'_> {
             }
         };
         self.current = Some(at);
+        self.flows[at].is_aside = false;
         at
     }
 
