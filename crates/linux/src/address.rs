@@ -70,6 +70,10 @@ fn decode_v4(kind: SocketType, bytes: &[u8], purpose: Purpose) -> Result<SocketA
     if (family, purpose) == (AF_UNSPEC, Purpose::Connect) {
         return Ok(SocketAddress::Unspecified);
     }
+    // A stream looks at an address only to connect first (`tcp_sendmsg_fastopen`).
+    if (family, purpose, kind) == (AF_UNSPEC, Purpose::Send, SocketType::Stream) {
+        return Ok(SocketAddress::Unspecified);
+    }
     if bytes.len() < IN_SIZE {
         return Err(Errno::EINVAL);
     }

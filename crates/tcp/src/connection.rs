@@ -219,6 +219,14 @@ impl Connection {
             // Until the handshake says what the peer takes, it is the path's part of that.
             IcmpError::PacketTooBig(mss) if !self.machine.transmits() => {
                 block.recv.told_mss = block.recv.told_mss.min(mss.max(crate::block::MIN_MSS));
+                // A SYN with data that did not fit the path goes again at once without (`tcp_simple_retransmit`).
+                let attempt = block.send.rare.attempt.as_ref();
+                let is_too_big = attempt.is_some_and(|attempt| attempt.carried > 0);
+                if matches!(&self.machine, Machine::SynSent(state) if state.sent.is_sent())
+                    && is_too_big
+                {
+                    block.flags.set(BlockFlags::SYN_DUE, true);
+                }
             }
             IcmpError::PacketTooBig(mss) => block.learn_path(mss, now),
             IcmpError::Hard(error)

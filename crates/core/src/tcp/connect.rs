@@ -345,7 +345,10 @@ fn start(
     let connection = if beginner == Beginner::Send || choices.is_some_and(|choices| choices.connect)
     {
         let no_cookie = choices.is_some_and(|choices| choices.no_cookie);
-        let request = fast_open::request(stack, no_cookie, &chosen.tuple, settings.local_mss, now);
+        // What the program bounds (`TCP_MAXSEG`) it bounds in the SYN, too (`tcp_send_syn_data`).
+        let bound = settings.options.max_segment.unwrap_or(u16::MAX);
+        let mss = settings.local_mss.min(bound);
+        let request = fast_open::request(stack, no_cookie, &chosen.tuple, mss, now);
         // `tcp_fastopen_defer_connect`
         is_deferred = beginner == Beginner::Send || request.room > 0;
         Connection::connect_fast(settings, request, is_deferred, now)

@@ -232,8 +232,8 @@ impl SynSent {
             return;
         }
         if end == block.send.una {
+            // SYN and data count as one packet (`tcp_rcv_fastopen_synack`).
             block.send.fast_open |= FastOpenState::SYN_DATA;
-            block.counts.delivered = block.counts.delivered.wrapping_add(1);
         } else if block.send.retransmits > 0 {
             block.send.fast_open |= FastOpenState::SENT_AGAIN;
         } else {
