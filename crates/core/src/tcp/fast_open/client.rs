@@ -136,7 +136,8 @@ impl Stack {
             entry.mss = mss;
         }
         match (given, outcome.asked) {
-            (Some(cookie), _) => {
+            // One that the SYN neither had nor asked for is not kept.
+            (Some(cookie), Some(_)) => {
                 entry.cookie = Some(cookie);
                 entry.tries_experimental = false;
             }
