@@ -238,6 +238,9 @@ pub struct Sysctl {
     pub tcp_max_reordering: u16,
     /// `net.ipv4.tcp_thin_linear_timeouts`.
     pub tcp_thin_linear_timeouts: bool,
+    /// RFC 7765: with few segments out the retransmission timeout counts from when the earliest was sent. Linux has no such setting:
+    /// there the probe of RFC 8985 7.2 comes first, where both ends have SACK.
+    pub tcp_rto_restart: bool,
     /// `net.core.txrehash`: after a timeout a connection looks for another path.
     pub txrehash: bool,
     /// `net.ipv6.auto_flowlabels`: 0 none, 1 unless the socket does not want one, 2 if it does, 3 always.
@@ -347,6 +350,7 @@ impl Default for Sysctl {
             tcp_reordering: 3,
             tcp_max_reordering: 300,
             tcp_thin_linear_timeouts: false,
+            tcp_rto_restart: false,
             txrehash: true,
             auto_flowlabels: 1,
             tcp_stdurg: false,

@@ -91,6 +91,8 @@ pub struct Settings {
     pub max_reordering: u16,
     /// The first timeouts of thin streams do not back off (`tcp_thin_linear_timeouts`).
     pub thin_linear_timeouts: bool,
+    /// With few segments out the timeout counts from the earliest of them, not from the last acknowledgment (RFC 7765).
+    pub rto_restart: bool,
     /// The urgent pointer names the urgent byte (`tcp_stdurg`).
     pub standard_urgent: bool,
     /// So many answers make a ping-pong (`tcp_pingpong_thresh`).
@@ -171,6 +173,7 @@ impl Default for Settings {
             reordering: 3,
             max_reordering: 300,
             thin_linear_timeouts: false,
+            rto_restart: false,
             standard_urgent: false,
             ping_pong_threshold: 1,
             congestion: Algorithm::Cubic,
@@ -207,6 +210,7 @@ impl LossRules {
     pub(crate) const RACK_NO_DUPTHRESH: u8 = 4;
     pub(crate) const FRTO: u8 = 8;
     pub(crate) const THIN: u8 = 16;
+    pub(crate) const RESTART: u8 = 32;
 
     pub(crate) fn new(settings: &Settings) -> LossRules {
         let flags = [
@@ -218,6 +222,7 @@ impl LossRules {
             (Self::RACK_NO_DUPTHRESH, settings.recovery & 4 != 0),
             (Self::FRTO, settings.frto),
             (Self::THIN, settings.thin_linear_timeouts),
+            (Self::RESTART, settings.rto_restart),
         ];
         LossRules {
             flags: flags

@@ -443,3 +443,33 @@ fn a_smaller_path_mtu_makes_smaller_segments() {
     assert!(again.retransmission);
     assert_eq!(again.segment_size.map(u16::from), Some(988));
 }
+
+#[test]
+fn with_rto_restart_the_timeout_counts_from_the_earliest() {
+    // RFC 7765 4, and RFC 6298 5.3 without it.
+    for (segments, rto_restart) in [(2, false), (2, true), (6, true)] {
+        let settings = |isn| sockeye_tcp::Settings {
+            // With SACK the probe of RFC 8985 7 comes first.
+            sack: false,
+            rto_restart,
+            ..support::settings(isn)
+        };
+        let mut pair = Pair::connect(3, Channel::default(), settings(5), settings(6));
+        pair.run_for(500 * MS);
+        let (sent, answered) = (pair.now, pair.now + 10 * MS);
+        pair.ends[0].send_slice(&vec![1; segments * 1448], false, sent);
+        let out = std::iter::from_fn(|| pair.ends[0].poll_transmit(sent));
+        let first = out.flat_map(support::split).next().expect("data");
+        let _ = pair.ends[1].receive(first.segment, answered);
+        let answer = pair.ends[1].poll_transmit(answered).expect("an answer");
+        let _ = pair.ends[0].receive(answer.segment, answered);
+        let rto = pair.ends[0].info(answered).rto;
+        // Four are too many.
+        let begins = if rto_restart && segments < 4 {
+            sent
+        } else {
+            answered
+        };
+        assert_eq!(pair.ends[0].deadline(), Some(begins + rto), "{segments}");
+    }
+}

@@ -265,6 +265,7 @@ pub(super) fn settings(
         reordering: sysctl.tcp_reordering,
         max_reordering: sysctl.tcp_max_reordering,
         thin_linear_timeouts: sysctl.tcp_thin_linear_timeouts,
+        rto_restart: sysctl.tcp_rto_restart,
         standard_urgent: sysctl.tcp_stdurg,
         ping_pong_threshold: sysctl.tcp_pingpong_thresh,
         compression: Compression {

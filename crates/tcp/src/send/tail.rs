@@ -74,11 +74,21 @@ impl Block {
         if self.send.flight.is_empty() {
             self.timers.clear(Timer::Retransmit);
             self.send.pending = Pending::Timeout;
-        } else if self.send.pending != Pending::Timeout && self.timers.is_set(Timer::Retransmit) {
+        } else if (self.send.pending != Pending::Timeout && self.timers.is_set(Timer::Retransmit))
+            || (self.counts_from_earliest() && !self.timeout_left(now).is_zero())
+        {
             self.set_timeout_left(now);
         } else {
             self.restart_retransmit(now);
         }
+    }
+
+    /// RFC 7765 4: so little is out, and to be sent, that no three duplicates can tell of a loss.
+    fn counts_from_earliest(&self) -> bool {
+        const RRTHRESH: u32 = 4;
+        let send = &self.send;
+        let waiting = send.unsent().div_ceil(u32::from(send.mss).max(1));
+        self.limits.loss.is(LossRules::RESTART) && send.flight.out + waiting < RRTHRESH
     }
 
     /// After progress: a probe for the tail, or the timeout (`tcp_set_xmit_timer`).
