@@ -42,7 +42,7 @@ impl Connection {
         let mut block = Block::new(settings, 0, now);
         block.flags.set(BlockFlags::SYN_DUE, true);
         Connection {
-            machine: SynSent::new().into(),
+            machine: SynSent::new(block.limits.syn_retries).into(),
             block,
         }
     }
@@ -138,6 +138,13 @@ impl Connection {
     pub fn is_syn_ack_late(&self, now: Instant) -> bool {
         let due = self.block.timers.get(Timer::Retransmit);
         matches!(self.machine, Machine::SynReceived(_)) && due.is_some_and(|due| due <= now)
+    }
+
+    /// The SYN of an active open is repeated so often at most, in place of what the settings said (`TCP_SYNCNT`).
+    pub fn limit_syns(&mut self, retries: u8) {
+        if let Machine::SynSent(state) = &mut self.machine {
+            state.retries = retries;
+        }
     }
 
     /// The SYN-ACK of a passive open is repeated so often at most, in place of what the settings said.

@@ -59,7 +59,9 @@ pub(super) const TABLE: &[Entry] = &[
         7,
         "TCP_SYNCNT",
         Access::Int(syn_count, |t, value| {
-            choices(t)?.syn_retries = Some(byte(value, 1, 127)?);
+            let retries = byte(value, 1, 127)?;
+            choices(t)?.syn_retries = Some(retries);
+            crate::tcp::limit_syns(t.host, t.id, retries);
             Ok(())
         }),
     ),

@@ -87,6 +87,15 @@ pub(crate) fn set_quickack(host: &mut Host, id: SocketId, on: bool, lasting: boo
     }
 }
 
+/// `TCP_SYNCNT` of a socket that may be connecting.
+pub(crate) fn limit_syns(host: &mut Host, id: SocketId, retries: u8) {
+    if let Some(parts) = endpoint_mut(&mut host.sockets, id)
+        && let Phase::Connected(connection) = &mut parts.endpoint.phase
+    {
+        connection.limit_syns(retries);
+    }
+}
+
 /// What ICMP said of the connection and the connection survived, once.
 pub(crate) fn take_soft_error(host: &mut Host, id: SocketId) -> Option<Errno> {
     let parts = endpoint_mut(&mut host.sockets, id)?;

@@ -39,8 +39,8 @@ pub(crate) use destroy::{destroy, forget_time_wait};
 pub(crate) use flow_label::FlowLabels;
 pub(crate) use input::{icmp_error, receive};
 pub(crate) use inquiry::{
-    info, last_info, note_buffer_sizes, quickack, segment_size, set_quickack, take_soft_error,
-    timestamp, window_clamp,
+    info, last_info, limit_syns, note_buffer_sizes, quickack, segment_size, set_quickack,
+    take_soft_error, timestamp, window_clamp,
 };
 pub(crate) use listener::{Listener, accept, listen, unaccept};
 pub use memory::{MemoryMarks, TcpMemory};

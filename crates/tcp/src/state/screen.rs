@@ -101,7 +101,8 @@ impl Block {
             && segment.sequence == self.recv.nxt - 1
     }
 
-    fn challenge_syn(&mut self, now: Instant) {
+    /// A SYN amid a connection (RFC 5961 4.2).
+    pub(super) fn challenge_syn(&mut self, now: Instant) {
         self.events |= Events::SYN_CHALLENGE;
         self.challenge(now);
     }
@@ -132,7 +133,7 @@ impl Block {
     }
 
     /// A segment that came before: its sender should know (RFC 2883), and quickly.
-    fn note_duplicate(&mut self, segment: &Segment) {
+    pub(super) fn note_duplicate(&mut self, segment: &Segment) {
         if segment.length() > 0 && segment.sequence.before(self.recv.nxt) {
             self.events |= Events::DUPLICATE;
             if self.flags.contains(BlockFlags::SACK) && self.limits.dsack {

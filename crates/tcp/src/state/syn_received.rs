@@ -167,8 +167,16 @@ impl SynReceived {
             block.flags.set(BlockFlags::SYN_DUE, true);
             return self.into();
         }
+        if again && segment.acknowledgment != block.send.una + 1u32 {
+            // RFC 5961 4.2: only the SYN-ACK that answers ours is no such SYN (`tcp_validate_incoming`).
+            block.count_in(&segment);
+            block.challenge_syn(now);
+            return self.into();
+        }
         let mut segment = segment;
         if again {
+            // The SYN came twice.
+            block.note_duplicate(&segment);
             segment.trim_front(1);
         }
         self.receive_acknowledgment(block, segment, again, now)

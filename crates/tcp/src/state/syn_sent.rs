@@ -22,6 +22,8 @@ const SOON: Duration = Duration::from_millis(2);
 pub(crate) struct SynSent {
     /// When the SYN was sent first. ISS is SND.UNA.
     pub(crate) sent: FirstSent,
+    /// How often it is repeated at growing intervals.
+    pub(crate) retries: u8,
 }
 
 /// When something was sent first, if it was: 8 bytes in place of 16, which need no more than the alignment of a number of 4.
@@ -76,9 +78,10 @@ fn as_long_as(retries: u8) -> Duration {
 }
 
 impl SynSent {
-    pub(crate) fn new() -> SynSent {
+    pub(crate) fn new(retries: u8) -> SynSent {
         SynSent {
             sent: FirstSent::NOT_YET,
+            retries,
         }
     }
 
@@ -132,7 +135,7 @@ impl SynSent {
             if let Some(rare) = block.send.rare.existing() {
                 rare.attempt = None;
             }
-            return SynReceived::simultaneous(self.sent, offer, block.limits.syn_retries).into();
+            return SynReceived::simultaneous(self.sent, offer, self.retries).into();
         }
         Self::take_answer(block, &segment);
         // Linux counts our SYN there, but not the other end's.
@@ -170,10 +173,8 @@ impl SynSent {
         let over = match block.options.user_timeout {
             Some(limit) => self.sent.get().is_some_and(|sent| now - sent >= limit),
             None => {
-                let most = limits
-                    .syn_retries
-                    .saturating_add(limits.syn_linear_timeouts);
-                let longest = as_long_as(limits.syn_retries);
+                let most = self.retries.saturating_add(limits.syn_linear_timeouts);
+                let longest = as_long_as(self.retries);
                 block.send.retransmits >= most
                     || block.send.retransmits > 0
                         && self.sent.get().is_some_and(|sent| now - sent >= longest)
