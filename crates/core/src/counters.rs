@@ -184,6 +184,7 @@ counters! {
     tcp_ext_tcp_dsack_undo: "TcpExtTCPDSACKUndo",
     tcp_ext_tcp_loss_undo: "TcpExtTCPLossUndo",
     tcp_ext_tcp_lost_retransmit: "TcpExtTCPLostRetransmit",
+    tcp_ext_tcp_retrans_fail: "TcpExtTCPRetransFail",
     tcp_ext_tcp_reno_failures: "TcpExtTCPRenoFailures",
     tcp_ext_tcp_sack_failures: "TcpExtTCPSackFailures",
     tcp_ext_tcp_loss_failures: "TcpExtTCPLossFailures",

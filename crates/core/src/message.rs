@@ -44,6 +44,10 @@ bitflags::bitflags! {
         const FASTOPEN = 0x2000_0000;
         /// `MSG_ZEROCOPY`.
         const ZEROCOPY = 0x0400_0000;
+        /// Of the host's own: the call waits for room, and what finds none now follows.
+        const WAITS = 0x0800_0000;
+        /// Of the host's own: it is the rest of what a call has begun to send.
+        const CONTINUES = 0x0010_0000;
         /// `MSG_WAITFORONE`.
         const WAITFORONE = 0x1_0000;
         /// Bits without a name are carried along; calls ignore them as Linux does.
@@ -116,22 +120,24 @@ pub enum ErrorOrigin {
     Icmp6 = 3,
     /// No error: when a packet was sent (`SO_EE_ORIGIN_TIMESTAMPING`).
     Timestamping = 4,
+    /// No error: what a send without a copy is done with (`SO_EE_ORIGIN_ZEROCOPY`).
+    ZeroCopy = 5,
 }
 
 /// `sock_extended_err`, with what follows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtendedError {
-    /// The error.
-    pub errno: Errno,
+    /// The error; what tells of no error at all has none.
+    pub errno: Option<Errno>,
     /// Who reports it.
     pub origin: ErrorOrigin,
     /// ICMP type.
     pub kind: u8,
     /// ICMP code.
     pub code: u8,
-    /// The path's MTU, for "too big".
+    /// The path's MTU, for "too big"; what is stamped (`SCM_TSTAMP_*`); the first send of a range.
     pub info: u32,
-    /// Other data.
+    /// Other data: the number of what is stamped; the last send of a range.
     pub data: u32,
     /// The node that reported it: `SO_EE_OFFENDER`.
     pub offender: Option<SocketAddress>,
@@ -195,6 +201,12 @@ pub enum Ancillary {
     Overflows(u32),
     /// `IP_RECVERR`, `IPV6_RECVERR`: what is in the error queue.
     ExtendedError(Box<ExtendedError>),
+    /// `SCM_TIMESTAMPING_OPT_STATS`: what was known of the connection then, as netlink attributes.
+    StampStats(Vec<u8>),
+    /// Sending: `SO_TIMESTAMPING` for this call, the flags of what is recorded.
+    StampRequest(u32),
+    /// Sending: `SCM_TS_OPT_ID`, the number of the datagram.
+    StampKey(u32),
     /// `TCP_CM_INQ`: what of the stream is left to read, the end among it.
     Unread(i32),
     /// Sending: one that its level does not know, or not with this length or value. A protocol that looks at the level

@@ -171,6 +171,23 @@ impl Pending {
     /// Goes on sending `message`, which is the same whole message each time: what was sent already is skipped. A stream
     /// sends all of it before it returns.
     pub fn send(&mut self, host: &mut Host, message: Outgoing<'_>, now: Instant) -> Step<usize> {
+        let data = message.data;
+        let has_waited = self.waits_for_room || self.is_connecting;
+        let step = self.try_send(host, message, now);
+        if has_waited || step == Step::Blocked {
+            let length = data.iter().map(|piece| piece.len()).sum();
+            self.tell_of_writer(host, step == Step::Blocked, length);
+        }
+        step
+    }
+
+    /// Data that waits for a connection will carry the acknowledgment of the SYN-ACK (`sk_stream_wait_connect`,
+    /// `inet_wait_for_connect`).
+    fn tell_of_writer(&self, host: &mut Host, is_blocked: bool, length: usize) {
+        crate::tcp::set_writer(host, self.socket, is_blocked && self.progress < length);
+    }
+
+    fn try_send(&mut self, host: &mut Host, message: Outgoing<'_>, now: Instant) -> Step<usize> {
         let mut flags = message.flags;
         let total = message.length();
         let (is_stream, waits_to_connect) = match host.get(self.socket) {
@@ -178,6 +195,10 @@ impl Pending {
             Err(_) => (false, false),
         };
         let mut ancillary = message.ancillary;
+        let of_every_part: Vec<Ancillary> = (ancillary.iter())
+            .filter(|message| matches!(message, Ancillary::StampRequest(_)))
+            .cloned()
+            .collect();
         if let Some(step) = self.waits(host, flags, now) {
             return step;
         }
@@ -197,6 +218,9 @@ impl Pending {
                 }
             }
             let rest = behind(message.data, self.progress);
+            let mut part_flags = flags;
+            part_flags.set(MessageFlags::WAITS, self.may_wait(flags, now));
+            part_flags.set(MessageFlags::CONTINUES, self.progress > 0);
             let part = Outgoing {
                 data: &rest,
                 address: message.address,
@@ -204,19 +228,15 @@ impl Pending {
                 ancillary: if self.progress == 0 {
                     core::mem::take(&mut ancillary)
                 } else {
-                    Vec::new()
+                    of_every_part.clone()
                 },
-                flags,
+                flags: part_flags,
             };
             match host.send_message(self.socket, part, now) {
                 Ok(sent) => {
                     self.progress += sent;
                     if opens && host.is_opening(self.socket) {
                         self.is_connecting = true;
-                        if self.progress < total && self.may_wait(flags, now) {
-                            // The rest follows the SYN-ACK, and carries its acknowledgment (`sk_write_pending`).
-                            crate::tcp::set_quickack(host, self.socket, false, false, now);
-                        }
                         continue;
                     }
                     if !is_stream || self.progress >= total || sent == 0 {
@@ -261,6 +281,10 @@ impl Pending {
         message: Incoming<'_, '_>,
         now: Instant,
     ) -> Step<Received> {
+        // The error queue is never waited for.
+        if message.flags.contains(MessageFlags::ERRQUEUE) {
+            return Step::Done(host.receive_message(self.socket, message, now));
+        }
         let Incoming {
             buffers,
             flags,
@@ -420,6 +444,8 @@ impl Pending {
         Some(match Errno::from_number(error) {
             Some(errno) => Err(errno),
             None if is_connected => Ok(()),
+            // What is ready is the error queue.
+            None if host.is_opening(self.socket) => return None,
             None => Err(Errno::ECONNABORTED),
         })
     }

@@ -25,7 +25,9 @@ mod tcp_info;
 pub use failure::{Failure, Place};
 pub use host::HostSystem;
 pub use setup::{Family, Setup};
-pub use system::{Answer, Call, Happening, System};
+pub use system::{
+    Answer, Call, Change, FASTEST, Happening, PACING, Queue, RouteChange, RouteMetrics, System,
+};
 
 /// A script.
 #[derive(Clone, Debug)]
@@ -59,6 +61,15 @@ impl Drill {
             }
             scripts.push((family, parse::script(tokens.clone(), &defines)?));
         }
+        // An ICMP message that only one family has is for that one.
+        let fits = |(family, script): &(Family, ast::Script)| run::check(script, *family);
+        let failures: Vec<Failure> = scripts.iter().filter_map(|one| fits(one).err()).collect();
+        if failures.len() == scripts.len()
+            && let Some(failure) = failures.into_iter().next()
+        {
+            return Err(failure);
+        }
+        scripts.retain(|one| fits(one).is_ok());
         Ok(Self { scripts })
     }
 
@@ -89,6 +100,9 @@ impl Drill {
     /// The first thing that was not as the script says.
     pub fn run(&self, family: Family) -> Result<Vec<String>, Failure> {
         let setup = self.setup(family)?;
+        if setup.is_dry {
+            return Ok(Vec::new());
+        }
         let mut system = HostSystem::new(&setup).map_err(|why| {
             let script = self.script(family).ok();
             let place = script.and_then(|script| Some(script.preparation.first()?.0));

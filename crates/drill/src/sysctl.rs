@@ -25,6 +25,7 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
         "core.rmem_max" => number(value, &mut sysctl.rmem_max),
         "core.wmem_default" => number(value, &mut sysctl.wmem_default),
         "core.wmem_max" => number(value, &mut sysctl.wmem_max),
+        "core.optmem_max" => number(value, &mut sysctl.optmem_max),
         "ipv4.ip_default_ttl" => number(value, &mut sysctl.ip_default_ttl),
         "ipv4.icmp_echo_ignore_all" => flag(value, &mut sysctl.icmp_echo_ignore_all),
         "ipv4.icmp_msgs_per_sec" => number(value, &mut sysctl.icmp_msgs_per_sec),
@@ -147,11 +148,18 @@ pub(crate) fn apply(sysctl: &mut Sysctl, name: &str, value: &str) -> Result<(), 
     }
 }
 
+/// Whether there is a setting of this name.
+pub(crate) fn is_known(name: &str) -> bool {
+    apply(&mut Sysctl::default(), name, "0") != Err(Refusal::Unknown) || shell::has_default(name)
+}
+
 /// Settings that the stack follows without having them: only their one value.
 fn fixed(name: &str, value: &str) -> Result<(), Refusal> {
     let known = [
         ("net.ipv4.tcp_no_metrics_save", "1"),
         ("net.ipv4.tcp_fack", "0"),
+        // Both of its ways to leave slow start.
+        ("tcp_cubic.hystart_detect", "3"),
     ];
     let entry = known.iter().find(|(known, _)| *known == name);
     match entry {

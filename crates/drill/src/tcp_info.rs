@@ -52,3 +52,24 @@ pub(crate) fn member(info: &[u8], name: &str) -> Option<i128> {
         .fold(0, |sum, byte| (sum << 8) | i128::from(*byte));
     Some(value)
 }
+
+/// The words of `SO_MEMINFO`.
+const MEMORY: [&str; 9] = [
+    "RMEM_ALLOC",
+    "RCVBUF",
+    "WMEM_ALLOC",
+    "SNDBUF",
+    "FWD_ALLOC",
+    "WMEM_QUEUED",
+    "OPTMEM",
+    "BACKLOG",
+    "DROPS",
+];
+
+/// A word of `SO_MEMINFO` by its name.
+pub(crate) fn memory(words: &[u8], name: &str) -> Option<i128> {
+    let name = name.strip_prefix("SK_MEMINFO_")?;
+    let at = MEMORY.iter().position(|known| *known == name)?;
+    let word = words.get(at * 4..at * 4 + 4)?.try_into().ok()?;
+    Some(u32::from_ne_bytes(word).into())
+}

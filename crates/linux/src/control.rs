@@ -26,6 +26,10 @@ const SCM_TIMESTAMPING: i32 = 37;
 const SCM_TIMESTAMP_NEW: i32 = 63;
 const SCM_TIMESTAMPNS_NEW: i32 = 64;
 const SCM_TIMESTAMPING_NEW: i32 = 65;
+const SCM_TIMESTAMPING_OPT_STATS: i32 = 54;
+const SCM_TS_OPT_ID: i32 = 81;
+/// `SOF_TIMESTAMPING_TX_RECORD_MASK`: what a call may ask for.
+const STAMP_RECORDS: u32 = 1 | 1 << 1 | 1 << 8 | 1 << 9 | 1 << 18;
 /// `SO_RXQ_OVFL`.
 const SO_RXQ_OVFL: i32 = 40;
 const IP_TOS: i32 = 1;
@@ -153,9 +157,12 @@ pub fn encode(messages: &[Ancillary]) -> Vec<u8> {
                 &u32::from(*is_on).to_ne_bytes(),
             ),
             Ancillary::ExtendedError(error) => extended(&mut out, error),
+            Ancillary::StampStats(stats) => {
+                push(&mut out, SOL_SOCKET, SCM_TIMESTAMPING_OPT_STATS, stats);
+            }
             Ancillary::Unread(count) => push(&mut out, SOL_TCP, TCP_CM_INQ, &count.to_ne_bytes()),
             // What was not understood on its way in is never on its way out.
-            Ancillary::Invalid(_) => {}
+            Ancillary::Invalid(_) | Ancillary::StampRequest(_) | Ancillary::StampKey(_) => {}
         }
     }
     out
@@ -163,7 +170,8 @@ pub fn encode(messages: &[Ancillary]) -> Vec<u8> {
 
 /// `struct sock_extended_err`, followed by the offender's address.
 fn extended(out: &mut Vec<u8>, error: &ExtendedError) {
-    let mut data = error.errno.number().to_ne_bytes().to_vec();
+    let errno = error.errno.map_or(0, |errno| errno.number());
+    let mut data = errno.to_ne_bytes().to_vec();
     data.extend_from_slice(&[error.origin as u8, error.kind, error.code, 0]);
     data.extend_from_slice(&error.info.to_ne_bytes());
     data.extend_from_slice(&error.data.to_ne_bytes());
@@ -277,6 +285,14 @@ fn decode_one(level: i32, kind: i32, data: &[u8]) -> Option<Meaning> {
             uid: int_at(data, 4)?.cast_unsigned(),
             gid: int_at(data, 8)?.cast_unsigned(),
         }),
+        (SOL_SOCKET, SCM_TIMESTAMPING | SCM_TIMESTAMPING_NEW) => {
+            let flags = int(data)?.cast_unsigned();
+            if flags & !STAMP_RECORDS != 0 {
+                return None;
+            }
+            Ancillary::StampRequest(flags)
+        }
+        (SOL_SOCKET, SCM_TS_OPT_ID) => Ancillary::StampKey(int(data)?.cast_unsigned()),
         (SOL_IP, IP_PKTINFO) if data.len() == 12 => Ancillary::PacketInfo {
             interface: int_at(data, 0)?.cast_unsigned(),
             local: octets_at::<4>(data, 4)?.into(),

@@ -14,6 +14,7 @@ use crate::recv::Receiver;
 use crate::recv::ack::{AckFlags, Acknowledger};
 use crate::recv::paws::RecentTimestamp;
 use crate::recv::window::{Autotune, BufferFlags, HALF, shift_for, space_of};
+use crate::send::memory::LEAST_SEND_BUFFER;
 use crate::send::path::PathSearch;
 use crate::send::rare::Rare;
 use crate::send::rate::Rate;
@@ -154,7 +155,7 @@ impl Block {
                 usage: Usage::new(now),
                 rate: Rate::default(),
                 sending_time: 0,
-                buffer: span(settings.send_buffer).clamp(4608, 1 << 30),
+                buffer: span(settings.send_buffer).clamp(LEAST_SEND_BUFFER, 1 << 30),
             },
             recv: Receiver {
                 nxt: Seq::new(0),
@@ -166,7 +167,7 @@ impl Block {
                 queue: Lazy::RESTING,
                 ack: Acknowledger::new(settings.ping_pong),
                 last: Millis::at(now),
-                recent: RecentTimestamp::default(),
+                recent: RecentTimestamp::of_before(settings.recent_timestamp, now),
                 mss: local_mss.min(536),
                 told_mss: local_mss,
                 ratio: HALF,
@@ -309,13 +310,12 @@ impl Block {
         let recv = &mut self.recv;
         let unacknowledged = recv.nxt.since(recv.told);
         let low_water = self.options.receive_low_water.min(recv.space());
-        if recv.ack.is(AckFlags::NOW)
-            || recv.ack.is_quick()
-            || (unacknowledged > u32::from(recv.mss)
-                && (span(recv.queue.len()) < low_water
-                    || recv.desired_window(self.options.window_clamp, self.limits.shrink_window)
-                        >= recv.window))
-        {
+        // In this order: a window that cannot advance ends quick acknowledgments, too.
+        let is_second = unacknowledged > u32::from(recv.mss)
+            && (span(recv.queue.len()) < low_water
+                || recv.desired_window(self.options.window_clamp, self.limits.shrink_window)
+                    >= recv.window);
+        if is_second || recv.ack.is(AckFlags::NOW) || recv.ack.is_quick() {
             recv.ack.hurry(true);
             return;
         }

@@ -3,6 +3,7 @@ mod calls;
 pub(crate) mod fast_open;
 mod inspect;
 mod memory;
+mod refused;
 mod tuning;
 
 use alloc::boxed::Box;
@@ -12,6 +13,7 @@ use sockeye_wire::{Payload, TcpFlags};
 use crate::block::{Block, BlockFlags};
 use crate::ecn::EcnState;
 use crate::recv::ack::AckFlags;
+use crate::recv::window::BufferFlags;
 use crate::send::SendFlags;
 use crate::send::plan::Plan;
 use crate::state::{Closed, FirstSent, Machine, Next, SynReceived, SynSent};
@@ -61,6 +63,7 @@ impl Connection {
         block.synchronize(syn, now);
         block.counts.segments_in = 1;
         block.flags.set(BlockFlags::SYN_DUE, true);
+        block.recv.flags |= BufferFlags::UNCLAIMED;
         Connection {
             machine: SynReceived::passive(block.limits.synack_retries).into(),
             block,

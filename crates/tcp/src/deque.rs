@@ -68,6 +68,13 @@ impl<T> InlineDeque<T> {
         self.first.as_mut()
     }
 
+    pub(crate) fn back_mut(&mut self) -> Option<&mut T> {
+        match &mut self.rest {
+            Some(rest) => rest.back_mut(),
+            None => self.first.as_mut(),
+        }
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         match index.checked_sub(1) {
             None => self.first.as_ref(),

@@ -44,6 +44,7 @@ pub use info::Info;
 pub use limits::{KnownRules, Rules};
 pub use recv::urgent::UrgentRead;
 pub use segment::{OutgoingSegment, Segment, reset_for};
+pub use send::memory::Push;
 pub use seq::Seq;
 pub use settings::{Compression, Linger2, PathRules, Settings, SocketOptions, Tuning};
 pub use state::{Listen, ListenAction, TimeWaitAction, TimeWaitRecord};

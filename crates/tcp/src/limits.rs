@@ -3,6 +3,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::Settings;
+use crate::send::memory::LEAST_SEND_BUFFER;
 use crate::seq::span;
 use crate::settings::{Compression, LossRules};
 
@@ -57,7 +58,7 @@ impl Limits {
             send_buffer: if settings.fixes_send_buffer() {
                 0
             } else {
-                span(settings.send_buffer_max).clamp(4608, 1 << 30)
+                span(settings.send_buffer_max).clamp(LEAST_SEND_BUFFER, 1 << 30)
             },
             initial_window: u16::try_from(settings.initial_window).unwrap_or(u16::MAX),
             default_mss: settings.default_mss,

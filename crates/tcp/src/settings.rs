@@ -20,6 +20,8 @@ pub struct Settings {
     pub isn: Seq,
     /// Added to the millisecond clock for TSval (RFC 7323 7.1).
     pub timestamp_offset: u32,
+    /// What the SYN echoes: the last timestamp of a connection in TIME-WAIT that this one takes the place of, else 0.
+    pub recent_timestamp: u32,
     /// The MSS to advertise: the interface's MTU less the IP and TCP headers without options. What is sent is limited
     /// by it, too.
     pub local_mss: u16,
@@ -137,6 +139,7 @@ impl Default for Settings {
         Settings {
             isn: Seq::new(0),
             timestamp_offset: 0,
+            recent_timestamp: 0,
             local_mss: 1460,
             default_mss: 536,
             max_super_segment: 65_535,

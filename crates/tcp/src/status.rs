@@ -188,7 +188,8 @@ bitflags! {
         const ABORT_ON_LINGER = 1 << 29;
         /// `TCPHPHits`: data of which the header was foreseen.
         const HEADER_PREDICTED = 1 << 30;
-        /// `TCPSpuriousRTOs` and the like are left for later; `tcp_retries1` timeouts in a row: suspect the path.
+        /// RFC 9293 3.8.3 (b): nothing got through for as long as `tcp_retries1` timeouts take, or a SYN went twice in vain: the
+        /// route is to be asked for anew (`dst_negative_advice`).
         const SUSPECT_PATH = 1 << 31;
         /// `TCPDeferAcceptDrop`
         const ACCEPT_DEFERRED = 1 << 32;
@@ -240,6 +241,12 @@ bitflags! {
         const PATH_PROBE_LOST = 1 << 58;
         /// `TCPZeroWindowDrop`: data that came while the window was shut.
         const ZERO_WINDOW_DROP = 1 << 53;
+        /// `PruneCalled`: the receive buffer was full, though the window was not.
+        const PRUNED = 1 << 59;
+        /// `OfoPruned`: what came out of order was thrown away, or a part of it.
+        const OUT_OF_ORDER_PRUNED = 1 << 60;
+        /// `RcvPruned`: all of it did not help.
+        const PRUNED_IN_VAIN = 1 << 61;
     }
 }
 

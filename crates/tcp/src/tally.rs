@@ -32,6 +32,7 @@ counts! {
     DsackUndo: "TCPDSACKUndo",
     LossUndo: "TCPLossUndo",
     LostRetransmit: "TCPLostRetransmit",
+    RetransFail: "TCPRetransFail",
     RenoFailures: "TCPRenoFailures",
     SackFailures: "TCPSackFailures",
     LossFailures: "TCPLossFailures",

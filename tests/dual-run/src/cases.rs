@@ -17,16 +17,20 @@ pub(crate) mod option_table;
 pub(crate) mod options;
 mod packet_options;
 mod path_mtu;
+mod port_range;
 mod raw;
+mod send_amounts;
 mod sock_diag;
 mod stamps;
 mod stream;
+mod stream_stamps;
 mod tcp_options;
 mod udp_lite;
 mod unix;
 mod unix_names;
 mod unix_rights;
 mod urgent;
+mod zero_copy;
 
 use crate::runner::Case;
 use crate::{Flavor, World};
@@ -143,15 +147,19 @@ pub fn all() -> Vec<Case> {
     options::register(&mut registry);
     packet_options::register(&mut registry);
     path_mtu::register(&mut registry);
+    port_range::register(&mut registry);
     raw::register(&mut registry);
+    send_amounts::register(&mut registry);
     sock_diag::register(&mut registry);
     stamps::register(&mut registry);
     stream::register(&mut registry);
+    stream_stamps::register(&mut registry);
     tcp_options::register(&mut registry);
     udp_lite::register(&mut registry);
     unix::register(&mut registry);
     unix_names::register(&mut registry);
     unix_rights::register(&mut registry);
     urgent::register(&mut registry);
+    zero_copy::register(&mut registry);
     registry.cases
 }

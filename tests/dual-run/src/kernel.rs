@@ -6,6 +6,7 @@
 
 mod message;
 mod namespace;
+mod stamping;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::size_of;

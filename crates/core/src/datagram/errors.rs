@@ -12,6 +12,7 @@ use crate::options::Discovery;
 use crate::socket::Endpoint;
 use crate::socket::datagrams::QueuedError;
 use crate::{Domain, Errno, SocketId};
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 /// Gives a report to a socket (`__udp4_lib_err`, `raw_err`, `ping_err`): with `IP_RECVERR` it is queued with its
@@ -47,7 +48,7 @@ pub(crate) fn report(
                 error,
                 payload,
                 destination: Some(destination),
-                stamp: None,
+                told: Vec::new(),
             },
             &socket.options,
         );
@@ -106,7 +107,7 @@ pub(crate) fn local_error(
         return;
     }
     let error = ExtendedError {
-        errno,
+        errno: Some(errno),
         origin: crate::message::ErrorOrigin::Local,
         kind: 0,
         code: 0,
@@ -120,7 +121,7 @@ pub(crate) fn local_error(
         error,
         payload: Payload::new(),
         destination: Some(destination),
-        stamp: None,
+        told: Vec::new(),
     };
     endpoint.queues.push_error(queued, &socket.options);
     host.wake(id);

@@ -9,8 +9,8 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 
-use super::endpoint;
 use super::send::{Extent, Prepared, depart, most, prepare, refuse_gathered};
+use super::{endpoint, zero_copy};
 use crate::host::Host;
 use crate::message::Outgoing;
 use crate::socket::Endpoint;
@@ -21,6 +21,8 @@ use crate::{Domain, Errno, SocketAddress, SocketId};
 pub(super) struct Gathered {
     prepared: Prepared,
     data: Vec<u8>,
+    /// Parts of which the end is to be told (`MSG_ZEROCOPY`).
+    zero_copies: u32,
 }
 
 /// Adds a part, and sends it all if there `is_more` no longer. What can't be added is the end of what was gathered.
@@ -49,11 +51,13 @@ pub(super) fn add(
         // udpv6_sendmsg looks at each address all the same, to know whether it is for udp_sendmsg.
         return Err(*errno);
     }
+    let is_zero_copy = zero_copy::is_asked_for(host, id, message)?;
     let begun = endpoint!(host.get_mut(id)?).gathered.take();
     let fresh = prepared.map(|prepared| {
         Box::new(Gathered {
             prepared,
             data: Vec::new(),
+            zero_copies: 0,
         })
     });
     // One of the two is there.
@@ -64,6 +68,7 @@ pub(super) fn add(
         refuse_gathered(host, id, &gathered.prepared);
         return Err(Errno::EMSGSIZE);
     }
+    gathered.zero_copies = gathered.zero_copies.saturating_add(is_zero_copy.into());
     for piece in message.data {
         gathered.data.extend_from_slice(piece);
     }
@@ -71,11 +76,21 @@ pub(super) fn add(
         endpoint!(host.get_mut(id)?).gathered = Some(gathered);
         return Ok(());
     }
-    let Gathered { prepared, data } = *gathered;
-    depart(host, id, &prepared, Bytes::from(data))
+    gathered.send(host, id)
 }
 
 impl Gathered {
+    fn send(self, host: &mut Host, id: SocketId) -> Result<(), Errno> {
+        let Self {
+            prepared,
+            data,
+            zero_copies,
+        } = self;
+        depart(host, id, &prepared, Bytes::from(data))?;
+        zero_copy::done(host, id, zero_copies);
+        Ok(())
+    }
+
     /// `connect` to an IPv4 peer writes over the names of what is gathered, as it uses the same place for them in Linux
     /// (`inet->cork.fl`); over IPv6 it does not.
     pub(super) fn connect(&mut self, source: IpAddr, peer: IpAddr, port: u16) {
@@ -89,8 +104,7 @@ impl Gathered {
 pub(crate) fn push(host: &mut Host, id: SocketId) -> Result<(), Errno> {
     let gathered = endpoint!(host.get_mut(id)?).gathered.take();
     if let Some(gathered) = gathered {
-        let Gathered { prepared, data } = *gathered;
-        let _ = depart(host, id, &prepared, Bytes::from(data));
+        let _ = gathered.send(host, id);
     }
     Ok(())
 }

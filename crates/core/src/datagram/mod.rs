@@ -10,6 +10,7 @@ mod overrides;
 mod receive;
 mod send;
 mod stamps;
+mod zero_copy;
 
 use alloc::boxed::Box;
 

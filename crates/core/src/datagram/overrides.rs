@@ -6,7 +6,8 @@ use crate::address::unmapped;
 use crate::host::Stack;
 use crate::ids::InterfaceId;
 use crate::message::{Ancillary, MessageLevel};
-use crate::options::{SharedOptions, Switches};
+use crate::options::{SharedOptions, StampFlags, Switches};
+use crate::socket::departures::StampRequest;
 use crate::{Domain, Errno};
 
 /// What a control message says instead of the socket's options, for one datagram.
@@ -18,18 +19,22 @@ pub(super) struct Overrides {
     pub(super) traffic_class: Option<u8>,
     pub(super) segment_size: Option<u16>,
     pub(super) dont_fragment: Option<bool>,
+    pub(super) stamps: StampRequest,
 }
 
 /// Reads the control messages as the destination's family does (`ip_cmsg_send`, `ip6_datagram_send_ctl`): what is of the
 /// other family is passed over.
 pub(super) fn read(
     stack: &Stack,
-    domain: Domain,
+    (domain, options): (Domain, &SharedOptions),
     is_udp: bool,
     destination: IpAddr,
     control: &[Ancillary],
 ) -> Result<Overrides, Errno> {
-    let mut overrides = Overrides::default();
+    let mut overrides = Overrides {
+        stamps: StampRequest::of(options),
+        ..Overrides::default()
+    };
     let device = |index: u32| match index {
         0 => Ok(None),
         _ => stack
@@ -62,6 +67,11 @@ pub(super) fn read(
             Ancillary::TypeOfService(class) if is_ipv4 => overrides.traffic_class = Some(*class),
             Ancillary::TrafficClass(class) if !is_ipv4 => overrides.traffic_class = Some(*class),
             Ancillary::DontFragment(is_on) if !is_ipv4 => overrides.dont_fragment = Some(*is_on),
+            Ancillary::StampRequest(flags) => overrides.stamps.ask(*flags),
+            Ancillary::StampKey(_) if !options.stamp_flags().contains(StampFlags::OPT_ID) => {
+                return Err(Errno::EINVAL);
+            }
+            Ancillary::StampKey(key) => overrides.stamps.key = Some(*key),
             Ancillary::SegmentSize(size) if is_udp => overrides.segment_size = Some(*size),
             Ancillary::Invalid(level) => {
                 let is_looked_at = match level {

@@ -28,10 +28,9 @@ pub(crate) fn receive_message(
         return Err(Errno::EOPNOTSUPP);
     }
     if message.flags.contains(MessageFlags::ERRQUEUE) {
-        let received = endpoint.queues.receive_error(&mut message)?;
-        // SO_ERROR then tells what is next in the queue, or nothing (sock_dequeue_err_skb).
-        socket.error = endpoint.queues.next_error();
-        return Ok(received);
+        return endpoint
+            .queues
+            .receive_error(&mut message, &mut socket.error);
     }
     if let Some(errno) = socket.error.take() {
         return Err(errno);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::{
     DatagramEndpoint, Protocol, endpoint, errors, gather, gathering, ip_protocol, naming,
-    overrides, stamps,
+    overrides, stamps, zero_copy,
 };
 use crate::address::unmapped;
 use crate::host::Host;
@@ -18,6 +18,7 @@ use crate::ip::output::{Fragmentation, IpMeta, Path};
 use crate::message::{Ancillary, MessageFlags, Outgoing};
 use crate::multicast::Sender;
 use crate::options::{Discovery, SharedOptions, Switches};
+use crate::socket::departures::StampRequest;
 use crate::socket::{Endpoint, Socket};
 use crate::{Domain, Errno, Instant, InterfaceId, SocketAddress, SocketId, ping, raw, udp};
 
@@ -76,7 +77,9 @@ pub(crate) fn send_message(
         return Ok(length);
     }
     let prepared = prepare(host, id, message.address, &message.ancillary, extent)?;
+    let is_zero_copy = zero_copy::is_asked_for(host, id, &message)?;
     depart(host, id, &prepared, gather(message.data))?;
+    zero_copy::done(host, id, is_zero_copy.into());
     Ok(length)
 }
 
@@ -97,6 +100,7 @@ pub(super) struct Prepared {
     port: u16,
     /// `UDP_SEGMENT`, 0 for off.
     segment: usize,
+    stamps: StampRequest,
 }
 
 impl Prepared {
@@ -133,7 +137,7 @@ pub(super) fn prepare(
         extent,
     )?;
     let is_udp = endpoint.protocol.is_udp();
-    let overrides = overrides::read(stack, domain, is_udp, asked, control)?;
+    let overrides = overrides::read(stack, (domain, &socket.options), is_udp, asked, control)?;
     // INADDR_ANY as a destination is this host (RFC 1122 3.2.1.3 lets it; Linux does).
     let destination = if asked.is_unspecified() {
         loopback_like(asked)
@@ -233,6 +237,7 @@ pub(super) fn prepare(
         path,
         port,
         segment: usize::from(overrides.segment_size.unwrap_or(socket.options.udp_segment)),
+        stamps: overrides.stamps,
     })
 }
 
@@ -251,6 +256,7 @@ pub(super) fn depart(
         path,
         port,
         segment,
+        stamps: asked,
     } = prepared;
     let segment = *segment;
     let source_port = endpoint.names.local_port;
@@ -260,7 +266,7 @@ pub(super) fn depart(
         destination_port: *port,
         data,
     };
-    stamps::begin(stack, &socket.options);
+    stamps::begin(stack, *asked);
     let options = &socket.options;
     let result = match &endpoint.protocol {
         Protocol::Udp if segment > 0 && data.len() > segment => {
@@ -290,7 +296,7 @@ pub(super) fn depart(
     if result == Err(Errno::EMSGSIZE) {
         too_long(host, id, prepared.to(), path);
     }
-    stamps::end(host, id, path.interface, result.is_ok());
+    stamps::end(host, id, *asked, path.interface, result.is_ok());
     result
 }
 

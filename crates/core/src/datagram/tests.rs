@@ -256,7 +256,7 @@ fn an_error_queue_tells_who_refused_and_what() {
         )
     };
     assert_eq!(
-        (error.errno, error.kind, error.code),
+        (error.errno.unwrap(), error.kind, error.code),
         (Errno::ECONNREFUSED, 3, 3)
     );
     assert_eq!(world.host.readiness(a), Readiness::OUT);

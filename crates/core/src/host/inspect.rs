@@ -57,18 +57,23 @@ pub struct SocketSummary {
     pub receive_buffer: usize,
     /// `SO_SNDBUF`
     pub send_buffer: usize,
+    /// What a stream of TCP has received takes of its buffer (`sk_rmem_alloc`).
+    pub receive_memory: usize,
+    /// What is queued to be sent takes of it (`sk_wmem_queued`).
+    pub send_memory: usize,
     /// Datagrams dropped for want of room.
     pub drops: u64,
 }
 
 impl SocketSummary {
-    /// The words of `SO_MEMINFO` (`sk_get_meminfo`): received, receive buffer, sent and not acknowledged, send buffer, set
-    /// aside, queued to be sent, options, backlog, drops. Nothing is set aside, and bytes are counted without bookkeeping.
+    /// The words of `SO_MEMINFO` (`sk_get_meminfo`): received, receive buffer, on its way to a device or a peer, send buffer, set
+    /// aside, what is queued to be sent, options, backlog, drops. Nothing is set aside.
     pub fn memory_info(&self) -> [u32; 9] {
         let word = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        // A listener's queues are of connections.
+        // A listener's queues are of connections, and what TCP has sent is no longer on its way to a device.
         let (received, sent) = match self.state {
             "LISTEN" => (0, 0),
+            _ if self.tcp_info.is_some() => (self.receive_memory, 0),
             _ => (self.recv_q, self.send_q),
         };
         [
@@ -77,7 +82,7 @@ impl SocketSummary {
             word(sent),
             word(self.send_buffer),
             0,
-            word(sent),
+            word(self.send_memory),
             0,
             0,
             u32::try_from(self.drops).unwrap_or(u32::MAX),
@@ -146,6 +151,8 @@ impl Host {
             memory: size_of_val(socket),
             receive_buffer: size(socket.options.receive_buffer),
             send_buffer: size(socket.options.send_buffer),
+            receive_memory: 0,
+            send_memory: 0,
             drops: 0,
         };
         match &socket.endpoint {

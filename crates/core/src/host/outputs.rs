@@ -12,6 +12,16 @@ impl Host {
         self.stack.interfaces.get_mut(interface)?.pop()
     }
 
+    /// How many packets may wait on an interface (`tc qdisc ... pfifo limit`). Where there is no room connections send nothing, as
+    /// if they had been refused by a full queue of Linux; other packets are dropped. Whether there is such an interface.
+    pub fn set_queue_limit(&mut self, interface: InterfaceId, packets: usize) -> bool {
+        let found = self.stack.interfaces.get_mut(interface);
+        found.is_some_and(|interface| {
+            interface.limit = packets;
+            true
+        })
+    }
+
     /// Whether packets wait for `transmit`.
     pub fn has_output(&self, interface: InterfaceId) -> bool {
         self.stack

@@ -252,7 +252,8 @@ fn claim(
         }
     } else {
         // A port that the host chooses is nobody else's, whatever SO_REUSEADDR says (`inet_csk_find_open_port`).
-        let order = Order::new(&stack.port_range(space), stack.rng.next_u32(), false);
+        let range = stack.port_range(space, owner.options);
+        let order = Order::new(&range, stack.rng.next_u32(), false);
         let alone = Binding {
             reuse_address: false,
             reuse_port: false,
@@ -293,11 +294,14 @@ impl Stack {
         }
     }
 
-    /// `ip_local_port_range`; identifiers of echo sockets are all numbers but 0.
-    pub(crate) fn port_range(&self, space: PortSpace) -> core::ops::RangeInclusive<u16> {
-        let (low, high) = self.config.sysctl.ip_local_port_range;
+    /// `IP_LOCAL_PORT_RANGE` and `ip_local_port_range`; identifiers of echo sockets are all numbers but 0.
+    pub(crate) fn port_range(
+        &self,
+        space: PortSpace,
+        options: &SharedOptions,
+    ) -> core::ops::RangeInclusive<u16> {
         if takes_ports(space) {
-            low.max(1)..=high
+            options.port_range(&self.config.sysctl)
         } else {
             1..=u16::MAX
         }

@@ -63,6 +63,8 @@ pub(crate) struct Interface {
     pub(crate) addresses: Vec<IpCidr>,
     pub(crate) offload: OffloadCapabilities,
     queue: VecDeque<Frame>,
+    /// How many may wait in it.
+    pub(crate) limit: usize,
     /// A super-segment that the device can't take whole, on its way out.
     splitting: Option<Segments>,
 }
@@ -75,6 +77,7 @@ impl Interface {
             addresses: config.addresses,
             offload: config.offload,
             queue: VecDeque::new(),
+            limit: QUEUE_LIMIT,
             splitting: None,
         }
     }
@@ -98,16 +101,21 @@ impl Interface {
             queue_length: if is_loopback {
                 LOOPBACK_QUEUE
             } else {
-                u32::try_from(QUEUE_LIMIT).unwrap_or(u32::MAX)
+                u32::try_from(self.limit).unwrap_or(u32::MAX)
             },
             queue_discipline: if is_loopback { "noqueue" } else { "pfifo" },
             addresses: &self.addresses,
         }
     }
 
+    /// Whether the next packet would be dropped.
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.len() >= self.limit
+    }
+
     /// Queues a packet; false if it was dropped because too many wait.
     pub(crate) fn push(&mut self, frame: Frame) -> bool {
-        let has_room = self.queue.len() < QUEUE_LIMIT;
+        let has_room = !self.is_full();
         if has_room {
             self.queue.push_back(frame);
         }

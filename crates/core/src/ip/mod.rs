@@ -92,7 +92,7 @@ impl IcmpReport {
     /// What a socket of this domain finds in its error queue.
     pub(crate) fn extended(&self, domain: Domain) -> ExtendedError {
         ExtendedError {
-            errno: self.errno,
+            errno: Some(self.errno),
             origin: self.origin,
             kind: self.kind,
             code: self.code,

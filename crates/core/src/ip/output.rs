@@ -11,6 +11,7 @@ use super::fragment::fragment;
 use super::routes::Route;
 use crate::host::Stack;
 use crate::ids::InterfaceId;
+use crate::interface::Interface;
 use crate::{Errno, Loopback};
 
 /// The packet that was sent last, for its sender's error queue (`SO_TIMESTAMPING`).
@@ -360,6 +361,13 @@ impl Stack {
         if path.reach.host {
             self.loopback.push_back((path.interface, frame.clone()));
         }
+    }
+
+    /// Whether the interface of this path has no room for a packet.
+    pub(crate) fn is_refused(&self, path: &Path) -> bool {
+        self.interfaces
+            .get(path.interface)
+            .is_some_and(Interface::is_full)
     }
 
     fn emit(&mut self, frame: Frame, path: &Path) -> Result<(), Errno> {

@@ -1,7 +1,7 @@
 //! `IPPROTO_IP` (ip(7), `net/ipv4/ip_sockglue.c`).
 
 use super::table::{Access, Entry, IPPROTO_IP, Scope, Target, Value, read_only};
-use super::{Switches, arrival, ip_options, least_ttl, multicast};
+use super::{Switches, arrival, ip_options, least_ttl, multicast, port_range};
 use crate::Errno;
 use crate::socket::Endpoint;
 
@@ -123,11 +123,7 @@ pub(super) const TABLE: &[Entry] = &[
     multicast::MCAST_MSFILTER,
     multicast::IP_MULTICAST_ALL,
     refused(50, "IP_UNICAST_IF", "SO_BINDTODEVICE chooses the interface"),
-    refused(
-        51,
-        "IP_LOCAL_PORT_RANGE",
-        "net.ipv4.ip_local_port_range holds for the whole host",
-    ),
+    port_range::IP_LOCAL_PORT_RANGE,
     Entry::new(L, 52, "IP_PROTOCOL", IP, Access::Int(protocol, read_only)),
 ];
 

@@ -12,7 +12,9 @@ mod ipv6;
 mod least_ttl;
 mod multicast;
 mod netlink;
+mod port_range;
 mod rare;
+mod scope;
 mod socket;
 mod table;
 mod tcp;
@@ -141,6 +143,8 @@ bitflags::bitflags! {
         const JUDGES_TTL = 1 << 40;
         /// It stands for somebody elsewhere (`Host::stand_in`).
         const STANDS_IN = 1 << 41;
+        /// `SO_ZEROCOPY`
+        const ZERO_COPY = 1 << 42;
     }
 }
 

@@ -39,6 +39,23 @@ bitflags::bitflags! {
         /// Only stamps that this socket asked for.
         const OPT_RX_FILTER = 1 << 17;
         const TX_COMPLETION = 1 << 18;
+        /// What a call asks for (`SOF_TIMESTAMPING_TX_RECORD_MASK`).
+        const RECORDED = Self::TX_HARDWARE.bits()
+            | Self::TX_SOFTWARE.bits()
+            | Self::TX_SCHED.bits()
+            | Self::TX_ACK.bits()
+            | Self::TX_COMPLETION.bits();
+        /// That which is told when a packet goes.
+        const DEPARTURE = Self::TX_SOFTWARE.bits() | Self::TX_SCHED.bits();
+    }
+}
+
+impl StampFlags {
+    /// When something came is told by `SCM_TIMESTAMPING`. Every packet is stamped here, as in Linux once any socket asked for
+    /// it.
+    pub(crate) fn tells_arrivals(self) -> bool {
+        self.contains(Self::SOFTWARE)
+            && (self.contains(Self::RX_SOFTWARE) || !self.contains(Self::OPT_RX_FILTER))
     }
 }
 
@@ -72,6 +89,8 @@ pub(super) struct Rare {
     pub(super) stamp_flags: StampFlags,
     /// The number of the next datagram that is stamped when it goes (`SOF_TIMESTAMPING_OPT_ID`).
     pub(super) stamp_key: u32,
+    /// How many datagrams were sent with `MSG_ZEROCOPY`.
+    pub(super) zero_copies: u32,
     /// When the last bytes of a stream came whose arrival is to be told.
     pub(super) arrival: Option<Instant>,
     /// `TCP_SAVED_SYN`: the headers of the connection's SYN, until they are asked for.
@@ -134,8 +153,19 @@ impl SharedOptions {
         self.rare.as_ref()?.arrival
     }
 
-    /// The message of `SO_TIMESTAMP` and its like, if it is wanted. `received` is a time of the wall clock.
-    pub(crate) fn stamp(&self, received: Duration) -> Option<Ancillary> {
+    /// The messages of `SO_TIMESTAMP` and its like and of `SO_TIMESTAMPING`, as they are wanted. `received` is a time of the
+    /// wall clock.
+    pub(crate) fn stamps(&self, received: Duration) -> impl Iterator<Item = Ancillary> + use<> {
+        let is_new = self.is_on(Switches::NEW_STAMPS);
+        let detailed = self.stamp_flags().tells_arrivals();
+        let detailed = detailed.then_some(Ancillary::Timestamping {
+            software: received,
+            is_new,
+        });
+        self.stamp(received).into_iter().chain(detailed)
+    }
+
+    fn stamp(&self, received: Duration) -> Option<Ancillary> {
         let is_new = self.is_on(Switches::NEW_STAMPS);
         match self.timestamping {
             Timestamping::Off => None,
@@ -165,6 +195,14 @@ impl SharedOptions {
         let key = rare.stamp_key;
         rare.stamp_key = key.wrapping_add(1);
         key
+    }
+
+    /// So many more datagrams were sent with `MSG_ZEROCOPY`: the number of the first of them.
+    pub(crate) fn count_zero_copies(&mut self, count: u32) -> u32 {
+        let sent = &mut self.rare.get_or_insert_default().zero_copies;
+        let first = *sent;
+        *sent = first.wrapping_add(count);
+        first
     }
 
     /// Whether ESP packets and IKE's keepalives are kept from the program (`UDP_ENCAP`, RFC 3948).

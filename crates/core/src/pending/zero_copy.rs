@@ -9,6 +9,15 @@ impl Pending {
     /// Goes on sending `data`, which is the same each time: what was sent already is skipped. For streams, which send all
     /// of it before they return.
     pub fn send_bytes(&mut self, host: &mut Host, data: &Bytes, now: Instant) -> Step<usize> {
+        let has_waited = self.waits_for_room;
+        let step = self.try_send_bytes(host, data, now);
+        if has_waited || step == Step::Blocked {
+            self.tell_of_writer(host, step == Step::Blocked, data.len());
+        }
+        step
+    }
+
+    fn try_send_bytes(&mut self, host: &mut Host, data: &Bytes, now: Instant) -> Step<usize> {
         if let Some(step) = self.waits(host, MessageFlags::empty(), now) {
             return step;
         }

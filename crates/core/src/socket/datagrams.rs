@@ -12,7 +12,7 @@ use sockeye_wire::Payload;
 
 use crate::ids::InterfaceId;
 use crate::message::{ErrorOrigin, ExtendedError, Incoming, MessageFlags, Received};
-use crate::options::{SharedOptions, StampFlags, Switches};
+use crate::options::{SharedOptions, Switches};
 use crate::{Ancillary, Domain, Errno, Instant, SocketAddress};
 
 /// What IP knows of a packet beside its payload.
@@ -61,14 +61,57 @@ pub(crate) struct QueuedError {
     pub(crate) payload: Payload,
     /// Where it was sent; a stamp does not tell.
     pub(crate) destination: Option<SocketAddress>,
-    /// When it was sent, of a stamp that tells.
-    pub(crate) stamp: Option<Ancillary>,
+    /// What else is told: of a stamp the time, if it is to be told, and what the packet's headers say.
+    pub(crate) told: Vec<Ancillary>,
 }
 
 impl QueuedError {
+    /// `is_icmp_err_skb`
+    fn is_of_icmp(&self) -> bool {
+        matches!(self.error.origin, ErrorOrigin::Icmp | ErrorOrigin::Icmp6)
+    }
+
     fn charge(&self) -> usize {
         const OVERHEAD: usize = 768;
         self.payload.len() + OVERHEAD
+    }
+}
+
+/// Sends without a copy that are done with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Completion {
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+    /// `SO_EE_CODE_ZEROCOPY_COPIED`
+    pub(crate) was_copied: bool,
+    pub(crate) is_v6: bool,
+}
+
+impl Completion {
+    /// Whether another may be under way, or wait to be told, beside so many (`sock_omalloc`).
+    pub(crate) fn has_room(held: usize, optmem_max: usize) -> bool {
+        /// What Linux 6.18 takes for each, and asks that there is left.
+        const EACH: usize = 832;
+        const LEFT: usize = 576;
+        held.saturating_mul(EACH).saturating_add(LEFT) <= optmem_max
+    }
+
+    fn entry(self) -> QueuedError {
+        QueuedError {
+            error: ExtendedError {
+                errno: None,
+                origin: ErrorOrigin::ZeroCopy,
+                kind: 0,
+                code: u8::from(self.was_copied),
+                info: self.first,
+                data: self.last,
+                offender: None,
+                is_v6: self.is_v6,
+            },
+            payload: Payload::new(),
+            destination: None,
+            told: Vec::new(),
+        }
     }
 }
 
@@ -113,6 +156,29 @@ impl DatagramQueues {
         }
     }
 
+    /// Tells that sends without a copy are done with, along with those before if their numbers go on from there
+    /// (`skb_zerocopy_notify_extend`).
+    pub(crate) fn push_completion(&mut self, done: Completion) {
+        let queues = self.queues.get_or_insert_default();
+        if let Some(last) = queues.errors.back_mut()
+            && last.error.origin == ErrorOrigin::ZeroCopy
+            && last.error.data.checked_add(1) == Some(done.first)
+        {
+            last.error.data = done.last;
+            return;
+        }
+        let entry = done.entry();
+        queues.errors_charged += entry.charge();
+        queues.errors.push_back(entry);
+    }
+
+    /// How many entries tell of sends without a copy.
+    pub(crate) fn completions(&self) -> usize {
+        let is_completion = |queued: &&QueuedError| queued.error.origin == ErrorOrigin::ZeroCopy;
+        let errors = self.queues.as_ref().map(|queues| queues.errors.iter());
+        errors.map_or(0, |errors| errors.filter(is_completion).count())
+    }
+
     /// Whether there is a datagram to read.
     pub(crate) fn has_datagram(&self) -> bool {
         self.queues
@@ -125,16 +191,6 @@ impl DatagramQueues {
         self.queues
             .as_ref()
             .is_some_and(|queues| !queues.errors.is_empty())
-    }
-
-    /// The error that `MSG_ERRQUEUE` reads next.
-    pub(crate) fn next_error(&self) -> Option<Errno> {
-        let first = self
-            .queues
-            .as_ref()
-            .and_then(|queues| queues.errors.front());
-        let is_error = |queued: &&QueuedError| queued.error.origin != ErrorOrigin::Timestamping;
-        first.filter(is_error).map(|queued| queued.error.errno)
     }
 
     /// The length of the first datagram: `FIONREAD`.
@@ -185,19 +241,26 @@ impl DatagramQueues {
         Ok((received, datagram))
     }
 
-    /// `recvmsg` with `MSG_ERRQUEUE`.
+    /// `recvmsg` with `MSG_ERRQUEUE`. What ICMP told is the socket's pending error for as long as it is next in the queue
+    /// (`sock_dequeue_err_skb`).
     pub(crate) fn receive_error(
         &mut self,
         message: &mut Incoming<'_, '_>,
+        pending: &mut Option<Errno>,
     ) -> Result<Received, Errno> {
         let queues = self.queues.as_mut().ok_or(Errno::EAGAIN)?;
         let queued = queues.errors.pop_front().ok_or(Errno::EAGAIN)?;
         queues.errors_charged -= queued.charge();
+        match queues.errors.front() {
+            Some(next) if next.is_of_icmp() => *pending = next.error.errno,
+            _ if queued.is_of_icmp() => *pending = None,
+            _ => {}
+        }
         self.release_if_empty();
         let mut received = copy_out(&queued.payload, 0, message);
         received.flags |= MessageFlags::ERRQUEUE;
         received.address = queued.destination;
-        received.ancillary.extend(queued.stamp);
+        received.ancillary.extend(queued.told);
         received
             .ancillary
             .push(Ancillary::ExtendedError(Box::new(queued.error)));
@@ -242,21 +305,21 @@ pub(crate) fn ancillary(
     let envelope = &datagram.envelope;
     let mut told = Vec::new();
     let received = epoch + (datagram.received - Instant::ZERO);
-    let is_new = options.is_on(Switches::NEW_STAMPS);
-    told.extend(options.stamp(received));
-    // Every packet is stamped here, as in Linux once any socket asked for it.
-    let flags = options.stamp_flags();
-    if flags.contains(StampFlags::SOFTWARE)
-        && (flags.contains(StampFlags::RX_SOFTWARE) || !flags.contains(StampFlags::OPT_RX_FILTER))
-    {
-        told.push(Ancillary::Timestamping {
-            software: received,
-            is_new,
-        });
-    }
+    told.extend(options.stamps(received));
     if options.is_on(Switches::RECEIVE_OVERFLOWS) && dropped > 0 {
         told.push(Ancillary::Overflows(dropped));
     }
+    told_of(domain, options, envelope, &mut told);
+    told
+}
+
+/// What the socket's options ask to be told of a packet's headers.
+pub(crate) fn told_of(
+    domain: Domain,
+    options: &SharedOptions,
+    envelope: &Envelope,
+    told: &mut Vec<Ancillary>,
+) {
     let interface = envelope.interface.ifindex();
     match envelope.destination {
         IpAddr::V4(destination) => {
@@ -294,5 +357,4 @@ pub(crate) fn ancillary(
             }
         }
     }
-    told
 }

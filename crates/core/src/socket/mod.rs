@@ -2,6 +2,7 @@
 
 pub(crate) mod datagrams;
 pub(crate) mod defaults;
+pub(crate) mod departures;
 
 use alloc::boxed::Box;
 

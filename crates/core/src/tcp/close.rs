@@ -9,7 +9,9 @@ use super::fast_open;
 use super::join;
 use super::listener;
 use super::output::make_ready;
+use super::paths::CachedPath;
 use super::request;
+use super::stamps::Recipient;
 use super::time_wait::Waiting;
 use super::{Marks, Phase, Progress, Queue, TcpEndpoint};
 use crate::host::{Host, Stack};
@@ -146,6 +148,13 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
         return;
     };
     take_error(connection, parts.error);
+    let mut has_report = false;
+    if let Some(reports) = &mut endpoint.reports
+        && !is_hidden
+    {
+        let to = Recipient::new(parts.domain, parts.options, &stack.config, now);
+        has_report = reports.follow(connection, to);
+    }
     if parts.options.is_on(Switches::RECEIVE_STAMPS) && events.contains(Events::READABLE) {
         parts.options.note_arrival(now);
     }
@@ -202,6 +211,10 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
     if events.contains(Events::FAST_OPEN_SUSPECT) {
         stack.suspect_fast_open(now);
     }
+    if events.contains(Events::SUSPECT_PATH) {
+        // RFC 9293 3.8.3 (b), `dst_negative_advice`: what goes next takes the route that there is then.
+        endpoint.path = CachedPath::NONE;
+    }
     let is_finished = connection.is_finished();
     if is_finished && connection.vouches_for_fast_open() {
         stack.trust_fast_open(&endpoint.names.tuple(PortSpace::Tcp));
@@ -240,7 +253,7 @@ pub(super) fn conclude(host: &mut Host, id: SocketId, events: Events, now: Insta
         | Events::ATTEMPT_FAILED
         | Events::TIME_WAIT;
     if !is_hidden {
-        if events.intersects(waking) {
+        if events.intersects(waking) || has_report {
             host.wake(id);
         }
         host.refresh(id);

@@ -141,8 +141,8 @@ fn begin(
     let owner = owner_of(parts.domain, parts.options, parts.credentials);
     let chosen = choose(stack, &owner, &mut parts.endpoint.names, address, now)?;
     let mut settings = settings(stack, &chosen.tuple, &chosen.path, parts.options, now);
-    if let Some(least) = chosen.least_isn {
-        settings.isn = least;
+    if let Some(before) = chosen.before {
+        before.follow(&mut settings);
     }
     start(host, id, chosen, settings, beginner, now)
 }
@@ -151,8 +151,24 @@ fn begin(
 pub(super) struct Chosen {
     pub(super) tuple: FourTuple,
     pub(super) path: Path,
-    /// Where the sequence numbers must begin, for the names were used not long ago.
-    pub(super) least_isn: Option<sockeye_tcp::Seq>,
+    /// The connection that had the names not long ago.
+    pub(super) before: Option<Before>,
+}
+
+/// What is known of a connection in TIME-WAIT whose names another takes over (`tcp_twsk_unique`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    /// Where the sequence numbers begin then.
+    isn: sockeye_tcp::Seq,
+    /// The peer's last timestamp.
+    timestamp: u32,
+}
+
+impl Before {
+    pub(super) fn follow(self, settings: &mut Settings) {
+        settings.isn = self.isn;
+        settings.recent_timestamp = self.timestamp;
+    }
 }
 
 /// Chooses what the program left open: source address and port. The names are written only if all went well.
@@ -187,15 +203,15 @@ pub(super) fn choose(
         remote: named.address,
         remote_port: named.port,
     };
-    let least_isn;
+    let before;
     if tuple.local_port == 0 {
-        let (port, isn) = choose_port(stack, owner, tuple, now)?;
+        let (port, waiting) = choose_port(stack, owner, tuple, now)?;
         tuple.local_port = port;
-        least_isn = isn;
+        before = waiting;
         let binding = binding_of(owner, PortSpace::Tcp, local, port, Holder::Connected);
         names.claim = Some(stack.ports.insert(binding).ok_or(Errno::ENOMEM)?);
     } else {
-        least_isn = stack.claim_tuple(&tuple, now).ok_or(Errno::EADDRNOTAVAIL)?;
+        before = stack.claim_tuple(&tuple, now).ok_or(Errno::EADDRNOTAVAIL)?;
         names.set_local(local);
         bind::fit_claim(stack, owner, names);
     }
@@ -207,7 +223,7 @@ pub(super) fn choose(
     Ok(Chosen {
         tuple,
         path,
-        least_isn,
+        before,
     })
 }
 
@@ -217,37 +233,40 @@ fn choose_port(
     owner: &Owner<'_>,
     tuple: FourTuple,
     now: Instant,
-) -> Result<(u16, Option<sockeye_tcp::Seq>), Errno> {
+) -> Result<(u16, Option<Before>), Errno> {
     let offset = stack
         .secrets
         .port_offset(&tuple)
         .wrapping_add(stack.connect_step);
-    let order = Order::new(&stack.port_range(PortSpace::Tcp), offset, true);
+    let range = stack.port_range(PortSpace::Tcp, owner.options);
+    let order = Order::new(&range, offset, true);
     let claim = |stack: &mut Stack, port| {
         let binding = binding_of(owner, PortSpace::Tcp, tuple.local, port, Holder::Connected);
         let tuple = FourTuple {
             local_port: port,
             ..tuple
         };
-        let isn = stack
+        let before = stack
             .ports
             .is_free_for_connect(&binding)
             .then(|| stack.claim_tuple(&tuple, now))??;
         stack.connect_step = stack.connect_step.wrapping_add(2);
-        Some((port, isn))
+        Some((port, before))
     };
     let is_crowded = stack.connections.crowds.get(&tuple).is_some();
-    let probes = if is_crowded {
-        PROBES_IN_A_CROWD
-    } else {
-        PROBES
+    let is_own = owner.options.has_port_range();
+    let probes = match (is_own, is_crowded) {
+        // What is known of crowds is known of the host's whole range.
+        (true, _) => usize::MAX,
+        (false, true) => PROBES_IN_A_CROWD,
+        (false, false) => PROBES,
     };
-    if let Some(claimed) = order
-        .ports()
-        .take(probes)
-        .find_map(|port| claim(stack, port))
-    {
+    let mut first = order.ports().take(probes);
+    if let Some(claimed) = first.find_map(|port| claim(stack, port)) {
         return Ok(claimed);
+    }
+    if is_own {
+        return Err(Errno::EADDRNOTAVAIL);
     }
     if !is_crowded {
         // It may be that others have bound the ports; then there is no crowd.
@@ -301,12 +320,12 @@ impl Stack {
     }
 
     /// Whether a connection of these names may begin (`__inet_check_established`): there is none, and none in
-    /// TIME-WAIT unless that may be taken over, with the first sequence number that is safe then.
+    /// TIME-WAIT unless that may be taken over.
     #[allow(
         clippy::option_option,
-        reason = "outside: whether; inside: from which number on"
+        reason = "outside: whether; inside: in whose place"
     )]
-    fn claim_tuple(&mut self, tuple: &FourTuple, now: Instant) -> Option<Option<sockeye_tcp::Seq>> {
+    fn claim_tuple(&mut self, tuple: &FourTuple, now: Instant) -> Option<Option<Before>> {
         if self.connections.find(tuple).is_some() {
             return None;
         }
@@ -316,17 +335,17 @@ impl Stack {
         let lasted = Duration::from_secs(60).saturating_sub(waiting.record.deadline() - now);
         let may_reuse = self.may_reuse_time_wait(tuple)
             && waiting.record.state() == State::TimeWait
-            // RFC 6191 1: only timestamps tell the segments of the two apart.
-            && waiting.record.has_timestamps()
             && lasted > self.config.sysctl.tcp_tw_reuse_delay;
-        if !may_reuse {
-            return None;
-        }
+        // RFC 6191 1: only timestamps tell the segments of the two apart.
+        let timestamp = waiting.record.recent_timestamp().filter(|_| may_reuse)?;
         let (next, _) = waiting.record.numbers();
         close::drop_record(self, tuple);
         self.counters.tcp_ext_tw_recycled += 1;
-        // tcp_twsk_unique: beyond every number that may still be on its way.
-        Some(Some(next + 65_537u32))
+        Some(Some(Before {
+            // Beyond every number that may still be on its way.
+            isn: next + 65_537u32,
+            timestamp,
+        }))
     }
 }
 
@@ -405,6 +424,14 @@ pub(super) fn reset_to_unconnected(host: &mut Host, id: SocketId, _now: Instant)
     let endpoint = parts.endpoint;
     close::unlist(stack, endpoint, id);
     super::memory::release(stack, endpoint);
+    if let Some(reports) = &mut endpoint.reports {
+        reports.stamps.forget();
+        if let Phase::Connected(connection) = &endpoint.phase {
+            reports
+                .copies
+                .settle(connection, parts.domain, &mut reports.queue);
+        }
+    }
     endpoint.phase = Phase::Unconnected;
     endpoint.progress = Progress::Unconnected;
     endpoint.marks.set(Marks::READ_SHUT, false);

@@ -82,6 +82,9 @@ const TABLE: &[(Events, Place)] = &[
         &mut c.tcp_ext_tcp_want_zero_window_adv
     }),
     (Events::NO_ROOM, |c| &mut c.tcp_ext_tcp_rcv_q_drop),
+    (Events::PRUNED, |c| &mut c.prune_called),
+    (Events::OUT_OF_ORDER_PRUNED, |c| &mut c.ofo_pruned),
+    (Events::PRUNED_IN_VAIN, |c| &mut c.rcv_pruned),
     (Events::ZERO_WINDOW_DROP, |c| {
         &mut c.tcp_ext_tcp_zero_window_drop
     }),

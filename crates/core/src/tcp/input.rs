@@ -150,6 +150,9 @@ fn deliver(
         stack.counters.tcp_ext_tcp_min_ttl_drop += 1;
         return;
     }
+    if let Some(reports) = &mut endpoint.reports {
+        reports.hops = Some(came.hop_limit);
+    }
     let Phase::Connected(connection) = &mut endpoint.phase else {
         // Joined: whoever sends segments to it does not know that its data travels elsewhere.
         return;
@@ -289,10 +292,10 @@ pub(crate) fn icmp_error(host: &mut Host, quote: &Quote, report: &IcmpReport, no
                 error: report.extended(parts.domain),
                 payload: report.quoted.slice(quote.transport_offset..).into(),
                 destination: Some(as_seen_by(parts.domain, tuple.remote, tuple.remote_port, 0)),
-                stamp: None,
+                told: alloc::vec::Vec::new(),
             };
             let reports = parts.endpoint.reports.get_or_insert_default();
-            reports.push_error(queued, parts.options);
+            reports.push(queued, parts.options);
         }
         if !is_attempt && is_wanted {
             // The connection goes on, but the next call hears of it.

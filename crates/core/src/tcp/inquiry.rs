@@ -87,6 +87,15 @@ pub(crate) fn set_quickack(host: &mut Host, id: SocketId, on: bool, lasting: boo
     }
 }
 
+/// A call waits to write on a socket that is connecting, or waits no longer.
+pub(crate) fn set_writer(host: &mut Host, id: SocketId, waits: bool) {
+    if let Some(parts) = endpoint_mut(&mut host.sockets, id)
+        && let Phase::Connected(connection) = &mut parts.endpoint.phase
+    {
+        connection.set_writer(waits);
+    }
+}
+
 /// `TCP_SYNCNT` of a socket that may be connecting.
 pub(crate) fn limit_syns(host: &mut Host, id: SocketId, retries: u8) {
     if let Some(parts) = endpoint_mut(&mut host.sockets, id)

@@ -175,6 +175,9 @@ pub(crate) fn accept(host: &mut Host, id: SocketId, _now: Instant) -> Result<Acc
     }
     let parts = super::endpoint_mut(&mut host.sockets, child).ok_or(Errno::ECONNABORTED)?;
     parts.endpoint.set_queue(Queue::None);
+    if let Phase::Connected(connection) = &mut parts.endpoint.phase {
+        connection.claimed();
+    }
     *parts.is_hidden = false;
     let peer = parts.endpoint.names.remote_as_seen_by(parts.domain);
     host.acknowledge_readiness(child);

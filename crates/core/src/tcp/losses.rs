@@ -26,6 +26,7 @@ fn counter(counters: &mut Counters, what: LossCount) -> &mut u64 {
         LossCount::PartialUndo => &mut counters.tcp_ext_tcp_partial_undo,
         LossCount::DsackUndo => &mut counters.tcp_ext_tcp_dsack_undo,
         LossCount::LossUndo => &mut counters.tcp_ext_tcp_loss_undo,
+        LossCount::RetransFail => &mut counters.tcp_ext_tcp_retrans_fail,
         LossCount::LostRetransmit => &mut counters.tcp_ext_tcp_lost_retransmit,
         LossCount::RenoFailures => &mut counters.tcp_ext_tcp_reno_failures,
         LossCount::SackFailures => &mut counters.tcp_ext_tcp_sack_failures,

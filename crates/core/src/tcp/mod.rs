@@ -23,13 +23,18 @@ mod memory;
 mod output;
 mod path;
 mod paths;
+mod read;
+mod reports;
 mod request;
 mod requests;
 mod saved_syn;
 mod secrets;
+mod stamp_stats;
+mod stamps;
 mod state;
 pub(crate) mod time_wait;
-mod transfer;
+mod write;
+mod zero_copy;
 
 pub(crate) use challenge::ChallengeBudget;
 pub(crate) use close::{advance, close, expire_time_wait, shutdown};
@@ -40,22 +45,23 @@ pub(crate) use flow_label::FlowLabels;
 pub(crate) use input::{icmp_error, receive};
 pub(crate) use inquiry::{
     info, last_info, limit_syns, note_buffer_sizes, quickack, segment_size, set_quickack,
-    take_soft_error, timestamp, window_clamp,
+    set_writer, take_soft_error, timestamp, window_clamp,
 };
 pub(crate) use listener::{Listener, accept, listen, unaccept};
 pub use memory::{MemoryMarks, TcpMemory};
 pub(crate) use output::transmit;
 pub(crate) use paths::KnownPaths;
+pub(crate) use read::{at_mark, queued, receive_message, receive_payload};
 pub(crate) use secrets::Secrets;
+pub(crate) use stamps::{number as number_stamps, number_no_more as number_stamps_no_more};
 pub(crate) use state::{congestion_of, readiness, summarize, time_wait_summaries};
-pub(crate) use transfer::{
-    at_mark, queued, receive_message, receive_payload, send_bytes, send_message,
-};
+pub(crate) use write::{send_bytes, send_message};
 
 use alloc::boxed::Box;
 
 use join::Ends;
 use paths::CachedPath;
+use reports::Reports;
 use sockeye_tcp::{Connection, Error, IcmpError};
 
 use crate::host::{Host, Stack};
@@ -64,7 +70,6 @@ use crate::inet::Names;
 use crate::inet::bind::{self, Owner};
 use crate::inet::bind_table::PortSpace;
 use crate::options::{SharedOptions, Switches};
-use crate::socket::datagrams::DatagramQueues;
 use crate::socket::{Endpoint, Socket};
 use crate::{Credentials, Domain, Errno, Instant, SocketAddress, SocketType};
 
@@ -79,8 +84,8 @@ pub(crate) struct TcpEndpoint {
     progress: Progress,
     /// The listener that keeps it, as long as nobody has accepted it: see [`TcpEndpoint::queue`].
     parent: Option<SocketId>,
-    /// What ICMP said of attempts to connect (`MSG_ERRQUEUE`).
-    reports: Option<Box<DatagramQueues>>,
+    /// The error queue (`MSG_ERRQUEUE`), and what is on its way there.
+    reports: Option<Box<Reports>>,
     path: CachedPath,
     marks: Marks,
     /// What it holds of the host's budget.

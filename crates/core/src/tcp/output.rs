@@ -5,13 +5,14 @@ use core::net::IpAddr;
 use sockeye_tcp::{Compression, EcnPolicy, OutgoingSegment, Settings};
 use sockeye_wire::{ChecksumState, Ecn, Frame, IpProtocol, Offload, TcpHeader};
 
-use super::{Marks, Phase, TcpEndpoint, close};
+use super::stamps::Recipient;
+use super::{Marks, Phase, TcpEndpoint, close, reports};
 use crate::config::Timestamps;
 use crate::host::{Host, Stack};
 use crate::ids::{InterfaceId, SocketId};
 use crate::inet::demux::FourTuple;
-use crate::ip::output::{Fragmentation, IpMeta, Path};
-use crate::options::{SharedOptions, Switches};
+use crate::ip::output::{Fragmentation, IpMeta, Kept, Path};
+use crate::options::{SharedOptions, StampFlags, Switches};
 use crate::{Errno, Instant};
 
 /// Segments that one socket sends before the next one's turn comes.
@@ -19,7 +20,7 @@ const BATCH: usize = 64;
 /// The longest super-segment on the way inside of the host, in bytes.
 const LOOPBACK_SUPER_SEGMENT: usize = 256 << 10;
 /// The longest one to a device: an IPv4 packet's 65,535 less the longest headers.
-const DEVICE_SUPER_SEGMENT: usize = 65_535 - 120;
+pub(super) const DEVICE_SUPER_SEGMENT: u16 = 65_535 - 120;
 
 /// Puts the socket on the list of those that have something to send.
 pub(super) fn make_ready(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: SocketId) {
@@ -31,6 +32,15 @@ pub(super) fn make_ready(stack: &mut Stack, endpoint: &mut TcpEndpoint, id: Sock
 
 /// Sends what the socket has to send, a batch at most, and sees to what follows from it.
 pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
+    transmit_some(host, id, BATCH, now);
+}
+
+/// Sends one segment if there is one to send (`tcp_push_one`).
+pub(super) fn transmit_one(host: &mut Host, id: SocketId, now: Instant) {
+    transmit_some(host, id, 1, now);
+}
+
+fn transmit_some(host: &mut Host, id: SocketId, most: usize, now: Instant) {
     let Host { sockets, stack } = host;
     let Some(parts) = super::endpoint_mut(sockets, id) else {
         return;
@@ -51,9 +61,15 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
         super::path::follow(stack, &tuple, &path, parts.options, connection, now);
         known = Some(path);
     }
+    if known.is_some_and(|path| stack.is_refused(&path)) {
+        connection.refuse(now);
+        let events = connection.take_events();
+        return close::conclude(host, id, events, now);
+    }
     let label = flow_label(stack, &tuple, parts.options, connection.rehashes());
     let mut sent = 0;
-    while sent < BATCH {
+    let mut has_news = false;
+    while sent < most {
         let Some(segment) = connection.poll_transmit(now) else {
             break;
         };
@@ -71,13 +87,30 @@ pub(crate) fn transmit(host: &mut Host, id: SocketId, now: Instant) {
                 }
             },
         };
-        send_labelled(stack, &tuple, &path, parts.options, label, segment);
+        if let Some(reports) = &mut endpoint.reports
+            && reports.departs(&segment, parts.options, now)
+        {
+            let bytes = reports::range(&segment);
+            let to = Recipient::new(parts.domain, parts.options, &stack.config, now);
+            if !parts.options.stamp_flags().contains(StampFlags::OPT_TSONLY) {
+                stack.kept = Kept::Wanted;
+            }
+            send_labelled(stack, &tuple, &path, parts.options, label, segment);
+            let kept = core::mem::take(&mut stack.kept);
+            reports.departed(bytes, connection, (kept, path.interface), to);
+            has_news = true;
+        } else {
+            send_labelled(stack, &tuple, &path, parts.options, label, segment);
+        }
         sent += 1;
     }
     // What was told by what was sent.
     let events = connection.take_events();
     if sent == BATCH {
         make_ready(stack, endpoint, id);
+    }
+    if has_news {
+        host.wake(id);
     }
     close::conclude(host, id, events, now);
 }
@@ -226,7 +259,7 @@ pub(super) fn settings(
         max_super_segment: if is_internal {
             LOOPBACK_SUPER_SEGMENT
         } else {
-            DEVICE_SUPER_SEGMENT
+            DEVICE_SUPER_SEGMENT.into()
         },
         receive_buffer,
         receive_buffer_max: if is_locked(Switches::RECEIVE_BUFFER_LOCKED)

@@ -52,8 +52,8 @@ pub(super) fn keep_of_joined(
     };
     let (tuple, path, stack) = (&chosen.tuple, &chosen.path, &mut host.stack);
     let mut settings = super::output::settings(stack, tuple, path, parts.options, now);
-    if let Some(least) = chosen.least_isn {
-        settings.isn = least;
+    if let Some(before) = chosen.before {
+        before.follow(&mut settings);
     }
     let Some(syn) = Connection::connect(settings, now).poll_transmit(now) else {
         return;

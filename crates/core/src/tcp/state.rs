@@ -116,6 +116,8 @@ pub(crate) fn summarize(
             summary.recv_q = status.readable + usize::from(has_unread_end);
             summary.send_q = unacknowledged;
             summary.send_buffer = send_buffer;
+            summary.send_memory = connection.send_memory();
+            summary.receive_memory = connection.charged();
             summary.receive_buffer = receive_buffer;
             summary.memory += connection.heap();
             summary.tcp_info = super::inquiry::whole_info(endpoint, host.stack.now);
@@ -179,6 +181,8 @@ pub(crate) fn time_wait_summaries(host: &Host) -> impl Iterator<Item = SocketSum
             memory: size_of::<super::time_wait::Waiting>(),
             receive_buffer: 0,
             send_buffer: 0,
+            receive_memory: 0,
+            send_memory: 0,
             drops: 0,
         }
     })

@@ -13,6 +13,7 @@ mod standards;
 mod stream;
 mod transparent;
 mod wire;
+mod zero_copy;
 
 use std::vec;
 use std::vec::Vec;

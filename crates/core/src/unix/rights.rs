@@ -53,7 +53,10 @@ pub(super) fn attach(
                 }
                 attached.credentials = Some(credentials);
             }
-            Ancillary::Invalid(MessageLevel::Socket) => return Err(Errno::EINVAL),
+            // `__scm_send`
+            Ancillary::Invalid(MessageLevel::Socket)
+            | Ancillary::StampRequest(_)
+            | Ancillary::StampKey(_) => return Err(Errno::EINVAL),
             _ => {}
         }
     }

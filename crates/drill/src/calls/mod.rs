@@ -1,17 +1,20 @@
 //! The script's system calls: what they ask of the stack, and whether it answered as the script says.
 
+mod pipes;
 mod prepare;
+mod stamps;
 mod structures;
 mod verify;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::ast::{Expression, Value};
 use crate::failure::{Failure, Outcome};
 use crate::numbers;
 use crate::setup::Setup;
 
-/// The port that `bind(3, ..., ...)` and `connect(3, ..., ...)` mean.
+/// The port that `bind(3, ..., ...)` and `connect(3, ..., ...)` mean unless the script says otherwise.
 pub(crate) const PORT: u16 = 8080;
 
 /// What the script has to know of a descriptor.
@@ -25,6 +28,8 @@ pub(crate) struct File {
     pub(crate) peer: Option<u16>,
     /// All that was written into the stream.
     pub(crate) written: Vec<u8>,
+    /// Some of it came from elsewhere: what it is isn't known here.
+    pub(crate) is_foreign: bool,
     /// How much of the stream was read.
     pub(crate) read: usize,
 }
@@ -35,6 +40,8 @@ pub(crate) struct Context<'a> {
     pub(crate) setup: &'a Setup,
     /// By the script's numbers.
     pub(crate) files: BTreeMap<i32, File>,
+    /// What time it was when the script began, by the clock that stamps packets.
+    pub(crate) epoch: Duration,
 }
 
 fn not_understood(expression: &Expression, wanted: &str) -> Failure {

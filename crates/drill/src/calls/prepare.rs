@@ -1,14 +1,21 @@
 //! From the script's call to the stack's.
 
+use std::net::IpAddr;
+
+use super::pipes::is_null;
 use super::structures::{bytes_of, field, only};
-use super::{Context, PORT, not_understood};
+use super::{Context, not_understood};
 use crate::ast::{Expression, Field, SystemCall, Value};
 use crate::failure::{Failure, Outcome, Place};
 use crate::flow;
+use crate::setup::Setup;
 use crate::system::Call;
 
 /// The address that is none: what ends an association.
 const UNSPECIFIED: &str = "AF_UNSPEC";
+
+/// Where a piece of a message begins in it, and how long it is.
+type Piece = (usize, usize);
 
 /// `struct msghdr` of a script.
 pub(super) struct MessageHeader<'a> {
@@ -61,17 +68,12 @@ pub(super) fn structures(expression: &Expression) -> Outcome<Vec<(&Expression, &
     Ok(fields.collect())
 }
 
-/// What the stack reads and writes are slices, which are never nowhere.
-fn no_buffer(data: &Expression) -> Failure {
-    Failure::new(
-        data.place,
-        "a buffer that is nowhere can't be handed to this stack",
-    )
-}
-
 impl Context<'_> {
     /// The call that the script's line means.
     pub(crate) fn prepare(&self, call: &SystemCall, place: Place) -> Outcome<Call> {
+        if let Some(call) = self.prepare_move(call)? {
+            return Ok(call);
+        }
         let arguments = call.arguments.as_slice();
         Ok(match (call.name.as_str(), arguments) {
             ("socket", [domain, kind, protocol]) => Call::Socket {
@@ -84,7 +86,7 @@ impl Context<'_> {
             },
             ("bind", [fd, address, _]) => Call::Bind {
                 fd: self.fd(fd)?,
-                address: self.address(address, self.setup.local)?,
+                address: self.address(address, self.setup.local, self.setup.bind_port)?,
             },
             ("listen", [fd, backlog]) => Call::Listen {
                 fd: self.fd(fd)?,
@@ -100,7 +102,7 @@ impl Context<'_> {
             },
             ("connect", [fd, address, _]) => Call::Connect {
                 fd: self.fd(fd)?,
-                address: self.address(address, self.setup.remote)?,
+                address: self.remote_address(address)?,
             },
             ("write", [fd, data, length]) => self.send(fd, data, length, None, None)?,
             ("send", [fd, data, length, flags]) => {
@@ -109,27 +111,30 @@ impl Context<'_> {
             ("sendto", [fd, data, length, flags, address, _]) => {
                 self.send(fd, data, length, Some(flags), Some(address))?
             }
-            ("writev", [fd, vectors, _]) => Call::Send {
-                fd: self.fd(fd)?,
-                data: self.data_of(fd, vectors)?,
-                address: None,
-                control: Vec::new(),
-                flags: 0,
-            },
+            ("writev", [fd, vectors, _]) => {
+                let (data, hole) = self.data_of(fd, vectors)?;
+                Call::Send {
+                    fd: self.fd(fd)?,
+                    data,
+                    hole,
+                    address: None,
+                    control: Vec::new(),
+                    flags: 0,
+                }
+            }
             ("sendmsg", [fd, message, flags]) => {
                 let header = message_header(message)?;
-                let remote = self.setup.remote;
-                let name = header
-                    .name
-                    .map(|name| self.address(name, remote))
-                    .transpose()?;
+                let name = header.name.map(|name| self.remote_address(name));
+                let name = name.transpose()?;
                 let control = header
                     .control
                     .map(|control| self.control(control))
                     .transpose()?;
+                let (data, hole) = self.data_of(fd, header.vectors)?;
                 Call::Send {
                     fd: self.fd(fd)?,
-                    data: self.data_of(fd, header.vectors)?,
+                    data,
+                    hole,
                     address: name,
                     control: control.unwrap_or_default(),
                     flags: self.int(flags)?,
@@ -140,17 +145,23 @@ impl Context<'_> {
             ("recvfrom", [fd, data, length, flags, ..]) => {
                 self.receive(fd, data, length, Some(flags))?
             }
-            ("readv", [fd, vectors, _]) => Call::Receive {
-                fd: self.fd(fd)?,
-                lengths: self.lengths(vectors)?,
-                control_room: 0,
-                flags: 0,
-            },
-            ("recvmsg", [fd, message, flags]) => {
-                let header = message_header(message)?;
+            ("readv", [fd, vectors, _]) => {
+                let (lengths, hole) = self.lengths(vectors)?;
                 Call::Receive {
                     fd: self.fd(fd)?,
-                    lengths: self.lengths(header.vectors)?,
+                    lengths,
+                    hole,
+                    control_room: 0,
+                    flags: 0,
+                }
+            }
+            ("recvmsg", [fd, message, flags]) => {
+                let header = message_header(message)?;
+                let (lengths, hole) = self.lengths(header.vectors)?;
+                Call::Receive {
+                    fd: self.fd(fd)?,
+                    lengths,
+                    hole,
                     control_room: if header.control.is_some() { 512 } else { 0 },
                     flags: self.int(flags)?,
                 }
@@ -241,9 +252,19 @@ impl Context<'_> {
         Ok((events.cast_unsigned(), data.cast_unsigned()))
     }
 
-    fn address(&self, expression: &Expression, default: std::net::IpAddr) -> Outcome<Vec<u8>> {
+    fn remote_address(&self, expression: &Expression) -> Outcome<Vec<u8>> {
+        let Setup {
+            remote,
+            connect_port,
+            ..
+        } = *self.setup;
+        self.address(expression, remote, connect_port)
+    }
+
+    /// An address; `...` is the one given.
+    fn address(&self, expression: &Expression, ip: IpAddr, port: u16) -> Outcome<Vec<u8>> {
         match &expression.value {
-            Value::Any => Ok(self.socket_address(default, PORT)),
+            Value::Any => Ok(self.socket_address(ip, port)),
             Value::Structure(fields) => self.sockaddr(fields, expression),
             // Of a `struct sockaddr` the family alone, which is to say none.
             Value::Name(name) if name == UNSPECIFIED => Ok(vec![0; 16]),
@@ -260,16 +281,16 @@ impl Context<'_> {
         address: Option<&Expression>,
     ) -> Outcome<Call> {
         let length = self.length(length, 0)?;
-        let remote = self.setup.remote;
         let address = match address {
             Some(address) if !matches!(&address.value, Value::Name(name) if name != UNSPECIFIED) => {
-                Some(self.address(address, remote)?)
+                Some(self.remote_address(address)?)
             }
             _ => None,
         };
         Ok(Call::Send {
             fd: self.fd(fd)?,
             data: vec![self.data(data, self.offset(fd)?, length)?],
+            hole: (is_null(data) && length > 0).then_some(0),
             address,
             control: Vec::new(),
             flags: flags.map_or(Ok(0), |flags| self.int(flags))?,
@@ -284,7 +305,6 @@ impl Context<'_> {
 
     fn data(&self, data: &Expression, offset: usize, length: usize) -> Outcome<Vec<u8>> {
         match &data.value {
-            Value::Name(name) if name == "NULL" && length > 0 => Err(no_buffer(data)),
             Value::Any | Value::Name(_) | Value::Number(_) => Ok(flow::bytes(offset, length)),
             Value::Text(text) => {
                 let mut bytes = bytes_of(text);
@@ -295,38 +315,45 @@ impl Context<'_> {
         }
     }
 
-    /// The pieces of an `iovec` list.
-    fn vectors(&self, list: &Expression) -> Outcome<Vec<(usize, usize)>> {
+    /// The pieces of an `iovec` list: where each begins and how long it is; and the first that is nowhere in memory.
+    fn vectors(&self, list: &Expression) -> Outcome<(Vec<Piece>, Option<usize>)> {
         let Value::Array(list) = &list.value else {
             return Err(not_understood(list, "a list of buffers"));
         };
         let mut pieces = Vec::new();
-        let mut from = 0;
+        let (mut from, mut hole) = (0, None);
         for piece in list {
             let Value::Structure(fields) = &piece.value else {
                 return Err(not_understood(piece, "a buffer"));
             };
             only(fields, &["iov_base", "iov_len"])?;
-            let [_, length] = fields.as_slice() else {
+            let [base, length] = fields.as_slice() else {
                 return Err(not_understood(piece, "a buffer"));
             };
             let length = self.length(&length.value, 0)?;
+            if is_null(&base.value) && length > 0 {
+                hole.get_or_insert(pieces.len());
+            }
             pieces.push((from, length));
             from += length;
         }
-        Ok(pieces)
+        Ok((pieces, hole))
     }
 
-    fn lengths(&self, list: &Expression) -> Outcome<Vec<usize>> {
-        let pieces = self.vectors(list)?;
-        Ok(pieces.into_iter().map(|(_, length)| length).collect())
+    fn lengths(&self, list: &Expression) -> Outcome<(Vec<usize>, Option<usize>)> {
+        let (pieces, hole) = self.vectors(list)?;
+        Ok((pieces.into_iter().map(|(_, length)| length).collect(), hole))
     }
 
-    fn data_of(&self, fd: &Expression, list: &Expression) -> Outcome<Vec<Vec<u8>>> {
+    pub(super) fn data_of(
+        &self,
+        fd: &Expression,
+        list: &Expression,
+    ) -> Outcome<(Vec<Vec<u8>>, Option<usize>)> {
         let offset = self.offset(fd)?;
-        let pieces = self.vectors(list)?;
+        let (pieces, hole) = self.vectors(list)?;
         let data = |(from, length)| flow::bytes(offset + from, length);
-        Ok(pieces.into_iter().map(data).collect())
+        Ok((pieces.into_iter().map(data).collect(), hole))
     }
 
     fn receive(
@@ -337,12 +364,10 @@ impl Context<'_> {
         flags: Option<&Expression>,
     ) -> Outcome<Call> {
         let length = self.length(length, 0)?;
-        if matches!(&data.value, Value::Name(name) if name == "NULL" && length > 0) {
-            return Err(no_buffer(data));
-        }
         Ok(Call::Receive {
             fd: self.fd(fd)?,
             lengths: vec![length],
+            hole: (is_null(data) && length > 0).then_some(0),
             control_room: 0,
             flags: flags.map_or(Ok(0), |flags| self.int(flags))?,
         })

@@ -193,6 +193,9 @@ impl Context<'_> {
             let kind = self.int(part("cmsg_type")?)?;
             let data = part("cmsg_data")?;
             let data = match &data.value {
+                Value::Structure(fields) if field(fields, "scm_sec").is_some() => {
+                    self.stamp(fields)?
+                }
                 Value::Structure(fields) => self.extended_error(fields, data)?,
                 _ => self.int(data)?.to_ne_bytes().to_vec(),
             };
@@ -203,6 +206,15 @@ impl Context<'_> {
             bytes.extend_from_slice(&data);
             bytes.resize(bytes.len().next_multiple_of(8), 0);
         }
+        Ok(bytes)
+    }
+
+    /// The first `timespec` of `struct scm_timestamping`.
+    fn stamp(&self, fields: &[Field]) -> Outcome<Vec<u8>> {
+        only(fields, &["scm_sec", "scm_nsec"])?;
+        let number = |name: &str| field(fields, name).map_or(Ok(0), |e| self.number(e));
+        let mut bytes = number("scm_sec")?.to_ne_bytes().to_vec();
+        bytes.extend_from_slice(&number("scm_nsec")?.to_ne_bytes());
         Ok(bytes)
     }
 

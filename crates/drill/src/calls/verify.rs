@@ -1,8 +1,10 @@
 //! Whether a call answered as the script says.
 
-use super::Context;
+use std::time::Duration;
+
 use super::prepare::{message_header, structures};
 use super::structures::{bytes_of, field};
+use super::{Context, stamps};
 use crate::ast::{Expression, SystemCall, Value};
 use crate::failure::{Failure, Outcome, Place};
 use crate::numbers::{errno, errno_name, poll_names};
@@ -97,7 +99,7 @@ impl Context<'_> {
         let failed = answer.value < 0;
         let is_descriptor = matches!(
             call.name.as_str(),
-            "socket" | "accept" | "accept4" | "epoll_create" | "epoll_create1"
+            "socket" | "accept" | "accept4" | "epoll_create" | "epoll_create1" | "open"
         );
         match &call.errno {
             Some((at, name)) => {
@@ -233,13 +235,13 @@ impl Context<'_> {
         };
         let expected = self.control(control)?;
         // The offender's address follows an extended error: the script does not speak of it.
-        let is_same = same_messages(&expected, &answer.control);
-        if is_same {
+        let tolerance = self.setup.tolerance;
+        if same_messages(&expected, &answer.control, self.epoch, tolerance) {
             return Ok(());
         }
         let (e, s) = (
-            format!("{expected:02x?}"),
-            format!("{:02x?}", answer.control),
+            show_messages(&expected, Duration::ZERO),
+            show_messages(&answer.control, self.epoch),
         );
         Err(differs(
             control.place,
@@ -252,18 +254,38 @@ impl Context<'_> {
 }
 
 /// Control messages one by one: level, type and as much of the data as is expected.
-fn same_messages(expected: &[u8], seen: &[u8]) -> bool {
+fn same_messages(expected: &[u8], seen: &[u8], epoch: Duration, tolerance: i64) -> bool {
     let (mut expected, mut seen) = (expected, seen);
     loop {
         let (Some(e), Some(s)) = (first_message(expected), first_message(seen)) else {
             return expected.is_empty() && seen.is_empty();
         };
-        if e.0 != s.0 || !s.1.starts_with(e.1) {
+        let is_same = if stamps::has_time(e.0) {
+            stamps::is_near(e.1, s.1, epoch, tolerance)
+        } else {
+            s.1.starts_with(e.1)
+        };
+        if e.0 != s.0 || !is_same {
             return false;
         }
         expected = e.2;
         seen = s.2;
     }
+}
+
+/// Control messages for people to read.
+fn show_messages(bytes: &[u8], epoch: Duration) -> String {
+    let mut shown = Vec::new();
+    let mut rest = bytes;
+    while let Some((kind, data, next)) = first_message(rest) {
+        shown.push(if stamps::has_time(kind) {
+            format!("{kind:02x?} {}", stamps::counted(data, epoch))
+        } else {
+            format!("{kind:02x?} {data:02x?}")
+        });
+        rest = next;
+    }
+    format!("[{}]", shown.join(", "))
 }
 
 type Message<'a> = (&'a [u8], &'a [u8], &'a [u8]);

@@ -11,6 +11,9 @@ const DEL: i32 = 2;
 const MOD: i32 = 3;
 const ONE_SHOT: u32 = 1 << 30;
 const EDGE: u32 = 1 << 31;
+const EXCLUSIVE: u32 = 1 << 28;
+/// What may go along with `EPOLLEXCLUSIVE`: `EPOLLIN`, `EPOLLOUT`, `EPOLLERR`, `EPOLLHUP`, `EPOLLWAKEUP`, `EPOLLET`.
+const EXCLUSIVE_OK: u32 = 0x1d | 1 << 29 | EDGE | EXCLUSIVE;
 /// `EPOLLERR | EPOLLHUP`: told whether asked for or not.
 const ALWAYS: u32 = 0x18;
 
@@ -45,6 +48,14 @@ impl Epoll {
             told: None,
         };
         let known = self.interests.contains_key(&fd);
+        // Exclusive from the first on, or never; `do_epoll_ctl`.
+        let is_exclusive = events & EXCLUSIVE != 0;
+        let was_exclusive = (self.interests.get(&fd)).is_some_and(|i| i.events & EXCLUSIVE != 0);
+        if (is_exclusive && (operation == MOD || events & !EXCLUSIVE_OK != 0))
+            || (was_exclusive && operation == MOD)
+        {
+            return Err(Errno::EINVAL);
+        }
         match (operation, known) {
             (ADD, true) => return Err(Errno::EEXIST),
             (MOD | DEL, false) => return Err(Errno::ENOENT),

@@ -12,7 +12,9 @@ use sockeye_linux::address::{self, Purpose};
 use sockeye_linux::{control, ioctl, number};
 
 use super::epoll::Epoll;
-use crate::system::{Answer, Call};
+use super::holes;
+use super::pipes::{Store, Stored};
+use crate::system::{self, Answer, Call};
 
 const O_RDWR: i32 = 2;
 const O_NONBLOCK: i32 = 0o4000;
@@ -22,25 +24,30 @@ const F_GETFL: i32 = 3;
 const F_SETFL: i32 = 4;
 
 #[derive(Debug)]
-struct File {
-    kind: FileKind,
-    is_nonblocking: bool,
+pub(super) struct File {
+    pub(super) kind: FileKind,
+    pub(super) is_nonblocking: bool,
 }
 
 #[derive(Debug)]
-enum FileKind {
+pub(super) enum FileKind {
     Socket {
         id: SocketId,
         domain: Domain,
         kind: SocketType,
     },
     Epoll(Epoll),
+    /// A pipe's end, or a file.
+    Stored(Stored),
 }
 
 /// The open files of a script.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    files: BTreeMap<i32, File>,
+    pub(super) files: BTreeMap<i32, File>,
+    pub(super) store: Store,
+    /// New sockets keep to their pacing rate.
+    pub(super) paces: bool,
 }
 
 /// A call under way.
@@ -62,9 +69,9 @@ impl Running {
     }
 }
 
-type Result<T> = std::result::Result<T, Errno>;
+pub(super) type Result<T> = std::result::Result<T, Errno>;
 
-fn count(length: usize) -> i64 {
+pub(super) fn count(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
@@ -81,7 +88,7 @@ impl Files {
             let file = self.files.get(&fd)?;
             match file.kind {
                 FileKind::Socket { id, .. } => Some((id, file.is_nonblocking)),
-                FileKind::Epoll(_) => None,
+                FileKind::Epoll(_) | FileKind::Stored(_) => None,
             }
         };
         let pending = match &call {
@@ -91,7 +98,17 @@ impl Files {
             Call::Connect { fd, .. } | Call::Send { fd, .. } => {
                 socket(*fd).map(|(id, nb)| Pending::sending(host, id, nb, now))
             }
-            _ => None,
+            _ => self
+                .socket_to_move(&call)
+                .and_then(|(fd, sends, is_impatient)| {
+                    let (id, is_nonblocking) = socket(fd)?;
+                    let is_nonblocking = is_nonblocking || is_impatient;
+                    Some(if sends {
+                        Pending::sending(host, id, is_nonblocking, now)
+                    } else {
+                        Pending::receiving(host, id, is_nonblocking, now)
+                    })
+                }),
         };
         let until = match &call {
             Call::Poll { timeout, .. } | Call::EpollWait { timeout, .. } => end_of(*timeout, now),
@@ -127,15 +144,19 @@ impl Files {
         self.files.get_mut(&fd).ok_or(Errno::EBADF)
     }
 
-    fn socket(&self, fd: i32) -> Result<(SocketId, Domain, SocketType)> {
-        match self.files.get(&fd).ok_or(Errno::EBADF)?.kind {
+    pub(super) fn file_of(&self, fd: i32) -> Result<&File> {
+        self.files.get(&fd).ok_or(Errno::EBADF)
+    }
+
+    pub(super) fn socket(&self, fd: i32) -> Result<(SocketId, Domain, SocketType)> {
+        match self.file_of(fd)?.kind {
             FileKind::Socket { id, domain, kind } => Ok((id, domain, kind)),
-            FileKind::Epoll(_) => Err(Errno::ENOTSOCK),
+            FileKind::Epoll(_) | FileKind::Stored(_) => Err(Errno::ENOTSOCK),
         }
     }
 
     /// The lowest free number, as the kernel gives them out.
-    fn insert(&mut self, file: File) -> i64 {
+    pub(super) fn insert(&mut self, file: File) -> i64 {
         let fd = (3..).find(|fd| !self.files.contains_key(fd)).unwrap_or(3);
         self.files.insert(fd, file);
         fd.into()
@@ -154,6 +175,9 @@ impl Files {
             buffers,
         } = running;
         let done = |value: i64| Answer::of(Ok(value));
+        if let Some(answer) = self.plain(call) {
+            return answer;
+        }
         Ok(Some(match call {
             Call::Socket {
                 domain,
@@ -165,6 +189,10 @@ impl Files {
                 let plain = *kind & number::SOCK_TYPE_MASK;
                 let kind = SocketType::from_number(plain).ok_or(Errno::EINVAL)?;
                 let id = host.socket(domain, kind, *protocol, Credentials::ROOT)?;
+                if self.paces {
+                    let (level, name) = system::PACING;
+                    host.set_option(id, level, name, &system::FASTEST, now)?;
+                }
                 let kind = FileKind::Socket { id, domain, kind };
                 done(self.insert(File {
                     kind,
@@ -215,19 +243,25 @@ impl Files {
                 address,
                 control: bytes,
                 flags,
+                hole,
             } => {
-                let (_, domain, kind) = self.socket(*fd)?;
+                let (id, domain, kind) = self.socket(*fd)?;
                 let address = address.as_ref();
                 let address = address.map(|bytes| decode(domain, kind, bytes, Purpose::Send));
                 let address = address.transpose()?;
+                let is_impatient = self.file_of(*fd)?.is_nonblocking;
                 let pending = pending.as_mut().ok_or(Errno::EBADF)?;
-                let pieces: Vec<&[u8]> = data.iter().map(Vec::as_slice).collect();
+                let pieces = data.iter().map(Vec::as_slice);
+                let pieces: Vec<&[u8]> = pieces.take(hole.unwrap_or(usize::MAX)).collect();
                 let message = Outgoing {
                     data: &pieces,
                     address: address.as_ref(),
                     ancillary: control::decode(bytes),
                     flags: MessageFlags::from_bits_retain(flags.cast_unsigned()),
                 };
+                if hole.is_some() {
+                    return holes::send(host, (id, kind), message, pending, is_impatient, now);
+                }
                 let Step::Done(result) = pending.send(host, message, now) else {
                     return Ok(None);
                 };
@@ -237,10 +271,16 @@ impl Files {
                 fd,
                 control_room,
                 flags,
-                ..
+                hole,
+                lengths,
             } => {
-                self.socket(*fd)?;
+                let (.., kind) = self.socket(*fd)?;
                 let pending = pending.as_mut().ok_or(Errno::EBADF)?;
+                if let Some(hole) = *hole {
+                    let before = lengths.iter().take(hole).sum();
+                    let flags = MessageFlags::from_bits_retain(flags.cast_unsigned());
+                    return holes::receive(host, kind, before, flags, pending, now);
+                }
                 let mut pieces: Vec<&mut [u8]> =
                     buffers.iter_mut().map(Vec::as_mut_slice).collect();
                 let message = Incoming {
@@ -285,8 +325,10 @@ impl Files {
                         epoll.forget(*fd);
                     }
                 }
-                if let FileKind::Socket { id, .. } = file.kind {
-                    host.close(id, now)?;
+                match file.kind {
+                    FileKind::Socket { id, .. } => host.close(id, now)?,
+                    FileKind::Stored(stored) => self.store.forget(&stored),
+                    FileKind::Epoll(_) => {}
                 }
                 done(0)
             }
@@ -393,13 +435,19 @@ impl Files {
                     ..Answer::default()
                 }
             }
+            Call::Open { .. }
+            | Call::Pipe { .. }
+            | Call::SendFile { .. }
+            | Call::Splice { .. }
+            | Call::Tee { .. }
+            | Call::VmSplice { .. } => return self.move_data(host, call, pending, now),
         }))
     }
 
     fn epoll(&mut self, fd: i32) -> Result<&mut Epoll> {
         match &mut self.file(fd)?.kind {
             FileKind::Epoll(epoll) => Ok(epoll),
-            FileKind::Socket { .. } => Err(Errno::EINVAL),
+            FileKind::Socket { .. } | FileKind::Stored(_) => Err(Errno::EINVAL),
         }
     }
 

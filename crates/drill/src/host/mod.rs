@@ -2,9 +2,14 @@
 
 mod epoll;
 mod files;
+mod holes;
+mod pipes;
+mod tables;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sockeye_core::{
@@ -14,8 +19,11 @@ use sockeye_core::{
 
 use crate::setup::Setup;
 use crate::sysctl::{self, Refusal};
-use crate::system::{Answer, Call, Happening, System};
+use crate::system::{Answer, Call, Change, Happening, Queue, System};
 use files::{Files, Running};
+
+/// `txqueuelen` of a device of `ip tuntap`, with room for scripts.
+const LONGEST_QUEUE: usize = 10_000;
 
 /// The host's time when the script begins: away from zero, where nothing can lie in the past.
 const START: i64 = 1_000_000_000;
@@ -47,11 +55,10 @@ impl HostSystem {
             refusal.map_err(|refusal| refused(refusal, name, value))?;
         }
         let mut host = Host::new(config);
-        let length = if setup.local.is_ipv6() { 64 } else { 16 };
         let interface = host.add_interface(InterfaceConfig {
             name: "tun0".into(),
             mtu: setup.mtu,
-            addresses: IpCidr::new(setup.local, length).into_iter().collect(),
+            addresses: IpCidr::new(setup.local, setup.prefix).into_iter().collect(),
             medium: Medium::Ip,
             offload: OffloadCapabilities {
                 checksum: setup.segmentation,
@@ -142,14 +149,20 @@ impl System for HostSystem {
         self.now
     }
 
+    fn epoch(&self) -> Duration {
+        // The host's configuration counts from 1970 to its own time zero, which is nothing here.
+        instant(0) - Instant::ZERO
+    }
+
     fn start(&mut self, call: Call) {
         let now = self.instant();
         self.running = Some(self.files.begin(&self.host, call, now));
         self.resume();
     }
 
-    fn inject(&mut self, packet: Vec<u8>) {
-        let frame = Frame::from_bytes(Bytes::from(packet));
+    fn inject(&mut self, packet: Vec<u8>, segment_size: Option<NonZeroU16>) {
+        let mut frame = Frame::from_bytes(Bytes::from(packet));
+        frame.offload.segment_size = segment_size;
         self.host.receive(self.interface, frame, self.instant());
         self.resume();
     }
@@ -183,13 +196,45 @@ impl System for HostSystem {
         refusal.map_err(|refusal| refused(refusal, name, value))
     }
 
-    fn tcp_info(&mut self, fd: i32) -> Result<Vec<u8>, i32> {
-        const SOL_TCP: i32 = 6;
-        const TCP_INFO: i32 = 11;
+    fn has_setting(&self, name: &str) -> bool {
+        sysctl::is_known(name)
+    }
+
+    fn change(&mut self, change: &Change) -> Result<(), String> {
+        match change {
+            Change::File { path, content } => {
+                match content {
+                    Some(content) => self.files.store.disk.insert(path.clone(), content.clone()),
+                    None => self.files.store.disk.remove(path),
+                };
+                Ok(())
+            }
+            Change::ForgetPeers => {
+                self.host.forget_peers();
+                Ok(())
+            }
+            Change::Queue(queue) => {
+                self.files.paces = *queue == Queue::Fair;
+                let limit = match queue {
+                    Queue::Limited(packets) => usize::try_from(*packets).unwrap_or(usize::MAX),
+                    Queue::Default | Queue::Fair => LONGEST_QUEUE,
+                };
+                self.host.set_queue_limit(self.interface, limit);
+                Ok(())
+            }
+            Change::Route(_) => Err("a route of this stack says nothing of its path".to_owned()),
+        }
+    }
+
+    fn table(&mut self, path: &str) -> Result<String, String> {
+        tables::read(&self.host, path)
+    }
+
+    fn option(&mut self, fd: i32, level: i32, name: i32) -> Result<Vec<u8>, i32> {
         let call = Call::GetOption {
             fd,
-            level: SOL_TCP,
-            name: TCP_INFO,
+            level,
+            name,
             length: 1024,
         };
         let now = self.instant();

@@ -45,12 +45,13 @@ const CODES_V4: [(u8, &str, u8); 18] = [
     (11, "fragment_reassembly", 1),
 ];
 
-const CODES_V6: [(u8, &str, u8); 9] = [
+const CODES_V6: [(u8, &str, u8); 10] = [
     (1, "no_route", 0),
     (1, "admin_prohibited", 1),
     (1, "beyond_scope", 2),
     (1, "addr_unreachable", 3),
     (1, "port_unreachable", 4),
+    (1, "address_unreachable", 3),
     (1, "host_unreachable", 3),
     (1, "net_unreachable", 0),
     (3, "hop_limit", 0),

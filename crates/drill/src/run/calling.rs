@@ -1,8 +1,8 @@
 //! System calls: begun, waited for, and what the script learns from their answers.
 
 use super::{Player, Running, seconds};
-use crate::ast::{Expression, SystemCall};
-use crate::calls::{File, PORT};
+use crate::ast::{Expression, SystemCall, Value};
+use crate::calls::File;
 use crate::failure::{Failure, Outcome, Place};
 use crate::flow;
 use crate::system::{Answer, Call};
@@ -89,7 +89,7 @@ impl<'a> Player<'a> {
                 self.connecting = None;
             }
             Call::Connect { address, .. } => {
-                let port = port_of(address).unwrap_or(PORT);
+                let port = port_of(address).unwrap_or(self.context.setup.connect_port);
                 if let Some(file) = self.context.files.get_mut(&fd) {
                     file.peer = Some(port);
                 }
@@ -141,7 +141,10 @@ impl<'a> Player<'a> {
             return Ok(());
         }
         match call {
-            Call::Socket { .. } | Call::EpollCreate { .. } => self.opened(script, live)?,
+            Call::Socket { .. } | Call::EpollCreate { .. } | Call::Open { .. } => {
+                self.opened(script, live)?;
+            }
+            Call::Pipe { .. } => self.opened_pipe(script, answer.ends)?,
             Call::Accept { .. } => {
                 self.opened(script, live)?;
                 let number = self.context.number(&script.result)?;
@@ -165,7 +168,9 @@ impl<'a> Player<'a> {
             }
             Call::Listen { .. } => {
                 let file = self.context.files.get(&fd);
-                self.listening = file.and_then(|file| file.bound).or(Some(PORT));
+                self.listening = file
+                    .and_then(|file| file.bound)
+                    .or(Some(self.context.setup.bind_port));
                 self.current = None;
             }
             Call::Close { .. } => {
@@ -176,6 +181,19 @@ impl<'a> Player<'a> {
                 }
             }
             Call::Receive { flags, .. } => self.check_data(fd, *flags, answer, *place)?,
+            // Data that the script has not written itself.
+            Call::SendFile { to, .. } | Call::Splice { to, .. } => {
+                let moved = usize::try_from(answer.value).unwrap_or(0);
+                for file in self.context.files.values_mut() {
+                    if file.live == *to {
+                        file.is_foreign = true;
+                        file.written.resize(file.written.len() + moved, 0);
+                    }
+                    if matches!(call, Call::Splice { from, .. } if file.live == *from) {
+                        file.read += moved;
+                    }
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -184,7 +202,7 @@ impl<'a> Player<'a> {
     /// The script's number for a new descriptor.
     fn opened(&mut self, script: &SystemCall, live: i32) -> Outcome<()> {
         let number = match script.result.value {
-            crate::ast::Value::Any => live,
+            Value::Any => live,
             _ => self.context.int(&script.result)?,
         };
         let file = File {
@@ -192,6 +210,22 @@ impl<'a> Player<'a> {
             ..File::default()
         };
         self.context.files.insert(number, file);
+        Ok(())
+    }
+
+    /// The script's numbers for the two ends of a pipe.
+    fn opened_pipe(&mut self, script: &SystemCall, live: [i32; 2]) -> Outcome<()> {
+        let Some(Value::Array(ends)) = script.arguments.first().map(|ends| &ends.value) else {
+            return Ok(());
+        };
+        for (end, live) in ends.iter().zip(live) {
+            let number = self.context.int(end)?;
+            let file = File {
+                live,
+                ..File::default()
+            };
+            self.context.files.insert(number, file);
+        }
         Ok(())
     }
 

@@ -149,8 +149,19 @@ impl Player<'_> {
         let Some(flow) = at.and_then(|at| self.flows.get(at)) else {
             return false;
         };
+        if self.is_taken_over(flow, seen) {
+            return false;
+        }
         let is_over = flow.is_closed && self.current.is_some() && at != self.current;
         packet.ports.is_none() && (flow.is_aside || is_over)
+    }
+
+    /// Whether the packet begins another connection with the names of one that the script has closed, as happens in place of
+    /// a TIME-WAIT.
+    fn is_taken_over(&self, flow: &Flow, seen: &Seen) -> bool {
+        let is_first = matches!(seen.body, Body::Tcp { flags, .. } if flags & (SYN | ACK) == SYN);
+        let awaited = self.connecting.filter(|fd| self.flow_of(*fd).is_none());
+        is_first && flow.is_closed && awaited.is_some()
     }
 
     /// A script may name several segments of a stream as one, as they leave a stack that lets the device cut them: all
@@ -164,6 +175,9 @@ impl Player<'_> {
         let Expected::Tcp(expected) = &packet.body else {
             return Ok((first, None));
         };
+        if self.context.setup.is_strict {
+            return Ok((first, None));
+        }
         let mut whole = first;
         loop {
             let (ports, missing) = (whole.ports, {
@@ -201,7 +215,11 @@ impl Player<'_> {
             .flows
             .iter()
             .rposition(|flow| flow.local.1 == local && flow.remote.1 == remote);
-        if known.is_some() {
+        let over = known.and_then(|at| self.flows.get(at));
+        if let Some(over) = over.filter(|flow| self.is_taken_over(flow, seen)) {
+            let next = Flow::new(over.local, over.remote);
+            self.flows.push(next);
+        } else if known.is_some() {
             return known;
         }
         let is_first = match (&seen.body, &packet.body) {
@@ -272,6 +290,9 @@ impl Player<'_> {
         let Some(file) = flow.fd.and_then(|fd| self.context.files.get(&fd)) else {
             return Ok(());
         };
+        if file.is_foreign {
+            return Ok(());
+        }
         let first = if flags & SYN != 0 { flow.bases.0 } else { 1 };
         let from = flow.script_local(*sequence, *flags).wrapping_sub(first);
         let from = usize::try_from(from).unwrap_or(usize::MAX);

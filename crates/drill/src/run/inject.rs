@@ -2,7 +2,6 @@
 
 use super::Player;
 use crate::ast::{Icmp, Packet, Quoted, Range, Segment};
-use crate::calls::PORT;
 use crate::failure::{Failure, Outcome, Place};
 use crate::flow::Flow;
 use crate::packet::{self, Message};
@@ -34,7 +33,7 @@ impl Player<'_> {
             (Some((remote, local)), _) => self.flow_with(local, remote),
             (None, Some(current)) => current,
             (None, None) => {
-                let local = self.listening.unwrap_or(PORT);
+                let local = self.listening.unwrap_or(self.context.setup.bind_port);
                 let remote = self.next_port;
                 self.next_port = self.next_port.wrapping_add(1);
                 self.flow_with(local, remote)
@@ -81,7 +80,9 @@ impl Player<'_> {
         }
         flow.is_urgent |= segment.flags & URG != 0;
         let bytes = packet::segment(packet.ip, flow, segment);
-        self.system.inject(bytes);
+        let mss = self.context.setup.mss;
+        let size = mss.filter(|mss| segment.range.length > usize::from(mss.get()));
+        self.system.inject(bytes, size);
         self.wait(self.system.now())
     }
 
@@ -99,15 +100,17 @@ impl Player<'_> {
             (None, None) => {
                 // A datagram socket: bound, or connected to where this comes from.
                 let file = self.connecting.and_then(|fd| self.context.files.get(&fd));
-                let remote = file.and_then(|file| file.peer).unwrap_or(PORT);
-                let local = self.listening.unwrap_or(PORT);
+                let remote = file
+                    .and_then(|file| file.peer)
+                    .unwrap_or(self.context.setup.connect_port);
+                let local = self.listening.unwrap_or(self.context.setup.bind_port);
                 self.flow_with(local, remote)
             }
             _ => self.inbound_flow(packet),
         };
         self.current = Some(at);
         let bytes = packet::udp(packet.ip, &self.flows[at], length);
-        self.system.inject(bytes);
+        self.system.inject(bytes, None);
         self.wait(self.system.now())
     }
 
@@ -121,7 +124,7 @@ impl Player<'_> {
             Quoted::Segment(Range { start, length })
         });
         let bytes = packet::icmp(packet.ip, flow, message, about);
-        self.system.inject(bytes);
+        self.system.inject(bytes, None);
         self.wait(self.system.now())
     }
 }

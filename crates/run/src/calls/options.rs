@@ -21,6 +21,9 @@ use crate::sys;
 /// `SO_OOBINLINE`.
 const SO_OOBINLINE: i32 = 10;
 
+const SO_TIMESTAMPING: i32 = 37;
+const SO_TIMESTAMPING_NEW: i32 = 65;
+
 const IPPROTO_TCP: i32 = 6;
 const TCP_INQ: i32 = 36;
 
@@ -98,6 +101,13 @@ pub(super) fn set(
     if (level, name) == (IPPROTO_TCP, TCP_INQ) && length >= 4 {
         // The program reads from a file of the kernel's, which has no such message.
         return Err(Errno::ENOPROTOOPT);
+    }
+    if level == SOL_SOCKET
+        && matches!(name, SO_TIMESTAMPING | SO_TIMESTAMPING_NEW)
+        && !matches!(conduit.state, State::Datagram(_))
+    {
+        // Nobody sees the program's writes one by one, nor when the kernel's file has them.
+        return Err(Errno::EOPNOTSUPP);
     }
     let value = call.read(call.argument(3), length.min(LONGEST))?;
     supervisor

@@ -100,6 +100,13 @@ fn wait(
     })
 }
 
+/// What the error queue of a stream has: which sends without a copy are done with.
+fn take_report(supervisor: &mut Supervisor, id: Id) -> Result<sockeye_core::Ancillary, Errno> {
+    let conduit = supervisor.conduits.get_mut(id).ok_or(Errno::EBADF)?;
+    let is_v6 = i32::from(conduit.domain) == libc::AF_INET6;
+    conduit.zero_copies.take(is_v6).ok_or(Errno::EAGAIN)
+}
+
 /// Takes one datagram from the program's file, or an entry from the host's error queue.
 fn take(
     supervisor: &mut Supervisor,
@@ -113,6 +120,18 @@ fn take(
         return Err(Errno::EBADF);
     };
     let socket = conduit.socket;
+    if flags & libc::MSG_ERRQUEUE != 0 && is_stream(supervisor, id) {
+        let report = take_report(supervisor, id)?;
+        return Ok(Taken {
+            length: 0,
+            datagram: PendingDatagram {
+                data: Vec::new(),
+                source: Vec::new(),
+                control: control::encode(&[report]),
+            },
+            flags: libc::MSG_ERRQUEUE,
+        });
+    }
     if flags & libc::MSG_ERRQUEUE != 0 {
         let mut data = vec![0; room.min(LARGEST)];
         let received = supervisor.host.receive_message(
@@ -228,7 +247,8 @@ fn stream(
         _ => return Err(Errno::ENOTCONN),
     }
     if flags & libc::MSG_ERRQUEUE != 0 {
-        return Err(Errno::EAGAIN);
+        let _told = take_report(supervisor, id)?;
+        return Ok(Outcome::Value(0));
     }
     let mut data = vec![0; length];
     let kept = flags & (libc::MSG_PEEK | libc::MSG_OOB);
@@ -260,13 +280,9 @@ pub(super) fn message(
     file: BorrowedFd<'_>,
 ) -> Result<Outcome, Errno> {
     let flags = call.int(2);
-    if is_stream(supervisor, id) {
-        // A TCP socket's error queue is empty; the conduit's is not what was asked for.
-        return if flags & libc::MSG_ERRQUEUE != 0 {
-            Err(Errno::EAGAIN)
-        } else {
-            Ok(Outcome::Proceed)
-        };
+    // The conduit's error queue is not what was asked for.
+    if is_stream(supervisor, id) && flags & libc::MSG_ERRQUEUE == 0 {
+        return Ok(Outcome::Proceed);
     }
     let mut returns = Returns::new();
     match one(
@@ -279,6 +295,7 @@ pub(super) fn message(
         &mut returns,
     ) {
         Ok(length) => Ok(returns.outcome(length as u64, id)),
+        Err(Errno::EAGAIN) if flags & libc::MSG_ERRQUEUE != 0 => Err(Errno::EAGAIN),
         Err(Errno::EAGAIN) => wait(supervisor, id, file, flags),
         Err(errno) => Err(errno),
     }

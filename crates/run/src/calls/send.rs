@@ -7,7 +7,7 @@ use sockeye_core::{Ancillary, Errno, MessageFlags, SocketAddress};
 use sockeye_linux::address::{self, Purpose};
 use sockeye_linux::control;
 use sockeye_linux::message::{MESSAGE_LENGTH_OFFSET, MMSGHDR_SIZE};
-use sockeye_linux::number::AF_NETLINK;
+use sockeye_linux::number::{AF_NETLINK, SOL_SOCKET};
 
 use super::message::CallersMessage;
 use super::{errno, read_address};
@@ -17,6 +17,8 @@ use crate::notify::{Call, Outcome};
 use crate::slab::Id;
 use crate::supervisor::Supervisor;
 use crate::sys;
+
+const SO_ZEROCOPY: i32 = 60;
 
 /// How long a stream waits before it tries again what only the kernel can tell the end of.
 const RETRY: Duration = Duration::from_millis(1);
@@ -43,6 +45,11 @@ pub(super) fn to(
     let length = usize::try_from(call.argument(2)).unwrap_or(usize::MAX);
     if is_stream(supervisor, id) {
         if call.argument(4) == 0 {
+            if flags.contains(MessageFlags::ZEROCOPY) && length > 0 {
+                return zero_copy(supervisor, id, file, flags, || {
+                    call.read(call.argument(1), length.min(memory::MOST_BYTES))
+                });
+            }
             return Ok(nothing(supervisor, id, file, length));
         }
         let given = (call.argument(4), call.int(5));
@@ -122,6 +129,31 @@ fn open(
     })
 }
 
+/// `MSG_ZEROCOPY` of a stream: as without, but that the program is told that it is done (`SO_ZEROCOPY`).
+fn zero_copy(
+    supervisor: &mut Supervisor,
+    id: Id,
+    file: BorrowedFd<'_>,
+    flags: MessageFlags,
+    read: impl FnOnce() -> Result<Vec<u8>, Errno>,
+) -> Result<Outcome, Errno> {
+    let is_on = supervisor.conduits.get(id).is_some_and(|conduit| {
+        let host = &mut supervisor.host;
+        let asked = host.get_option(conduit.socket, SOL_SOCKET, SO_ZEROCOPY, 4, supervisor.now);
+        asked.is_ok_and(|value| value.iter().any(|byte| *byte != 0))
+    });
+    if !is_on {
+        return Ok(Outcome::Proceed);
+    }
+    let outcome = into_conduit(supervisor, id, file, flags, read)?;
+    if matches!(outcome, Outcome::Value(_))
+        && let Some(conduit) = supervisor.conduits.get_mut(id)
+    {
+        conduit.zero_copies.count();
+    }
+    Ok(outcome)
+}
+
 /// A connected stream takes no notice of the address that is given. tcp(7)
 fn stream(
     supervisor: &mut Supervisor,
@@ -137,6 +169,17 @@ fn stream(
     {
         return Ok(outcome);
     }
+    into_conduit(supervisor, id, file, flags, read)
+}
+
+/// Puts a stream's data into the program's file, as the program would.
+fn into_conduit(
+    supervisor: &mut Supervisor,
+    id: Id,
+    file: BorrowedFd<'_>,
+    flags: MessageFlags,
+    read: impl FnOnce() -> Result<Vec<u8>, Errno>,
+) -> Result<Outcome, Errno> {
     let Some(conduit) = supervisor.conduits.get(id) else {
         return Err(Errno::EBADF);
     };
@@ -233,6 +276,12 @@ pub(super) fn message(
         let header = &message.header;
         // The conduit takes a stream's message as it is, but for an address.
         if header.name == 0 || header.name_length == 0 {
+            if flags.contains(MessageFlags::ZEROCOPY) && memory::total(&message.spans) > 0 {
+                return zero_copy(supervisor, id, file, flags, || {
+                    memory::shorten(&mut message.spans, memory::MOST_BYTES);
+                    call.gather(&message.spans)
+                });
+            }
             return Ok(Outcome::Proceed);
         }
         let given = (header.name, header.name_length.min(128));

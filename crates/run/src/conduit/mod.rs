@@ -10,6 +10,7 @@ mod joined;
 mod listening;
 mod relay;
 mod table;
+mod zero_copy;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub(crate) use relay::{Far, Relay};
 pub(crate) use table::Conduits;
 
 use crate::names::Serial;
+use zero_copy::ZeroCopies;
 
 /// Who made a socket, for `ss` and for captures, and where a duplicate of its file may be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub(crate) struct Conduit {
     pub(crate) untold: bool,
     /// The program has shut down its sending side.
     pub(crate) program_shut: bool,
+    /// What was sent with `MSG_ZEROCOPY`.
+    pub(crate) zero_copies: ZeroCopies,
 }
 
 /// Where a conduit stands.
@@ -92,6 +96,7 @@ impl Conduit {
             domain,
             owner,
             cookie: 0,
+            zero_copies: ZeroCopies::default(),
             name: None,
             state,
             waiting: Vec::new(),

@@ -108,14 +108,16 @@ fn recvfrom(program: &mut Assembler) {
     program.place(next);
 }
 
-/// `sendto`: trapped when the address pointer is given, or there is nothing to send, which a conduit may refuse where TCP
-/// does not.
+/// `sendto`: trapped when the address pointer is given, a flag asks for what the conduit has not, or there is nothing to send,
+/// which a conduit may refuse where TCP does not.
 fn sendto(program: &mut Assembler) {
     let (next, trap) = (program.label(), program.label());
     program.jump_unless_equal(number(libc::SYS_sendto), next);
     with_address(program);
     program.load(Field::Low(2));
     program.jump_if_equal(0, trap);
+    program.load(Field::Low(3));
+    program.jump_if_any_bit(libc::MSG_ZEROCOPY.unsigned_abs(), trap);
     program.finish_with(Action::Allow);
     program.place(trap);
     program.finish_with(Action::Notify);

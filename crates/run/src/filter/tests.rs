@@ -71,6 +71,11 @@ fn data_calls_are_native_unless_they_carry_an_address() {
     );
     assert_eq!(ask(libc::SYS_sendto, [3, 0x1000, 10, 0, 0, 0]), ALLOW);
     assert_eq!(ask(libc::SYS_sendto, [3, 0x1000, 0, 0, 0, 0]), NOTIFY);
+    assert_eq!(
+        ask(libc::SYS_sendto, [3, 0x1000, 10, 0x400_0000, 0, 0]),
+        NOTIFY
+    );
+    assert_eq!(ask(libc::SYS_sendto, [3, 0x1000, 10, 0x4000, 0, 0]), ALLOW);
     assert_eq!(ask(libc::SYS_recvfrom, [3, 0x1000, 0, 0, 0, 0]), ALLOW);
     assert_eq!(
         ask(libc::SYS_sendto, [3, 0x1000, 10, 0, 0x7fff_0000_0000, 16]),

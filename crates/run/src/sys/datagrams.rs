@@ -2,11 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
-use super::{
-    Name, check_size, control_messages, push_control_message, send_message, set_int_option, socklen,
-};
+use super::messages::{Control, receive_with};
+use super::{Name, control_messages, push_control_message, send_message, set_int_option};
 
 /// Makes [`receive_datagram`] tell the own address.
 pub(crate) fn tell_own_address(fd: BorrowedFd<'_>, is_v6: bool) -> io::Result<()> {
@@ -25,41 +24,17 @@ pub(crate) struct ReceivedDatagram {
     pub(crate) own: Option<IpAddr>,
 }
 
-/// Room for the control message, aligned as the kernel's header of it.
-#[repr(C, align(8))]
-struct Control([u8; 64]);
-
 /// `recvmsg(2)`, never blocking.
 pub(crate) fn receive_datagram(
     fd: BorrowedFd<'_>,
     buffer: &mut [u8],
 ) -> io::Result<ReceivedDatagram> {
-    let mut name = Name {
-        storage: [0; 128],
-        length: 0,
-    };
-    let mut span = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
-    let mut control = Control([0; 64]);
-    // SAFETY: all zero is a valid msghdr.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &mut span;
-    message.msg_iovlen = 1;
-    message.msg_name = name.storage.as_mut_ptr().cast();
-    message.msg_namelen = socklen(128);
-    message.msg_control = control.0.as_mut_ptr().cast();
-    message.msg_controllen = control.0.len();
-    // SAFETY: the buffers and the name have room for what is said.
-    let length =
-        check_size(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut message, libc::MSG_DONTWAIT) })?;
-    name.length = (message.msg_namelen as usize).min(128);
-    let told = control.0.get(..message.msg_controllen).unwrap_or_default();
+    let mut control = Control::<64>::EMPTY;
+    let told = receive_with(fd, buffer, &mut control, libc::MSG_DONTWAIT)?;
     Ok(ReceivedDatagram {
-        length,
-        name,
-        own: own_address(told),
+        length: told.length,
+        name: told.name,
+        own: own_address(told.control),
     })
 }
 

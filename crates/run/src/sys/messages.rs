@@ -64,19 +64,58 @@ pub(crate) fn send_message(
     check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &message, flags) })
 }
 
-/// `struct cmsghdr` with one descriptor, as long as `CMSG_SPACE(4)`.
-#[repr(C)]
-#[derive(Default)]
-struct ControlOfOne {
-    length: usize,
-    level: i32,
-    kind: i32,
-    file: i32,
-    padding: i32,
+/// Room for control messages, aligned as the kernel's header of them.
+#[repr(C, align(8))]
+pub(super) struct Control<const ROOM: usize>([u8; ROOM]);
+
+impl<const ROOM: usize> Control<ROOM> {
+    pub(super) const EMPTY: Control<ROOM> = Control([0; ROOM]);
 }
 
-/// `CMSG_LEN(4)`
-const CONTROL_LENGTH: usize = 20;
+/// What `recvmsg(2)` told.
+pub(super) struct Told<'a> {
+    pub(super) length: usize,
+    pub(super) flags: i32,
+    pub(super) name: Name,
+    pub(super) control: &'a [u8],
+}
+
+/// `recvmsg(2)` with the sender's name and as many control messages as there is room for.
+pub(super) fn receive_with<'a, const ROOM: usize>(
+    fd: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    control: &'a mut Control<ROOM>,
+    flags: i32,
+) -> io::Result<Told<'a>> {
+    let mut name = Name {
+        storage: [0; 128],
+        length: 0,
+    };
+    let mut span = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: all zero is a valid msghdr.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &mut span;
+    message.msg_iovlen = 1;
+    message.msg_name = name.storage.as_mut_ptr().cast();
+    message.msg_namelen = socklen(128);
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = ROOM;
+    // SAFETY: the buffers and the name have room for what is said.
+    let length = check_size(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut message, flags) })?;
+    name.length = (message.msg_namelen as usize).min(128);
+    Ok(Told {
+        length,
+        flags: message.msg_flags,
+        name,
+        control: control.0.get(..message.msg_controllen).unwrap_or_default(),
+    })
+}
+
+/// `CMSG_LEN(4)`: room for one descriptor, and not for a second in the padding behind it.
+const ONE_FILE: usize = HEADER + 4;
 
 /// What [`receive_message`] found.
 pub(crate) struct ReceivedMessage {
@@ -93,36 +132,21 @@ pub(crate) fn receive_message(
     buffer: &mut [u8],
     flags: i32,
 ) -> io::Result<ReceivedMessage> {
-    let mut name = Name {
-        storage: [0; 128],
-        length: 0,
-    };
-    let mut span = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
-    // SAFETY: all zero is a valid msghdr.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &mut span;
-    message.msg_iovlen = 1;
-    message.msg_name = name.storage.as_mut_ptr().cast();
-    message.msg_namelen = socklen(128);
-    let mut control = ControlOfOne::default();
-    message.msg_control = (&raw mut control).cast();
-    message.msg_controllen = size_of::<ControlOfOne>();
-    let flags = flags | libc::MSG_CMSG_CLOEXEC;
-    // SAFETY: the buffers and the name have room for what is said.
-    let length = check_size(unsafe { libc::recvmsg(fd.as_raw_fd(), &mut message, flags) })?;
-    let came = message.msg_controllen >= CONTROL_LENGTH
-        && control.level == libc::SOL_SOCKET
-        && control.kind == libc::SCM_RIGHTS;
-    // SAFETY: the kernel has just made this descriptor for us.
-    let file = came.then(|| unsafe { OwnedFd::from_raw_fd(control.file) });
-    name.length = (message.msg_namelen as usize).min(128);
+    let mut control = Control::<ONE_FILE>::EMPTY;
+    let told = receive_with(fd, buffer, &mut control, flags | libc::MSG_CMSG_CLOEXEC)?;
+    let messages = control_messages(told.control).unwrap_or_default();
+    let file = messages.into_iter().find_map(|message| match message {
+        (libc::SOL_SOCKET, libc::SCM_RIGHTS, data) => {
+            let number = i32::from_ne_bytes(data.try_into().ok()?);
+            // SAFETY: the kernel has just made this descriptor for us.
+            Some(unsafe { OwnedFd::from_raw_fd(number) })
+        }
+        _ => None,
+    });
     Ok(ReceivedMessage {
-        length,
-        flags: message.msg_flags,
-        name,
+        length: told.length,
+        flags: told.flags,
+        name: told.name,
         file,
     })
 }
@@ -145,5 +169,21 @@ mod tests {
         assert_eq!(control_messages(&bytes), None);
         assert_eq!(control_messages(&[0; 16]), None);
         assert_eq!(control_messages(&[0; 15]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn one_file_comes_along_and_the_kernel_drops_a_second() {
+        use std::os::fd::AsFd;
+        use std::os::unix::net::UnixDatagram;
+        let (here, there) = UnixDatagram::pair().expect("a pair");
+        let file = here.as_raw_fd().to_ne_bytes();
+        for (files, is_cut) in [(file.to_vec(), false), ([file, file].concat(), true)] {
+            let mut control = Vec::new();
+            push_control_message(&mut control, libc::SOL_SOCKET, libc::SCM_RIGHTS, &files);
+            send_message(here.as_fd(), b"x", None, &control, 0).expect("sent");
+            let received = receive_message(there.as_fd(), &mut [0; 8], 0).expect("received");
+            assert!(received.file.is_some());
+            assert_eq!(received.flags & libc::MSG_CTRUNC != 0, is_cut);
+        }
     }
 }

@@ -329,3 +329,29 @@ pub(crate) fn inheritable_duplicate(file: &impl AsRawFd) -> OwnedFd {
     // SAFETY: just created.
     unsafe { OwnedFd::from_raw_fd(fd) }
 }
+
+/// The next entry of the error queue: its errno, origin, code, info and data.
+pub(crate) fn error_queue(fd: BorrowedFd<'_>) -> io::Result<(i32, u8, u8, u32, u32)> {
+    let mut control = [0_u8; 128];
+    // SAFETY: all zeros is a message with nothing in it.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = control.len();
+    // SAFETY: the message's only buffer is writable for its length until the call returns.
+    size(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, libc::MSG_ERRQUEUE) })?;
+    assert_eq!(message.msg_flags, libc::MSG_ERRQUEUE);
+    let word = |at: usize| {
+        control[at..at + 4]
+            .try_into()
+            .map(u32::from_ne_bytes)
+            .unwrap()
+    };
+    // Behind the header: `struct sock_extended_err`.
+    Ok((
+        word(16).cast_signed(),
+        control[20],
+        control[22],
+        word(24),
+        word(28),
+    ))
+}

@@ -27,6 +27,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
     ("a_backlog_of_none_holds_one", a_backlog_of_none_holds_one),
     ("accepts_wait_and_time_out", accepts_wait_and_time_out),
     ("a_listener_becomes_a_client", a_listener_becomes_a_client),
+    (
+        "sends_without_a_copy_are_told_of",
+        sends_without_a_copy_are_told_of,
+    ),
 ];
 
 fn pair() -> (TcpStream, TcpStream) {
@@ -313,4 +317,29 @@ fn a_listener_becomes_a_client() {
     client.write_all(b"x").unwrap();
     let (mut server, _) = other.accept().unwrap();
     server.read_exact(&mut [0]).unwrap();
+}
+
+/// `SO_ZEROCOPY`, `MSG_ZEROCOPY`: the error queue says which sends are done with.
+fn sends_without_a_copy_are_told_of() {
+    const OPTION: i32 = 60;
+    const MESSAGE: i32 = 0x400_0000;
+    let (client, mut server) = pair();
+    let told = || calls::error_queue(client.as_fd());
+    let send = |data: &[u8], flags| calls::send(client.as_fd(), data, flags);
+    // Without the option the flag means nothing.
+    assert_eq!(send(b"one", MESSAGE).unwrap(), 3);
+    assert_eq!(errno(told()), libc::EAGAIN);
+    calls::set_option(client.as_fd(), libc::SOL_SOCKET, OPTION, &[1]);
+    for data in [&b"two"[..], b"three"] {
+        assert_eq!(send(data, MESSAGE).unwrap(), data.len());
+    }
+    assert_eq!(send(b"four", 0).unwrap(), 4);
+    // No error, of ZEROCOPY, copied, from 0 to 1.
+    assert_eq!(told().unwrap(), (0, 5, 1, 0, 1));
+    assert_eq!(errno(told()), libc::EAGAIN);
+    assert_eq!(send(b"five", MESSAGE).unwrap(), 4);
+    assert_eq!(told().unwrap(), (0, 5, 1, 2, 2));
+    let mut read = [0; 19];
+    server.read_exact(&mut read).unwrap();
+    assert_eq!(&read, b"onetwothreefourfive");
 }

@@ -224,6 +224,11 @@ impl Congestion {
         self.steers().then_some(if rate < SLOW { 1 } else { 2 })
     }
 
+    /// How many congestion windows the send buffer is to hold (`sndbuf_expand`).
+    pub(crate) fn windows_to_buffer(&self) -> u64 {
+        if self.steers() { 3 } else { 2 }
+    }
+
     /// Sending starts again after a pause, of which only what was learnt has to know.
     pub(crate) fn restarted(&mut self, idle: Duration) {
         if self.0.is_some() {

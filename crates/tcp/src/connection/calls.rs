@@ -5,11 +5,13 @@ use sockeye_wire::Payload;
 use super::Connection;
 use crate::block::BlockFlags;
 use crate::recv::urgent::UrgentRead;
+use crate::send::memory::Push;
+use crate::send::queue::Access;
 use crate::send::{Fin, SendFlags};
-use crate::seq::length;
+use crate::seq::{length, span};
 use crate::state::{Closed, Machine, Next};
 use crate::timers::Timer;
-use crate::{Error, Events, Instant};
+use crate::{Error, Events, Instant, Seq};
 
 /// Calls of the application.
 impl Connection {
@@ -20,10 +22,15 @@ impl Connection {
         ) && self.block.send.fin == Fin::None
     }
 
-    /// How many bytes a send would take now.
+    /// How many bytes a send would take now. When some of them have left that may be more.
     pub fn send_room(&self) -> usize {
+        self.room_for(usize::MAX)
+    }
+
+    /// How many of so many bytes a send would take now; see [`Connection::send_room`].
+    pub fn room_for(&self, wanted: usize) -> usize {
         if self.can_send() {
-            length(self.block.room())
+            length(self.block.room_for(span(wanted)))
         } else {
             0
         }
@@ -33,18 +40,18 @@ impl Connection {
     /// `more` (`MSG_MORE`) a last short segment waits for what follows.
     pub fn send(&mut self, mut data: Bytes, more: bool, now: Instant) -> usize {
         let wanted = data.len();
-        let count = wanted.min(self.send_room());
+        let count = self.room_for(wanted);
         self.begin_to_write(now);
         self.block.note_app_limit();
         self.block.send.note_shortage(count < wanted);
         data.truncate(count);
         self.block.send.queue.push_bytes(data);
-        self.note_written(count, more)
+        self.note_written(count, more || count < wanted)
     }
 
     /// Queues a copy of data, as much as there is room for; see [`Connection::send`].
     pub fn send_slice(&mut self, data: &[u8], more: bool, now: Instant) -> usize {
-        let count = data.len().min(self.send_room());
+        let count = self.room_for(data.len());
         self.begin_to_write(now);
         self.block.note_app_limit();
         self.block.send.note_shortage(count < data.len());
@@ -52,12 +59,31 @@ impl Connection {
             .send
             .queue
             .push_slice(data.get(..count).unwrap_or_default());
-        self.note_written(count, more)
+        self.note_written(count, more || count < data.len())
     }
 
-    /// The application wanted to send more than there is room for: what it could not give is not its own restraint.
-    pub fn note_no_room(&mut self) {
-        self.block.send.note_shortage(true);
+    /// What to transmit before the rest of a write is given, of which the last `count` bytes have been taken.
+    pub fn push_within(&self, count: usize) -> Push {
+        self.block.push_within(span(count))
+    }
+
+    /// The data of the segment in flight that has this byte; none if it is not in flight.
+    pub fn segment_of(&mut self, byte: Seq) -> Payload {
+        let send = &mut self.block.send;
+        let Some(sent) = send.flight.holding(byte) else {
+            return Payload::new();
+        };
+        let offset = sent.start.since(send.una);
+        send.queue.slice(offset, sent.data(), Access::Again)
+    }
+
+    /// The application has to wait with the rest of what it wanted to send: what it could not give is not its own restraint,
+    /// and what it gave is pushed (`wait_for_space`).
+    pub fn wait_for_room(&mut self) {
+        let send = &mut self.block.send;
+        send.note_shortage(true);
+        send.flags.remove(SendFlags::MORE);
+        send.mark_pushed(false);
     }
 
     /// Queues a copy of data whose last byte is urgent (`MSG_OOB`). If there is no room for all of it, none is urgent.

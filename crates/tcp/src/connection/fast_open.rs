@@ -10,6 +10,8 @@ use sockeye_wire::{FastOpenCookie, TcpFlags};
 
 use super::Connection;
 use crate::block::{Block, BlockFlags};
+use crate::recv::Terms;
+use crate::recv::charge::Parcel;
 use crate::segment::reset_for;
 use crate::state::{CloseWait, Established, FirstSent, Machine, Next};
 use crate::timers::Timer;
@@ -90,6 +92,8 @@ impl Connection {
         block.send.una += 1u32;
         block.send.nxt = block.send.una;
         block.establish(now);
+        // Our SYN is not there yet.
+        block.counts.delivered = 0;
         block.send.rare.stalled_since = FirstSent::at(now);
         let mut data = syn.clone();
         data.trim_front(1);
@@ -97,7 +101,9 @@ impl Connection {
         block.send.fast_open.set(FastOpenState::SYN_DATA, has_data);
         block.counts.data_in = u32::from(has_data);
         // It tells nothing of the segments to come (`tcp_fastopen_add_skb`).
-        let accepted = block.recv.accept(data, false);
+        let parcel = Parcel::of(&data);
+        let terms = Terms::of(block.flags, block.recv.told_mss, &block.limits);
+        let accepted = block.recv.accept(data, &parcel, &terms);
         block.events.set(Events::READABLE, accepted.bytes > 0);
         let is_over = accepted.fin;
         if is_over {
@@ -288,6 +294,8 @@ impl Block {
 
     /// The SYN-ACK is acknowledged (`tcp_rcv_synrecv_state_fastopen`).
     fn confirm(&mut self, now: Instant) {
+        // The SYN-ACK counts as delivered (`tcp_rcv_state_process`).
+        self.counts.delivered += 1;
         self.send.fast_open.remove(FastOpenState::UNCONFIRMED);
         self.flags.set(BlockFlags::SYN_DUE, false);
         if self.send.retransmits == 0 {

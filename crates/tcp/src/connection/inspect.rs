@@ -46,17 +46,16 @@ impl Connection {
 
     /// [`Status::writable`] alone.
     pub fn is_writable(&self) -> bool {
-        let send = &self.block.send;
-        // sk_stream_is_writeable: what is free must be at least half of what is used.
-        let (room, queued) = (send.room(), send.queue.len());
-        let roomy = room >= queued / 2 && room > 0;
+        let unsent = self.block.send.unsent();
         let low = self
             .block
             .options
             .unsent_low_water
             // `tcp_stream_memory_free`: woken only when half of it is gone.
-            .is_none_or(|limit| send.unsent().saturating_mul(2) < limit);
-        roomy && low && !matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_))
+            .is_none_or(|limit| unsent.saturating_mul(2) < limit);
+        self.block.has_space()
+            && low
+            && !matches!(self.machine, Machine::SynSent(_) | Machine::SynReceived(_))
     }
 
     /// [`Status::urgent`] alone.

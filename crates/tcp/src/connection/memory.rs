@@ -1,5 +1,6 @@
 //! What a connection holds of its owner's memory, and how it gives some back.
 use super::Connection;
+use crate::recv::window::BufferFlags;
 use crate::seq::length;
 
 /// The owner's memory.
@@ -14,6 +15,21 @@ impl Connection {
             .as_ref()
             .map_or(0, |held| held.cost());
         length(self.block.send.queue.len()) + recv.queue.len() + behind
+    }
+
+    /// What is queued to be sent takes of the send buffer (`sk_wmem_queued`).
+    pub fn send_memory(&self) -> usize {
+        length(self.block.send_memory())
+    }
+
+    /// What its receive buffer is charged with: packets with all that they take (`sk_rmem_alloc`).
+    pub fn charged(&self) -> usize {
+        length(self.block.recv.charge())
+    }
+
+    /// A program has the connection now: until then what comes beyond a gap does not make its buffer grow.
+    pub fn claimed(&mut self) {
+        self.block.recv.flags.remove(BufferFlags::UNCLAIMED);
     }
 
     /// Memory is short, or no longer so: buffers do not grow, and the window stays small.
@@ -35,7 +51,6 @@ impl Connection {
 
     /// The send buffer becomes as small as half of what is in it (`sk_stream_moderate_sndbuf`).
     pub fn moderate_send_buffer(&mut self) {
-        let send = &mut self.block.send;
-        send.buffer = send.buffer.min(send.queue.len() / 2).max(4608);
+        self.block.moderate_send_buffer();
     }
 }

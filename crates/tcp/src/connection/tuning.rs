@@ -5,6 +5,7 @@ use crate::congestion::Congestion;
 use crate::recv::ack::AckFlags;
 use crate::recv::window::BufferFlags;
 use crate::send::SendFlags;
+use crate::send::memory::LEAST_SEND_BUFFER;
 use crate::seq::{length, span};
 use crate::state::Machine;
 use crate::timers::Timer;
@@ -82,6 +83,14 @@ impl Connection {
         }
     }
 
+    /// A program waits for the connection to stand because it has something to write, or waits no longer: what it writes is
+    /// to carry the acknowledgment of the SYN-ACK (`sk_write_pending`).
+    pub fn set_writer(&mut self, waits: bool) {
+        if let Machine::SynSent(state) = &mut self.machine {
+            state.has_writer = waits;
+        }
+    }
+
     /// What `TCP_QUICKACK` tells: it does not delay as in a ping-pong.
     pub fn is_quickack(&self) -> bool {
         !self.block.recv.ack.is(AckFlags::PING_PONG)
@@ -95,7 +104,7 @@ impl Connection {
 
     /// `SO_SNDBUF` in `getsockopt`'s units; stops autotuning.
     pub fn set_send_buffer(&mut self, size: usize) {
-        let size = span(size).clamp(4608, 1 << 30);
+        let size = span(size).clamp(LEAST_SEND_BUFFER, 1 << 30);
         self.block.send.buffer = size;
         self.block.send.flags |= SendFlags::FIXED;
     }

@@ -35,6 +35,8 @@ bitflags! {
         const PING_PONG = 1 << 4;
         /// Its answers are counted, because one does not make a ping-pong ([`super::rare::Rare`]).
         const COUNTING = 1 << 5;
+        /// There was no memory for what came: the window is nothing (`ICSK_ACK_NOMEM`).
+        const NO_MEMORY = 1 << 6;
     }
 }
 
@@ -148,7 +150,11 @@ impl Acknowledger {
 
     /// Acknowledge at once for the next segments.
     pub(crate) fn enter_quick(&mut self, quota: u32) {
-        let quota = quota.clamp(2, QUICK_MAX);
+        // `tcp_incr_quickack`: a window that has no room for two has none to spare.
+        let quota = match quota {
+            0 => 2,
+            some => some.min(QUICK_MAX),
+        };
         self.quick = self.quick.max(u8::try_from(quota).unwrap_or(u8::MAX));
     }
 
@@ -157,6 +163,11 @@ impl Acknowledger {
         self.enter_quick(quota);
         self.set_ping_pong(false);
         self.delay = u16::try_from(DELAY_MIN.as_millis()).unwrap_or(40);
+    }
+
+    /// One at least (`tcp_grow_window`).
+    pub(crate) fn stay_quick(&mut self) {
+        self.quick |= 1;
     }
 
     pub(crate) fn is_quick(&self) -> bool {
@@ -181,12 +192,12 @@ impl Acknowledger {
 
     /// An acknowledgment went out, with data or without.
     pub(crate) fn sent(&mut self) {
-        let delay = u16::try_from(DELAY_MIN.as_millis()).unwrap_or(40);
-        self.quick = self
-            .quick
-            .saturating_sub(u8::from(self.is(AckFlags::SCHEDULED)));
-        if self.quick == 0 && self.is(AckFlags::SCHEDULED) {
-            self.delay = self.delay.min(delay).max(u16::from(self.delay > 0) * delay);
+        if self.quick > 0 && self.is(AckFlags::SCHEDULED) {
+            self.quick -= 1;
+            if self.quick == 0 {
+                // `tcp_dec_quickack_mode`
+                self.delay = u16::try_from(DELAY_MIN.as_millis()).unwrap_or(40);
+            }
         }
         // Nothing of it is left but what kind of connection it is.
         self.flags &= AckFlags::PING_PONG | AckFlags::COUNTING;

@@ -2,13 +2,15 @@
 //!
 //! Positions are 64-bit offsets in the stream, so that they have an order. Of what came twice, and differs, that copy stays
 //! which began further to the left, and of two that began together the longer one, as in Linux (`tcp_data_queue_ofo`): what
-//! watches a connection and takes another would see another stream. A FIN where there is data is none; memory is bounded by
-//! the limit given to [`Assembler::insert`], which charges a fixed price for each slice besides its bytes. RFC 2018 4
-//! decides which ranges are reported.
+//! watches a connection and takes another would see another stream. A FIN where there is data is none. RFC 2018 4 decides
+//! which ranges are reported. Memory is bounded by whoever asks what is here charged ([`super::ingest`]).
 use alloc::collections::BTreeMap;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use sockeye_wire::Payload;
+
+use super::charge::{PAGEFUL, charge_of, room_behind};
+use crate::seq::{length, span};
 
 /// What keeping one more slice is taken to cost.
 const SLICE_COST: usize = 128;
@@ -19,11 +21,13 @@ const RECENT: usize = 4;
 
 /// What became of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Kept {
-    /// Nothing of it found no room.
-    pub(crate) complete: bool,
-    /// It was there already, or it covers what was.
-    pub(crate) merged: bool,
+pub(crate) enum Kept {
+    /// It is new.
+    New,
+    /// It covers what was there.
+    Covers,
+    /// All of it was there.
+    Nothing,
 }
 
 #[derive(Debug, Default)]
@@ -33,6 +37,8 @@ pub(crate) struct Assembler {
     /// The same with the FIN, contiguous slices merged: start to end.
     ranges: BTreeMap<u64, u64>,
     bytes: usize,
+    /// What the slices take of the buffer.
+    charge: u32,
     /// A position in each of the ranges touched last, the latest first.
     recent: [Option<u64>; RECENT],
     /// Where the FIN is, if it has come.
@@ -54,8 +60,13 @@ impl Assembler {
         self.bytes + self.slices.len() * SLICE_COST
     }
 
+    /// The same as Linux counts it.
+    pub(crate) fn charge(&self) -> u32 {
+        self.charge
+    }
+
     /// Keeps what is new of `payload`.
-    pub(crate) fn insert(&mut self, position: u64, payload: &Payload, limit: usize) -> Kept {
+    pub(crate) fn insert(&mut self, position: u64, payload: &Payload) -> Kept {
         let end = position + payload.len() as u64;
         if let Some(fin) = self.fin.filter(|fin| (position..end).contains(fin)) {
             self.remove_fin(fin);
@@ -63,28 +74,26 @@ impl Assembler {
         let around = self.range_of(position);
         if around.is_some_and(|(_, covered)| end <= covered) {
             self.touch(position);
-            return Kept {
-                complete: true,
-                merged: true,
-            };
+            return Kept::Nothing;
         }
         let wins_from = around
             .filter(|(start, _)| *start < position)
             .map_or(position, |(_, covered)| covered);
         let covers = |(&start, &range_end): (&u64, &u64)| start >= wins_from && range_end <= end;
         let merged = self.ranges.range(wins_from..end).any(covers);
-        let mut complete = true;
         let mut at = position;
         for chunk in payload.chunks() {
             let skip = usize::try_from(wins_from.saturating_sub(at)).unwrap_or(usize::MAX);
-            complete &= skip >= chunk.len()
-                || self.insert_slice(at + skip as u64, chunk.slice(skip..), limit);
+            if skip < chunk.len() {
+                self.insert_slice(at + skip as u64, chunk.slice(skip..));
+            }
             at += chunk.len() as u64;
         }
-        if self.range_of(position).is_some() {
-            self.touch(position);
+        self.touch(position);
+        match merged {
+            true => Kept::Covers,
+            false => Kept::New,
         }
-        Kept { complete, merged }
     }
 
     /// Keeps a FIN, which takes a number of its own and is reported with it. There is one, and not amid data.
@@ -109,31 +118,49 @@ impl Assembler {
         }
     }
 
-    /// Keeps all of a slice in place of what is there, unless it finds no room.
-    fn insert_slice(&mut self, start: u64, slice: Bytes, limit: usize) -> bool {
+    /// Keeps all of a slice in place of what is there.
+    fn insert_slice(&mut self, start: u64, slice: Bytes) {
         let end = start + slice.len() as u64;
-        if self.cost() + SLICE_COST + slice.len() - self.covered(start, end) > limit {
-            return false;
-        }
         self.cut(start, end);
+        if self.join(start, &slice) {
+            self.add_range(start, end);
+            return;
+        }
         let part = if slice.len() < SMALL {
             Bytes::copy_from_slice(&slice)
         } else {
             slice
         };
-        self.bytes += part.len();
-        self.slices.insert(start, part);
+        self.hold(start, part);
         self.add_range(start, end);
+    }
+
+    /// Puts a slice into what is left of the packet before it, if that is enough (`tcp_ooo_try_coalesce`).
+    fn join(&mut self, start: u64, slice: &Bytes) -> bool {
+        let Some((&at, before)) = self.slices.range(..start).next_back() else {
+            return false;
+        };
+        if at + before.len() as u64 != start
+            || slice.len() > length(room_behind(span(before.len())))
+        {
+            return false;
+        }
+        let before = before.clone();
+        self.let_go(&before);
+        self.hold(at, Bytes::from([&before[..], &slice[..]].concat()));
         true
     }
 
-    /// How many bytes of this range are there already.
-    fn covered(&self, start: u64, end: u64) -> usize {
-        let before = self.ranges.range(..=start).next_back();
-        let inside = self.ranges.range(start + 1..end);
-        let within = |(&from, &to): (&u64, &u64)| to.min(end).saturating_sub(from.max(start));
-        let bytes: u64 = before.into_iter().chain(inside).map(within).sum();
-        usize::try_from(bytes).unwrap_or(usize::MAX)
+    fn hold(&mut self, start: u64, slice: Bytes) {
+        self.bytes += slice.len();
+        self.charge = self.charge.saturating_add(charge_of(span(slice.len())));
+        self.slices.insert(start, slice);
+    }
+
+    /// This slice is no longer here.
+    fn let_go(&mut self, slice: &Bytes) {
+        self.bytes -= slice.len();
+        self.charge = self.charge.saturating_sub(charge_of(span(slice.len())));
     }
 
     /// Takes the bytes of this range away. No slice reaches into it from before: what does wins over it.
@@ -141,13 +168,74 @@ impl Assembler {
         while let Some((&at, _)) = self.slices.range(start..end).next()
             && let Some(mut slice) = self.slices.remove(&at)
         {
-            self.bytes -= slice.len();
+            self.let_go(&slice);
             let keep_from = usize::try_from(end - at).unwrap_or(usize::MAX);
             if keep_from < slice.len() {
                 bytes::Buf::advance(&mut slice, keep_from);
-                self.bytes += slice.len();
-                self.slices.insert(end, slice);
+                self.hold(end, slice);
             }
+        }
+    }
+
+    /// Neighbours that are short are put together (`tcp_collapse_ofo_queue`).
+    pub(crate) fn collapse(&mut self) {
+        let charge = |bytes: usize| charge_of(span(bytes));
+        let saves = |one: usize, other: usize| {
+            one + other <= length(PAGEFUL) && charge(one + other) <= charge(one) + charge(other)
+        };
+        let mut gathered: Option<(u64, BytesMut)> = None;
+        for (at, slice) in core::mem::take(&mut self.slices) {
+            self.let_go(&slice);
+            if let Some((start, run)) = &mut gathered
+                && *start + run.len() as u64 == at
+                && saves(run.len(), slice.len())
+            {
+                run.extend_from_slice(&slice);
+                continue;
+            }
+            if let Some((start, run)) = gathered.take() {
+                self.hold(start, run.freeze());
+            }
+            if slice.len() < length(PAGEFUL) / 2 {
+                gathered = Some((at, BytesMut::from(&slice[..])));
+            } else {
+                self.hold(at, slice);
+            }
+        }
+        if let Some((start, run)) = gathered {
+            self.hold(start, run.freeze());
+        }
+    }
+
+    /// Throws away what is farthest until no more than `most` is charged, but nothing before `position`
+    /// (`tcp_prune_ofo_queue`). True if there was something to throw away; then nothing is reported but what comes from now on
+    /// (`tcp_sack_reset`).
+    pub(crate) fn prune(&mut self, position: u64, most: u32) -> bool {
+        let mut pruned = false;
+        while self.charge > most
+            && let Some((&at, slice)) = self.slices.last_key_value()
+            && at >= position
+        {
+            let slice = slice.clone();
+            self.slices.remove(&at);
+            self.let_go(&slice);
+            if let Some(fin) = self.fin {
+                self.remove_fin(fin);
+            }
+            self.remove_range_from(at);
+            pruned = true;
+        }
+        if pruned {
+            self.recent = [None; RECENT];
+        }
+        pruned
+    }
+
+    /// Nothing is here any more from `position` on.
+    fn remove_range_from(&mut self, position: u64) {
+        self.ranges.split_off(&position);
+        if let Some((_, end)) = self.ranges.iter_mut().next_back() {
+            *end = position.min(*end);
         }
     }
 
@@ -234,7 +322,7 @@ impl Assembler {
                 break;
             }
             let mut slice = entry.remove();
-            self.bytes -= slice.len();
+            self.let_go(&slice);
             let end = start + slice.len() as u64;
             if end > at {
                 let skip = usize::try_from(at - start)

@@ -1,7 +1,9 @@
 //! The receive side of a connection: what RFC 9293 3.3.1 calls RCV, the queues behind it and when to acknowledge.
 pub(crate) mod ack;
 pub(crate) mod assembler;
+pub(crate) mod charge;
 pub(crate) mod compression;
+pub(crate) mod ingest;
 pub(crate) mod paws;
 pub(crate) mod queue;
 pub(crate) mod rare;
@@ -12,11 +14,16 @@ pub(crate) mod window;
 
 use sockeye_wire::{Payload, SackBlocks, TcpFlags};
 
+use crate::block::{BlockFlags, TIMESTAMPS_LEN};
 use crate::lazy::Lazy;
-use crate::seq::{length, span};
+use crate::limits::Limits;
+use crate::seq::span;
 use crate::time::Millis;
 use crate::{Instant, Segment, Seq};
-use ack::Acknowledger;
+use ack::{AckFlags, Acknowledger};
+use assembler::Kept;
+use charge::Parcel;
+use ingest::Pruned;
 use paws::RecentTimestamp;
 use queue::ReceiveQueue;
 use window::{Autotune, BufferFlags};
@@ -55,6 +62,30 @@ pub(crate) struct Receiver {
     pub(crate) autotune: Autotune,
 }
 
+/// What holds for a connection when data comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    /// RFC 2018
+    pub(crate) sack: bool,
+    /// The longest segment that the peer was asked for, without the options of each (`advmss`).
+    pub(crate) advertised: u32,
+    pub(crate) limits: &'a Limits,
+}
+
+impl Terms<'_> {
+    pub(crate) fn of(flags: BlockFlags, told_mss: u16, limits: &Limits) -> Terms<'_> {
+        let options = match flags.contains(BlockFlags::TIMESTAMPS) {
+            true => TIMESTAMPS_LEN,
+            false => 0,
+        };
+        Terms {
+            sack: flags.contains(BlockFlags::SACK),
+            advertised: u32::from(told_mss.saturating_sub(options)),
+            limits,
+        }
+    }
+}
+
 /// What data did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Accepted {
@@ -70,10 +101,12 @@ pub(crate) struct Accepted {
     pub(crate) merged: bool,
     /// All of it had come before.
     pub(crate) duplicate: bool,
-    /// Some of it found no room.
-    pub(crate) dropped: bool,
-    /// None of it did: the window is shut.
+    /// The window is shut: nothing of it was taken.
     pub(crate) shut_out: bool,
+    /// There was no memory for it.
+    pub(crate) no_memory: bool,
+    /// What was done to have some.
+    pub(crate) pruned: Pruned,
 }
 
 /// How a segment lies outside of the window.
@@ -112,8 +145,13 @@ impl Receiver {
         self.placement(segment).is_none()
     }
 
-    /// Takes the data of an acceptable segment.
-    pub(crate) fn accept(&mut self, mut segment: Segment, sack: bool) -> Accepted {
+    /// Takes the data of an acceptable segment (`tcp_data_queue`).
+    pub(crate) fn accept(
+        &mut self,
+        mut segment: Segment,
+        parcel: &Parcel,
+        terms: &Terms<'_>,
+    ) -> Accepted {
         let mut result = Accepted::default();
         if segment.payload.is_empty() && !segment.has(TcpFlags::FIN) {
             return result;
@@ -129,24 +167,32 @@ impl Receiver {
             self.queue.rare.dsack = Some((segment.sequence, self.nxt));
             segment.trim_front(self.nxt.since(segment.sequence));
         }
-        // Never more than the window that was told: the bound of the memory. Only when nothing waits to be read does one
-        // segment go beyond it, as Linux has it (`tcp_data_queue`): the application is there to take it.
-        let room = (self.nxt + self.open_window()).since_or_zero(segment.sequence);
-        let is_alone = room > 0 && segment.sequence == self.nxt && self.queue.is_empty();
-        if span(segment.payload.len()) > room && !is_alone {
-            segment.payload.truncate(length(room));
-            segment.flags.remove(TcpFlags::FIN);
-            result.dropped = true;
-            result.shut_out = room == 0 && segment.sequence == self.nxt;
+        let is_next = segment.sequence == self.nxt;
+        if !segment.payload.is_empty() {
+            let room = (self.nxt + self.open_window()).since_or_zero(segment.sequence);
+            if room == 0 {
+                result.shut_out = true;
+                return result;
+            }
+            if !self.has_memory() {
+                let ahead = u64::from(segment.sequence.since(self.nxt));
+                result.pruned = self.make_memory(self.position + ahead, terms.limits);
+                // What the application waits for is taken all the same.
+                if result.pruned.in_vain && !(is_next && self.queue.is_empty()) {
+                    result.no_memory = true;
+                    result.out_of_order = !is_next;
+                    return result;
+                }
+            }
         }
-        if segment.sequence == self.nxt {
+        if is_next {
             self.accept_in_order(
                 segment.payload,
                 segment.flags.contains(TcpFlags::FIN),
                 &mut result,
             );
         } else {
-            self.accept_out_of_order(&segment, sack, &mut result);
+            self.accept_out_of_order(&segment, parcel, terms, &mut result);
         }
         result
     }
@@ -201,11 +247,19 @@ impl Receiver {
         }
     }
 
-    fn accept_out_of_order(&mut self, segment: &Segment, sack: bool, result: &mut Accepted) {
+    fn accept_out_of_order(
+        &mut self,
+        segment: &Segment,
+        parcel: &Parcel,
+        terms: &Terms<'_>,
+        result: &mut Accepted,
+    ) {
         result.out_of_order = true;
+        self.measure(parcel);
+        let sack = terms.sack;
         let start = self.position + u64::from(segment.sequence.since(self.nxt));
         let end = start + segment.payload.len() as u64;
-        let limit = length(self.buffer);
+        let free = self.free_space();
         let rare = &mut *self.queue.rare;
         rare.out_of_order_segments = rare.out_of_order_segments.wrapping_add(1);
         let assembler = rare.assembler.get_or_insert_default();
@@ -224,10 +278,10 @@ impl Receiver {
         }
         let rare = &mut *self.queue.rare;
         let assembler = rare.assembler.get_or_insert_default();
+        let mut kept = Kept::Nothing;
         if !segment.payload.is_empty() {
-            let kept = assembler.insert(start, &segment.payload, limit);
-            result.dropped |= !kept.complete;
-            result.merged = kept.merged;
+            kept = assembler.insert(start, &segment.payload);
+            result.merged = kept != Kept::New;
         }
         if fin {
             assembler.insert_fin(end);
@@ -235,6 +289,11 @@ impl Receiver {
         if assembler.is_empty() {
             rare.assembler = None;
         }
+        // Without SACK the sender counts acknowledgments that are all the same: their window must not change.
+        if sack && kept != Kept::Nothing {
+            self.grow_threshold(parcel, free, terms);
+        }
+        self.make_room_beyond_gap(terms.limits);
     }
 
     /// RFC 2018 3: what has come out of order, at most `room` blocks.
@@ -278,16 +337,20 @@ impl Receiver {
         self.nxt - u32::from(self.is_finished()) - span(self.queue.len())
     }
 
-    /// `tcp_measure_rcv_mss`: full segments tell the size that the peer uses.
-    pub(crate) fn measure(&mut self, size: usize) {
-        let size = u16::try_from(size).unwrap_or(u16::MAX);
-        if size >= self.mss {
-            if size > self.mss {
-                self.ratio = window::ratio_of(size.into());
-            }
-            self.mss = size.min(self.told_mss).max(88);
-        } else {
+    /// `tcp_measure_rcv_mss`: full segments tell the size that the peer uses, and how much of the buffer its packets take.
+    pub(crate) fn measure(&mut self, parcel: &Parcel) {
+        let size = u16::try_from(parcel.unit).unwrap_or(u16::MAX);
+        if size < self.mss {
             self.ack.push();
+            return;
+        }
+        if size > self.mss {
+            self.set_ratio(parcel.ratio());
+        }
+        self.mss = size.min(self.told_mss).max(88);
+        if parcel.is_pushed {
+            // The peer has no more to send, it seems, and may wait.
+            self.ack.flags |= AckFlags::PUSHED;
         }
     }
 
@@ -296,11 +359,21 @@ impl Receiver {
         self.window / (2 * u32::from(self.mss).max(1))
     }
 
-    /// Data came: sees to the acknowledgment's delay and the window's growth.
-    pub(crate) fn note_data(&mut self, size: usize, rto: core::time::Duration, now: Instant) {
-        self.measure(size);
+    /// Data came in order: sees to the acknowledgment's delay and the window's growth (`tcp_event_data_recv`).
+    pub(crate) fn note_data(
+        &mut self,
+        parcel: &Parcel,
+        terms: &Terms<'_>,
+        rto: core::time::Duration,
+        now: Instant,
+    ) {
+        /// What is shorter tells nothing of the packets to come.
+        const LEAST: u32 = 128;
+        self.measure(parcel);
         let quota = self.quick_quota();
         self.ack.data_received(now, quota, rto);
-        self.grow_threshold();
+        if parcel.bytes >= LEAST && self.threshold < self.space() {
+            self.grow_threshold(parcel, self.free_space(), terms);
+        }
     }
 }

@@ -20,6 +20,15 @@ impl RecentTimestamp {
             && seconds(now).saturating_sub(self.at) < VALID
     }
 
+    /// What the connection before had, whose names this one has taken over (`tcp_twsk_unique`); 0 is none.
+    pub(crate) fn of_before(value: u32, now: Instant) -> Self {
+        let mut recent = Self::default();
+        if value != 0 {
+            recent.update(value, now);
+        }
+        recent
+    }
+
     pub(crate) fn update(&mut self, value: u32, now: Instant) {
         *self = RecentTimestamp {
             value,

@@ -8,8 +8,10 @@ use bytes::{Bytes, BytesMut};
 use sockeye_wire::Payload;
 
 use super::Receiver;
+use super::charge::{PAGEFUL, Packets, charge_of};
 use super::rare::Rare;
 use crate::lazy::{Lazy, Resting};
+use crate::seq::{length, span};
 
 /// Slices shorter than this are gathered when something waits before them.
 const SMALL: usize = 512;
@@ -21,6 +23,8 @@ pub(crate) struct ReceiveQueue {
     /// The first slice; empty only if the others are.
     first: Bytes,
     rest: Option<Box<Rest>>,
+    /// What the bytes came in.
+    packets: Packets,
     /// Here because most receivers that have something of it have a queue, too, and those that rest have neither.
     pub(crate) rare: Lazy<Rare>,
 }
@@ -59,6 +63,7 @@ impl Resting for ReceiveQueue {
         static EMPTY: ReceiveQueue = ReceiveQueue {
             first: Bytes::new(),
             rest: None,
+            packets: Packets::NONE,
             rare: Lazy::RESTING,
         };
         &EMPTY
@@ -78,6 +83,7 @@ impl Receiver {
         if let Some(queue) = self.queue.existing() {
             queue.first = Bytes::new();
             queue.rest = None;
+            queue.packets = Packets::NONE;
         }
         self.rest_queue();
     }
@@ -96,17 +102,40 @@ impl ReceiveQueue {
         self.first.is_empty()
     }
 
+    /// What the packets take of the buffer (`sk_rmem_alloc`).
+    pub(crate) fn charge(&self) -> u32 {
+        self.packets.charge()
+    }
+
+    /// Short packets are copied to larger ones where that saves memory (`tcp_collapse`).
+    pub(crate) fn collapse(&mut self) {
+        let count = self.len();
+        let full = count.div_ceil(length(PAGEFUL));
+        if length(self.charge()) <= full * length(charge_of(PAGEFUL)) {
+            return;
+        }
+        let all = self.take(count);
+        let mut at = 0;
+        while at < count {
+            let mut page = alloc::vec![0; length(PAGEFUL).min(count - at)];
+            at += all.copy_to_slice(at, &mut page);
+            self.push(Bytes::from(page).into());
+        }
+    }
+
     /// Heap memory owned beside the data.
     pub(crate) fn heap(&self) -> usize {
-        self.rest.as_ref().map_or(0, |rest| {
+        let rest = self.rest.as_ref().map_or(0, |rest| {
             size_of::<Rest>() + rest.tail.capacity() + rest.data.chunk_count() * size_of::<Bytes>()
-        })
+        });
+        rest + self.packets.heap()
     }
 
     pub(crate) fn push(&mut self, mut payload: Payload) {
         if self.is_empty()
             && let Some(chunk) = payload.pop_front()
         {
+            self.packets.push(span(chunk.len()));
             self.first = chunk;
         }
         if payload.is_empty() {
@@ -114,6 +143,7 @@ impl ReceiveQueue {
         }
         let rest = self.rest.get_or_insert_default();
         while let Some(chunk) = payload.pop_front() {
+            self.packets.push(span(chunk.len()));
             rest.push(chunk);
         }
     }
@@ -150,6 +180,7 @@ impl ReceiveQueue {
     }
 
     pub(crate) fn advance(&mut self, count: usize) {
+        self.packets.read(span(count));
         if count < self.first.len() {
             bytes::Buf::advance(&mut self.first, count);
             return;
@@ -165,6 +196,7 @@ impl ReceiveQueue {
 
     /// Takes out up to `count` bytes without a copy.
     pub(crate) fn take(&mut self, count: usize) -> Payload {
+        self.packets.read(span(count));
         if count < self.first.len() {
             return self.first.split_to(count).into();
         }

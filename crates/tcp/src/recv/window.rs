@@ -1,14 +1,16 @@
 //! The receive window: what to tell (RFC 9293 3.8.6, with Linux's receiver-side silly-window avoidance), and its growth.
 //!
-//! The buffer is counted in Linux's units: of each byte of it half is for data at first, and more when the peer's
-//! segments turn out to be long enough to be kept as they came (`scaling_ratio`). The window shrinks only if it may
-//! (`tcp_shrink_window`).
+//! The buffer is counted in Linux's units: packets with all that they take ([`super::charge`]). Half of it is for data at
+//! first, and then as much as is data in the longest of the peer's packets (`scaling_ratio`). The window shrinks only if it
+//! may (`tcp_shrink_window`).
 use core::time::Duration;
 
 use bitflags::bitflags;
 
-use super::Receiver;
+use super::ack::AckFlags;
+use super::charge::Parcel;
 use super::round_trip::wrapping_micros;
+use super::{Receiver, Terms};
 use crate::limits::Limits;
 use crate::seq::span;
 use crate::{Events, Instant, Seq};
@@ -42,18 +44,9 @@ impl Autotune {
 
 /// How much of a buffer is data before anything is known of the peer's segments, of 256 (`TCP_DEFAULT_SCALING_RATIO`).
 pub(crate) const HALF: u8 = 128;
-/// What a segment costs besides its bytes: its slice, its place in the queue and the rest of its packet.
-const OVERHEAD: u32 = 256;
-
 /// The space for data that a buffer of this size has to begin with (`tcp_win_from_space`).
 pub(crate) fn space_of(buffer: u32) -> u32 {
     buffer / 2
-}
-
-/// `scaling_ratio` for segments of this length. Short ones are gathered, so that it is never less than half.
-pub(crate) fn ratio_of(segment: u32) -> u8 {
-    let ratio = u64::from(segment) * 256 / u64::from(segment.saturating_add(OVERHEAD));
-    u8::try_from(ratio).unwrap_or(u8::MAX).max(HALF)
 }
 
 /// RFC 7323 2.2: the shift that lets a window for a buffer of this size be told.
@@ -73,6 +66,8 @@ bitflags! {
         const PRESSED = 1 << 1;
         /// The peer's FIN has been received in order: nothing more will come.
         const FIN = 1 << 2;
+        /// The connection waits to be accepted.
+        const UNCLAIMED = 1 << 3;
     }
 }
 
@@ -92,8 +87,26 @@ impl Receiver {
 
     /// The space for data that the buffer has (`tcp_full_space`).
     pub(crate) fn space(&self) -> u32 {
-        let space = u64::from(self.buffer) * u64::from(self.ratio) / 256;
+        self.data_of(self.buffer)
+    }
+
+    /// How much of so much memory is data (`tcp_win_from_space`).
+    fn data_of(&self, memory: u32) -> u32 {
+        let space = u64::from(memory) * u64::from(self.ratio) / 256;
         u32::try_from(space).unwrap_or(u32::MAX)
+    }
+
+    /// The peer's packets turned out to be so: the clamp of the window follows (`tcp_set_window_clamp`).
+    pub(super) fn set_ratio(&mut self, ratio: u8) {
+        let before = self.space();
+        self.ratio = ratio;
+        let space = self.space();
+        if space < before {
+            self.threshold = self.threshold.min(space);
+        } else {
+            self.threshold = self.threshold.max(self.window.min(space));
+        }
+        self.autotune.space = self.autotune.space.min(space);
     }
 
     /// `tcp_adjust_rcv_ssthresh`: under pressure the window opens no further than four segments.
@@ -105,7 +118,7 @@ impl Receiver {
     }
 
     /// To which the buffer may grow.
-    fn most(&self, limits: &Limits) -> u32 {
+    pub(super) fn most(&self, limits: &Limits) -> u32 {
         if self.flags.contains(BufferFlags::FIXED) {
             self.buffer
         } else {
@@ -119,21 +132,17 @@ impl Receiver {
         self.buffer = self.buffer.max(wanted);
     }
 
-    /// Bytes of data there is room for.
-    fn free_space(&self) -> u32 {
-        let held = self.queue.len()
-            + self
-                .queue
-                .rare
-                .assembler
-                .as_ref()
-                .map_or(0, |assembler| assembler.bytes());
-        self.space().saturating_sub(span(held))
+    /// Bytes of data there is room for (`tcp_space`).
+    pub(super) fn free_space(&self) -> u32 {
+        self.data_of(self.buffer.saturating_sub(self.charge()))
     }
 
     /// The window to tell now, in bytes, not less than what is still open, unless it may shrink and is scaled
     /// (`tcp_select_window`).
-    pub(crate) fn select_window(&self, clamp: Option<u32>, shrinks: bool) -> (u32, Events) {
+    pub(crate) fn select_window(&mut self, clamp: Option<u32>, shrinks: bool) -> (u32, Events) {
+        if self.ack.is(AckFlags::NO_MEMORY) {
+            return (0, Events::empty());
+        }
         let open = self.open_window();
         let new = self.desired_window(clamp, shrinks);
         if new < open && !(shrinks && self.shift > 0) {
@@ -159,8 +168,9 @@ impl Receiver {
         u32::from(u16::MAX) << self.shift
     }
 
-    /// RFC 9293 3.8.6.2.2 and RFC 1122 4.2.3.3, the way Linux does it.
-    pub(crate) fn desired_window(&self, clamp: Option<u32>, shrinks: bool) -> u32 {
+    /// RFC 9293 3.8.6.2.2 and RFC 1122 4.2.3.3, the way Linux does it (`__tcp_select_window`): once half of the buffer is
+    /// used, quick acknowledgments would only provoke more.
+    pub(crate) fn desired_window(&mut self, clamp: Option<u32>, shrinks: bool) -> u32 {
         let all = self.space();
         let full = clamp.map_or(all, |clamp| clamp.min(all));
         let mss = u32::from(self.mss).min(full);
@@ -168,6 +178,9 @@ impl Receiver {
             return 0;
         }
         let mut free = self.free_space();
+        if free < full / 2 {
+            self.ack.leave_quick();
+        }
         if shrinks && self.shift > 0 {
             // RFC 7323 2.4: a window that follows the room exactly goes back when that does.
             free = round_down(free, self.shift);
@@ -204,13 +217,31 @@ impl Receiver {
         }
     }
 
-    /// `tcp_grow_window`: each segment that came opens the window by two more, up to the buffer.
-    pub(crate) fn grow_threshold(&mut self) {
-        let space = self.space();
-        if self.threshold < space && !self.is_pressed() {
-            let step = 2 * u32::from(self.told_mss);
-            self.threshold = self.threshold.saturating_add(step).min(space);
+    /// `tcp_grow_window`: a segment that came opens the window by two more, up to what the buffer has `free` for data; one
+    /// that takes much for few bytes does so only as long as there will be room for many such.
+    pub(super) fn grow_threshold(&mut self, parcel: &Parcel, free: u32, terms: &Terms<'_>) {
+        let room = self.space().min(free).saturating_sub(self.threshold);
+        if room == 0 || self.is_pressed() {
+            return;
         }
+        let bytes = parcel.bytes;
+        let mut charge = self.data_of(parcel.charge());
+        let step = if charge <= bytes {
+            2 * terms.advertised
+        } else {
+            let mut most = self.data_of(self.most(terms.limits)) / 2;
+            charge /= 2;
+            while charge > bytes && self.threshold <= most {
+                charge /= 2;
+                most /= 2;
+            }
+            if self.threshold > most {
+                return;
+            }
+            2 * u32::from(self.mss)
+        };
+        self.threshold += step.max(bytes.saturating_mul(2)).min(room);
+        self.ack.stay_quick();
     }
 
     /// `tcp_rcv_space_adjust`: `count` bytes were read; if the application keeps up, the buffer grows.
@@ -238,25 +269,8 @@ impl Receiver {
         if read <= tune.space {
             return;
         }
-        // Twice what a round trip brought, for slow start, and more in proportion to the growth; and what has come behind a
-        // gap, for it is no proof that the application is slow (`tcp_rcvbuf_grow`).
-        let base = u64::from(read) * 2;
-        let growth = base * u64::from(read - tune.space) / u64::from(tune.space.max(1));
-        let behind = self
-            .queue
-            .rare
-            .assembler
-            .as_ref()
-            .map_or(0, |assembler| assembler.end().saturating_sub(self.position));
-        tune.space = read;
-        let most = self.most(limits);
-        if self.buffer >= most || self.is_pressed() {
-            return;
-        }
-        let window = base + 2 * growth + behind;
-        let wanted = window.saturating_mul(256) / u64::from(self.ratio);
-        let wanted = u32::try_from(wanted).unwrap_or(u32::MAX).min(most);
-        self.buffer = self.buffer.max(wanted);
+        let before = core::mem::replace(&mut tune.space, read);
+        self.grow_for(read, before, limits);
     }
 }
 

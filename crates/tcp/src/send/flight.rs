@@ -8,6 +8,7 @@ mod board;
 mod duplicates;
 mod lost;
 mod sack;
+mod sent;
 
 use alloc::boxed::Box;
 
@@ -20,79 +21,11 @@ use crate::deque::InlineDeque;
 use crate::lazy::Resting;
 use crate::{Instant, Seq};
 use board::Board;
+pub(crate) use sent::Sent;
+use sent::{AMBIGUOUS, LOST, PUSHED, RETRANSMITTED, SACKED};
 
 /// RFC 6675 2: DupThresh, what `tcp_reordering` is by default.
 pub(crate) const DUP_THRESH: u32 = 3;
-
-const SACKED: u8 = 1;
-const LOST: u8 = 2;
-/// Retransmitted since it was last declared lost, and believed to be on its way.
-const RETRANSMITTED: u8 = 4;
-/// Ever sent more than once: no round-trip sample (Karn).
-const AMBIGUOUS: u8 = 8;
-/// A write ends with it (RFC 9293 3.9.1.2).
-const PUSHED: u8 = 16;
-
-/// One segment in flight. What is known of one transmission belongs here.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sent {
-    pub(crate) start: Seq,
-    pub(crate) end: Seq,
-    /// Of the last transmission.
-    pub(crate) time: Instant,
-    pub(crate) stamp: Stamp,
-    packets: u16,
-    flags: u8,
-    /// The last sequence number is the FIN. (A `bool` rather than a flag: its spare values make `Option` free.)
-    fin: bool,
-}
-
-impl Sent {
-    pub(crate) fn has_fin(&self) -> bool {
-        self.fin
-    }
-
-    pub(crate) fn ends_a_write(&self) -> bool {
-        self.is(PUSHED)
-    }
-
-    fn is(&self, flag: u8) -> bool {
-        self.flags & flag != 0
-    }
-
-    pub(crate) fn count(&self) -> u32 {
-        u32::from(self.packets)
-    }
-
-    /// Lost, and not sent again since.
-    fn is_due(&self) -> bool {
-        self.flags & (SACKED | LOST | RETRANSMITTED) == LOST
-    }
-
-    /// True if this transmission of it is neither in nor lost.
-    pub(super) fn is_watched(&self, time: Instant) -> bool {
-        self.time == time && !self.is(SACKED) && !self.is_due()
-    }
-
-    /// The same of what was sent once.
-    pub(super) fn is_watched_once(&self) -> bool {
-        !self.is(SACKED | AMBIGUOUS) && !self.is_due()
-    }
-
-    /// How long the longest of its packets may have been: all but the last are of one length, and the last is no longer.
-    /// (Which length that was is not remembered.)
-    fn longest(&self) -> u32 {
-        match self.count() {
-            0 | 1 => self.data(),
-            count => self.data().saturating_sub(1) / (count - 1),
-        }
-    }
-
-    /// Bytes of data.
-    pub(crate) fn data(&self) -> u32 {
-        self.end.since(self.start) - u32::from(self.fin)
-    }
-}
 
 /// The circumstances under which an acknowledgment arrives.
 #[derive(Clone, Copy, Debug)]
@@ -397,6 +330,12 @@ impl Flight {
     pub(super) fn position(&self, seq: Seq) -> usize {
         self.records
             .partition_point(|sent| sent.end.at_or_before(seq))
+    }
+
+    /// The record that has this byte.
+    pub(crate) fn holding(&self, byte: Seq) -> Option<Sent> {
+        let sent = self.records.get(self.position(byte))?;
+        (!byte.before(sent.start)).then_some(*sent)
     }
 
     /// True if the first segment is SACKed: the receiver has thrown away what it said to have (RFC 2018 8).

@@ -63,13 +63,11 @@ impl Block {
             }
             self.take_another_path();
         }
-        if self.send.retransmits == self.limits.retries1 {
-            self.events |= Events::SUSPECT_PATH;
-        }
         self.forget_path_probe();
         let stalled = self.send.stalled(now);
         let patience = duration_of(self.limits.retries1, self.options.rto_max);
         if self.send.retransmits > 0 && stalled >= patience {
+            self.events |= Events::SUSPECT_PATH;
             self.suspect_path(now);
         }
         self.count_failure();
@@ -176,12 +174,14 @@ impl Block {
         } else if !self.flags.contains(BlockFlags::SACK) {
             send.flight.forget_duplicates();
         }
-        // What was sent less than a round trip ago has had no time to be acknowledged.
+        // What was sent less than a round trip ago has had no time to be acknowledged. As long as nothing was, there is no round
+        // trip that RACK knows of, and nothing is spared (`tcp_timeout_mark_lost`).
         let rtt = match send.flight.rack() {
             Some(rack) => rack.rtt,
+            None if self.bytes_acked == 0 => Duration::ZERO,
             None => send.rtt.srtt().unwrap_or_default(),
         };
-        let spared = if self.flags.contains(BlockFlags::SACK) {
+        let spared = if self.flags.contains(BlockFlags::SACK) && !rtt.is_zero() {
             now.before(rtt)
         } else {
             Instant::FAR_FUTURE

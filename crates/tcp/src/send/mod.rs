@@ -6,6 +6,7 @@ pub(crate) mod give_up;
 pub(crate) mod least;
 pub(crate) mod loss;
 pub(crate) mod losses;
+pub(crate) mod memory;
 pub(crate) mod pacing;
 pub(crate) mod path;
 pub(crate) mod plan;
@@ -16,6 +17,7 @@ pub(crate) mod rare;
 pub(crate) mod rate;
 pub(crate) mod records;
 pub(crate) mod recovery;
+pub(crate) mod refused;
 pub(crate) mod reordering;
 pub(crate) mod rtt;
 pub(crate) mod sack;
@@ -33,7 +35,6 @@ use crate::Seq;
 use crate::congestion::{Congestion, Window};
 use crate::connection::fast_open::FastOpenState;
 use crate::lazy::Lazy;
-use crate::limits::Limits;
 use flight::Flight;
 use queue::SendQueue;
 use rare::Rare;
@@ -122,10 +123,6 @@ pub(crate) enum Probe {
     Tail,
 }
 
-/// The send buffer may grow to this on any path, which is Linux's bound. Beyond it a window alone is no reason: on a path
-/// that holds next to nothing, the host's own above all, it grows without need.
-const ANY_PATH: u32 = 4 << 20;
-
 /// SND.
 #[derive(Debug)]
 pub(crate) struct Sender {
@@ -169,7 +166,7 @@ pub(crate) struct Sender {
     pub(crate) rate: Rate,
     /// How long there was something to send or in flight that neither window nor buffer held back, in ms.
     pub(crate) sending_time: u32,
-    /// Buffer size (`SO_SNDBUF`).
+    /// Buffer size (`SO_SNDBUF`), in what whole packets take.
     pub(crate) buffer: u32,
 }
 
@@ -210,16 +207,9 @@ impl Sender {
         }
     }
 
-    /// The application may have had more to write than there was room for.
+    /// Whether the application had more to write than there was room for.
     pub(crate) fn note_shortage(&mut self, is_short: bool) {
-        if is_short {
-            self.flags |= SendFlags::STARVED;
-        }
-    }
-
-    /// Bytes that may still be written.
-    pub(crate) fn room(&self) -> u32 {
-        self.buffer.saturating_sub(self.queue.len())
+        self.flags.set(SendFlags::STARVED, is_short);
     }
 
     /// `forced_push`: so much was written without an end that the peer should hear of it.
@@ -229,27 +219,6 @@ impl Sender {
         if !more || end.after(pushed + (self.max_wnd >> 1)) {
             self.queue.pushed = Some(end);
         }
-    }
-
-    /// `tcp_sndbuf_expand`: room for two congestion windows.
-    pub(crate) fn expand_buffer(&mut self, limits: &Limits) {
-        if self.flags.contains(SendFlags::FIXED) {
-            return;
-        }
-        let wanted = 2 * u64::from(self.window.size.max(10)) * (u64::from(self.mss) + 256);
-        let wanted = wanted.min(u64::from(ANY_PATH).max(self.path_holds()));
-        let wanted = u32::try_from(wanted)
-            .unwrap_or(u32::MAX)
-            .min(limits.send_buffer);
-        self.buffer = self.buffer.max(wanted);
-    }
-
-    /// Four times what the path was seen to hold, in bytes: twice for a window that doubles, and as much to be ready.
-    fn path_holds(&self) -> u64 {
-        let (rate, _) = self.rate.best(self.mss.into());
-        let srtt = self.rtt.srtt().unwrap_or_default();
-        let held = u128::from(rate) * srtt.as_micros() / 1_000_000;
-        u64::try_from(4 * held).unwrap_or(u64::MAX)
     }
 
     /// Nothing will be sent any more.

@@ -157,22 +157,6 @@ impl Block {
         Some(Plan::New { bytes, fin })
     }
 
-    /// Bytes that may still be written: what the buffer has room for, and no more than `TCP_NOTSENT_LOWAT` beyond what
-    /// can leave at once.
-    pub(crate) fn room(&self) -> u32 {
-        let room = self.send.room();
-        let Some(limit) = self.options.unsent_low_water else {
-            return room;
-        };
-        let window = self.send.window_end().since_or_zero(self.send.nxt);
-        let leaves = window.min(self.quota().saturating_mul(self.segment_size()));
-        room.min(
-            limit
-                .saturating_add(leaves)
-                .saturating_sub(self.send.unsent()),
-        )
-    }
-
     /// RFC 9293 3.7.4 (Nagle), with Minshall's change: only an unacknowledged *short* segment holds back a short one.
     pub(super) fn may_send_short(&self) -> bool {
         let send = &self.send;

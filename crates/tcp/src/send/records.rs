@@ -39,6 +39,12 @@ impl Records {
         ends.ends.get(next).map(|end| end.wrapping_sub(ends.gone))
     }
 
+    /// True if a record ends here.
+    pub(crate) fn ends_at(&self, offset: u32) -> bool {
+        let ends = self.0.as_ref();
+        ends.is_some_and(|ends| ends.ends.back() == Some(&ends.gone.wrapping_add(offset)))
+    }
+
     /// The first `count` bytes have left the queue.
     pub(crate) fn advance(&mut self, count: u32) {
         let Some(ends) = &mut self.0 else { return };

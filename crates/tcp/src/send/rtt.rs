@@ -107,6 +107,14 @@ impl RoundTrip {
         self.rto = self.rto.saturating_mul(2).min(micros(tuning.rto_max));
     }
 
+    /// The timeout was one for nothing: what it sent again never left.
+    pub(crate) fn take_back(&mut self, tuning: &Tuning) {
+        self.backoff = self.backoff.saturating_sub(1);
+        let rto = (self.srtt / 8).saturating_add(self.variance);
+        let factor = 1u32.checked_shl(self.backoff.into()).unwrap_or(u32::MAX);
+        self.rto = rto.saturating_mul(factor).min(micros(tuning.rto_max));
+    }
+
     /// A timeout that does not count towards the backoff (`tcp_thin_linear_timeouts`).
     pub(crate) fn repeat(&mut self, tuning: &Tuning) {
         self.backoff = 0;

@@ -263,9 +263,6 @@ impl Block {
         let clamp = self.options.window_clamp;
         let (window, events) = self.recv.select_window(clamp, self.limits.shrink_window);
         self.events |= events;
-        if window == 0 {
-            self.recv.ack.leave_quick();
-        }
         self.recv.told = self.recv.nxt;
         self.recv.window = window;
         self.recv.ack.sent();
@@ -415,8 +412,7 @@ impl Block {
 
     fn note_busy(&mut self, waiting: bool, now: Instant) {
         let send = &self.send;
-        let is_starved =
-            send.flags.contains(SendFlags::STARVED) && send.room() < send.queue.len() / 2;
+        let is_starved = send.flags.contains(SendFlags::STARVED) && !self.has_space();
         let busy = if !waiting && send.flight.is_empty() {
             Busy::Idle
         } else if waiting && self.quota() > 0 && self.blocked_by_window() {

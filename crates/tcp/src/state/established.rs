@@ -5,7 +5,8 @@ use sockeye_wire::TcpFlags;
 use super::screen::Screen;
 use super::{CloseWait, Next};
 use crate::block::{Block, BlockFlags};
-use crate::recv::Accepted;
+use crate::recv::charge::Parcel;
+use crate::recv::{Accepted, Terms};
 use crate::send::ack::Verdict;
 use crate::time::Millis;
 use crate::{Events, Instant, Segment, State};
@@ -51,6 +52,7 @@ impl Block {
         let size = segment.payload.len();
         let length = crate::seq::span(size);
         if length > recv.open_window()
+            || !recv.has_memory()
             || segment.acknowledgment.before(self.send.una)
             || segment.acknowledgment.after(self.send.nxt)
             // A pure acknowledgment that acknowledges nothing may be a duplicate one.
@@ -74,7 +76,7 @@ impl Block {
             }
             (true, None) => return false,
         }
-        let unit = segment.unit_size();
+        let parcel = Parcel::of(segment);
         self.count_in(segment);
         self.recv.last = Millis::at(now);
         self.send.keep_probes = 0;
@@ -98,7 +100,8 @@ impl Block {
             let payload = core::mem::take(&mut segment.payload);
             self.recv.push(payload, &mut Accepted::default());
             let rto = self.send.rtt.rto();
-            self.recv.note_data(unit, rto, now);
+            let terms = Terms::of(self.flags, self.recv.told_mss, &self.limits);
+            self.recv.note_data(&parcel, &terms, rto, now);
             self.recv.measure_round(now);
             self.note_mark(segment.ecn);
             self.schedule_ack(now);

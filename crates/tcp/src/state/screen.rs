@@ -4,7 +4,9 @@ use sockeye_wire::TcpFlags;
 
 use super::Next;
 use crate::block::{Block, BlockFlags};
-use crate::recv::Misplaced;
+use crate::recv::ack::AckFlags;
+use crate::recv::charge::Parcel;
+use crate::recv::{Accepted, Misplaced, Terms};
 use crate::segment::reset_for;
 use crate::send::ack::Verdict;
 use crate::send::{Fin, SendFlags};
@@ -220,13 +222,12 @@ impl Block {
         if size == 0 && !fin {
             return false;
         }
-        let unit = segment.unit_size();
+        let parcel = Parcel::of(&segment);
+        let terms = Terms::of(self.flags, self.recv.told_mss, &self.limits);
         let before = self.recv.queue.rare.dsack;
         self.recv
             .measure_round_by_echo(&segment, self.timestamp(now));
-        let accepted = self
-            .recv
-            .accept(segment, self.flags.contains(BlockFlags::SACK));
+        let accepted = self.recv.accept(segment, &parcel, &terms);
         if !self.flags.contains(BlockFlags::SACK) || !self.limits.dsack {
             self.recv.forget_dsack();
         }
@@ -245,7 +246,7 @@ impl Block {
         if accepted.bytes > 0 {
             self.events |= Events::READABLE;
             let rto = self.send.rtt.rto();
-            self.recv.note_data(unit, rto, now);
+            self.recv.note_data(&parcel, &terms, rto, now);
             self.recv.measure_round(now);
             self.recv.find_urgent();
         }
@@ -255,19 +256,16 @@ impl Block {
         if accepted.merged {
             self.events |= Events::OUT_OF_ORDER_MERGE;
         }
-        if accepted.out_of_order {
+        if accepted.out_of_order && !accepted.no_memory {
             self.events |= Events::OUT_OF_ORDER;
             self.recv.ack.schedule();
-            self.recv.measure(unit);
         }
         // RFC 5681 4.2
         self.recv.ack.hurry(accepted.filled);
-        if accepted.dropped {
-            self.events |= match accepted.shut_out {
-                true => Events::ZERO_WINDOW_DROP,
-                false => Events::NO_ROOM,
-            };
-            self.recv.ack.hurry(true);
+        self.note_refused(&accepted);
+        if accepted.no_memory && accepted.out_of_order {
+            // As if it had been lost.
+            return false;
         }
         if accepted.duplicate {
             self.events |= Events::DUPLICATE;
@@ -281,6 +279,25 @@ impl Block {
         }
         self.schedule_ack(now);
         accepted.fin
+    }
+
+    /// What was not taken, and what was thrown away so that something could be (`tcp_data_queue`).
+    fn note_refused(&mut self, accepted: &Accepted) {
+        let mut happened =
+            |event, is_so| self.events |= if is_so { event } else { Events::empty() };
+        let (pruned, is_late) = (accepted.pruned, accepted.out_of_order);
+        happened(Events::PRUNED, pruned.called);
+        happened(Events::OUT_OF_ORDER_PRUNED, pruned.out_of_order);
+        happened(Events::PRUNED_IN_VAIN, pruned.in_vain);
+        happened(Events::ZERO_WINDOW_DROP, accepted.shut_out);
+        happened(Events::OUT_OF_ORDER_DROP, accepted.no_memory && is_late);
+        happened(Events::NO_ROOM, accepted.no_memory && !is_late);
+        if accepted.shut_out {
+            self.recv.ack.hurry(true);
+        } else if accepted.no_memory && !is_late {
+            // Its sender is to wait.
+            self.recv.ack.flags |= AckFlags::NO_MEMORY | AckFlags::NOW | AckFlags::SCHEDULED;
+        }
     }
 
     /// RFC 9293 3.10.7.4, eighth: acknowledge the FIN. As Linux (`tcp_fin`), at once if this side has closed already; else the

@@ -24,6 +24,8 @@ pub(crate) struct SynSent {
     pub(crate) sent: FirstSent,
     /// How often it is repeated at growing intervals.
     pub(crate) retries: u8,
+    /// A program waits to write (`sk_write_pending`).
+    pub(crate) has_writer: bool,
 }
 
 /// When something was sent first, if it was: 8 bytes in place of 16, which need no more than the alignment of a number of 4.
@@ -82,6 +84,7 @@ impl SynSent {
         SynSent {
             sent: FirstSent::NOT_YET,
             retries,
+            has_writer: false,
         }
     }
 
@@ -149,7 +152,10 @@ impl SynSent {
         }
         block.establish(now);
         Self::send_again(block, now);
-        if block.recv.ack.is(AckFlags::PING_PONG) || block.options.defer_accept > 0 {
+        if self.has_writer
+            || block.recv.ack.is(AckFlags::PING_PONG)
+            || block.options.defer_accept > 0
+        {
             // Linux saves the acknowledgment where data is expected to follow.
             block.recv.ack.save_first();
             let wait = block.options.delayed_ack_max;
@@ -187,6 +193,9 @@ impl SynSent {
             return Next::closed(block, Some(error)).state;
         }
         block.events |= Events::TIMEOUT;
+        if block.send.retransmits > 0 {
+            block.events |= Events::SUSPECT_PATH;
+        }
         block.send.retransmits += 1;
         block.take_another_path();
         block.count_timeout();
@@ -274,15 +283,8 @@ impl Block {
         let acknowledges = flags.contains(TcpFlags::ACK);
         let is_again = self.send.retransmits > 0;
         let flags = flags | self.ecn.syn_flags(acknowledges, is_again);
-        let echo = if acknowledges {
-            self.recv.recent.value
-        } else {
-            0
-        };
-        let timestamps = self.timestamps_option(now).map(|mut timestamps| {
-            timestamps.echo = echo;
-            timestamps
-        });
+        // RFC 7323 3.2 wants zeros in a SYN; as in Linux one that takes the place of a TIME-WAIT echoes what that had.
+        let timestamps = self.timestamps_option(now);
         Segment {
             sequence: self.send.una,
             acknowledgment: if acknowledges {

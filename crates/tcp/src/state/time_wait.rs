@@ -80,9 +80,9 @@ impl TimeWaitRecord {
         self.expires
     }
 
-    /// Timestamps are in use (RFC 6191 builds on them).
-    pub fn has_timestamps(&self) -> bool {
-        self.recent.is_some()
+    /// The peer's last timestamp, if timestamps are in use (RFC 6191 builds on them).
+    pub fn recent_timestamp(&self) -> Option<u32> {
+        self.recent.map(|recent| recent.value)
     }
 
     /// True if that has passed.

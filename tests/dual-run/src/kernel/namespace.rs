@@ -67,6 +67,7 @@ pub fn isolate() -> Result<(), String> {
         return Err("the loopback interface does not come up".to_owned());
     }
     crate::sysctl::prepare();
+    super::stamping::keep();
     Ok(())
 }
 

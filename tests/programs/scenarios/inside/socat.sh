@@ -20,8 +20,9 @@ echo 'across domains' | timeout 20 socat -t 5 - UNIX-CONNECT:relay.sock
 bytes 10000000 > large.bin
 timeout 40 socat -t 20 - UNIX-CONNECT:relay.sock < large.bin | sum
 sum < large.bin
-printf 'datagram' | timeout 20 socat -t 1 - UDP4:127.0.0.1:7002; echo
-printf 'datagram' | timeout 20 socat -t 1 - UDP6:[::1]:7003; echo
+# These wait as long as they are told, for a datagram has no end; the answer takes a process that has to be started.
+printf 'datagram' | timeout 20 socat -t 4 - UDP4:127.0.0.1:7002; echo
+printf 'datagram' | timeout 20 socat -t 4 - UDP6:[::1]:7003; echo
 timeout 20 socat -u TCP4:10.0.2.100:7004,bind=10.0.2.100 -
 timeout 20 socat -u TCP4:10.0.2.100:7004,bind=127.0.0.9,sourceport=40001 -
 code_of timeout 20 socat - TCP4:127.0.0.1:7999 < /dev/null 2> refused.log

@@ -3,7 +3,9 @@
 use std::io;
 
 use libc::{c_int, c_void, socklen_t};
-use sockeye_drill::{Answer, Call};
+use sockeye_drill::{Answer, Call, FASTEST, PACING};
+
+mod pipes;
 
 fn value(result: isize) -> i64 {
     if result < 0 {
@@ -184,6 +186,12 @@ pub(super) fn make(call: &Call) -> Answer {
                     ..plain(result)
                 }
             }
+            Call::Open { .. }
+            | Call::Pipe { .. }
+            | Call::SendFile { .. }
+            | Call::Splice { .. }
+            | Call::Tee { .. }
+            | Call::VmSplice { .. } => pipes::make(call),
         }
     }
 }
@@ -198,18 +206,35 @@ pub(super) fn choose_congestion(made: &Answer, name: &str) {
     });
 }
 
-fn vectors(pieces: &mut [Vec<u8>]) -> Vec<libc::iovec> {
+/// Has a socket that was just made keep to its pacing rate.
+pub(super) fn pace(made: &Answer) {
+    let (level, name) = PACING;
+    let _paced = make(&Call::SetOption {
+        fd: i32::try_from(made.value).unwrap_or(-1),
+        level,
+        name,
+        value: FASTEST.to_vec(),
+    });
+}
+
+/// The pieces as the kernel wants them; the one at the hole is nowhere.
+fn vectors(pieces: &mut [Vec<u8>], hole: Option<usize>) -> Vec<libc::iovec> {
     let vector = |piece: &mut Vec<u8>| libc::iovec {
         iov_base: piece.as_mut_ptr().cast::<c_void>(),
         iov_len: piece.len(),
     };
-    pieces.iter_mut().map(vector).collect()
+    let mut vectors: Vec<libc::iovec> = pieces.iter_mut().map(vector).collect();
+    if let Some(nowhere) = hole.and_then(|hole| vectors.get_mut(hole)) {
+        nowhere.iov_base = std::ptr::null_mut();
+    }
+    vectors
 }
 
 fn send(call: &Call) -> Answer {
     let Call::Send {
         fd,
         data,
+        hole,
         address,
         control,
         flags,
@@ -218,7 +243,7 @@ fn send(call: &Call) -> Answer {
         return Answer::default();
     };
     let mut data = data.clone();
-    let mut vectors = vectors(&mut data);
+    let mut vectors = vectors(&mut data, *hole);
     let mut name = address.clone().unwrap_or_default();
     // Aligned as `cmsghdr` wants it.
     let mut room = vec![0u64; control.len().div_ceil(8)];
@@ -239,6 +264,14 @@ fn send(call: &Call) -> Answer {
         }
         libc::sendmsg(*fd, &raw const message, *flags | libc::MSG_NOSIGNAL)
     };
+    if *flags & libc::MSG_ZEROCOPY != 0 {
+        // The kernel goes on looking at them.
+        std::mem::forget(data);
+    }
+    let is_plain = address.is_none() && control.is_empty() && *flags == 0;
+    if is_plain && value(sent) == -i64::from(libc::ENOTSOCK) {
+        return pipes::write(*fd, &vectors);
+    }
     Answer {
         value: value(sent),
         ..Answer::default()
@@ -249,6 +282,7 @@ fn receive(call: &Call) -> Answer {
     let Call::Receive {
         fd,
         lengths,
+        hole,
         control_room,
         flags,
     } = call
@@ -256,7 +290,7 @@ fn receive(call: &Call) -> Answer {
         return Answer::default();
     };
     let mut data: Vec<Vec<u8>> = lengths.iter().map(|length| vec![0; *length]).collect();
-    let mut vectors = vectors(&mut data);
+    let mut vectors = vectors(&mut data, *hole);
     let mut name = Name::new();
     let mut room = vec![0u64; control_room.div_ceil(8)];
     // SAFETY: all zeroes is a valid message; every pointer is to memory that lives until the call returns, with its
@@ -274,7 +308,10 @@ fn receive(call: &Call) -> Answer {
         (libc::recvmsg(*fd, &raw mut message, *flags), message)
     };
     name.length = message.msg_namelen;
-    let value = value(received);
+    let mut value = value(received);
+    if *flags == 0 && value == -i64::from(libc::ENOTSOCK) {
+        value = pipes::read(*fd, &vectors);
+    }
     let mut data = data.concat();
     data.truncate(usize::try_from(value).unwrap_or(0));
     let mut control: Vec<u8> = room.iter().flat_map(|word| word.to_ne_bytes()).collect();

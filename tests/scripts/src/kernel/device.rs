@@ -2,11 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
+use std::num::NonZeroU16;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::process::Command;
 
 use sockeye_drill::Setup;
+
+/// `struct virtio_net_hdr`
+const VNET_HEADER: usize = 10;
 
 /// `TUNSETIFF`
 const TUNSETIFF: libc::Ioctl = 0x4004_54ca_u32 as libc::Ioctl;
@@ -27,7 +31,7 @@ pub(super) fn open(setup: &Setup) -> Result<OwnedFd, String> {
         for (to, from) in request.ifr_name.iter_mut().zip(b"tun0") {
             *to = libc::c_char::from_ne_bytes([*from]);
         }
-        let flags = libc::IFF_TUN | libc::IFF_NO_PI;
+        let flags = libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR;
         request.ifr_ifru.ifru_flags = libc::c_short::try_from(flags).unwrap_or(0);
         libc::ioctl(file.as_raw_fd(), TUNSETIFF, &raw mut request)
     };
@@ -38,9 +42,8 @@ pub(super) fn open(setup: &Setup) -> Result<OwnedFd, String> {
     // No router is asked for, and no address is tried.
     let _quiet = fs::write("/proc/sys/net/ipv6/conf/tun0/addr_gen_mode", "1");
     let _quiet = fs::write("/proc/sys/net/ipv6/conf/tun0/accept_dad", "0");
-    let length = if is_v6 { 64 } else { 16 };
     let family = if is_v6 { "-6" } else { "-4" };
-    let address = format!("{}/{length}", setup.local);
+    let address = format!("{}/{}", setup.local, setup.prefix);
     let mtu = setup.mtu.to_string();
     ip(&["link", "set", "tun0", "mtu", &mtu, "txqueuelen", "10000"])?;
     let mut add = vec![family, "addr", "add", &address, "dev", "tun0"];
@@ -56,15 +59,20 @@ pub(super) fn open(setup: &Setup) -> Result<OwnedFd, String> {
 }
 
 fn ip(arguments: &[&str]) -> Result<(), String> {
-    let output = Command::new("ip")
+    run("ip", arguments)
+}
+
+/// Has a program do something in the namespace.
+pub(super) fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
+    let output = Command::new(program)
         .args(arguments)
         .output()
-        .map_err(|error| format!("ip: {error}"))?;
+        .map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(format!("ip {}: {said}", arguments.join(" ")))
+    Err(format!("{program} {}: {said}", arguments.join(" ")))
 }
 
 /// A pipe that tells of answers: its ends to read and to write.
@@ -100,13 +108,38 @@ pub(super) fn read(device: &OwnedFd) -> Option<Vec<u8>> {
     let mut packet = vec![0; 70_000];
     let length = file(device)?.read(&mut packet).ok()?;
     packet.truncate(length);
-    Some(packet)
+    // No offload was asked for: the header before the packet says nothing.
+    packet.get(VNET_HEADER..).map(<[u8]>::to_vec)
 }
 
-pub(super) fn write(device: &OwnedFd, packet: &[u8]) {
+pub(super) fn write(device: &OwnedFd, packet: &[u8], segment_size: Option<NonZeroU16>) {
+    let header = segment_size.map_or([0; VNET_HEADER], |size| gso_header(packet, size));
     if let Some(mut file) = file(device) {
-        let _sent = file.write(packet);
+        let _sent = file.write(&[header.as_slice(), packet].concat());
     }
+}
+
+/// What a super-segment has before it: its checksum is to be taken as right, and where it would be cut.
+fn gso_header(packet: &[u8], size: NonZeroU16) -> [u8; VNET_HEADER] {
+    const NEEDS_CSUM: u8 = 1;
+    const GSO_TCPV4: u8 = 1;
+    const GSO_TCPV6: u8 = 4;
+    const CHECKSUM: u16 = 16;
+    let first = packet.first().copied().unwrap_or(0);
+    let (kind, ip) = match first >> 4 {
+        4 => (GSO_TCPV4, u16::from(first & 15) * 4),
+        _ => (GSO_TCPV6, 40),
+    };
+    let tcp = packet
+        .get(usize::from(ip) + 12)
+        .map_or(20, |byte| u16::from(byte >> 4) * 4);
+    let mut header = [0; VNET_HEADER];
+    header[0] = NEEDS_CSUM;
+    header[1] = kind;
+    for (place, number) in [(2, ip + tcp), (4, size.get()), (6, ip), (8, CHECKSUM)] {
+        header[place..place + 2].copy_from_slice(&number.to_ne_bytes());
+    }
+    header
 }
 
 /// Whether a script may speak of the packet: TCP, UDP, and ICMP but for the neighbours' talk.

@@ -7,14 +7,17 @@ mod calls;
 mod clock;
 mod counters;
 mod device;
+mod machine;
 
 use std::collections::VecDeque;
+use std::num::NonZeroU16;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use sockeye_drill::{Call, Happening, Setup, System};
+use sockeye_drill::{Call, Change, Happening, Setup, System};
 
 use clock::now;
 
@@ -28,6 +31,7 @@ pub struct Kernel {
     /// Becomes readable when there is an answer.
     bell: OwnedFd,
     happenings: VecDeque<Happening>,
+    files: machine::Files,
 }
 
 impl Kernel {
@@ -50,12 +54,17 @@ impl Kernel {
         let (calls, to_make) = channel::<Call>();
         let (made, answers) = channel();
         let (bell, ringer) = device::bell()?;
+        let files = machine::Files::default();
+        let paces = files.paces.clone();
         // A thread inherits the namespace of the one that makes it.
         thread::spawn(move || {
             while let Ok(call) = to_make.recv() {
                 let answer = calls::make(&call);
                 if let Call::Socket { .. } = call {
                     calls::choose_congestion(&answer, &congestion);
+                    if paces.load(Ordering::Relaxed) {
+                        calls::pace(&answer);
+                    }
                 }
                 if made.send((now(), answer)).is_err() {
                     break;
@@ -70,6 +79,7 @@ impl Kernel {
             answers,
             bell,
             happenings: VecDeque::new(),
+            files,
         })
     }
 
@@ -95,6 +105,9 @@ impl Kernel {
 }
 
 fn set(name: &str, value: &str) -> Result<(), String> {
+    if let Some(parameter) = machine::parameter(name) {
+        return machine::keep(&parameter, value);
+    }
     let file = format!("/proc/sys/{}", name.replace('.', "/"));
     match std::fs::write(&file, value) {
         Ok(()) => Ok(()),
@@ -109,7 +122,12 @@ impl System for Kernel {
         self.micros(now())
     }
 
+    fn epoch(&self) -> Duration {
+        clock::wall(self.start)
+    }
+
     fn start(&mut self, call: Call) {
+        let call = self.files.named(call);
         // The thread lives as long as this end of the channel.
         let _sent = self.calls.send(call);
         // Most calls return at once; this lets their answer come before anything else is looked at.
@@ -117,8 +135,8 @@ impl System for Kernel {
         self.collect();
     }
 
-    fn inject(&mut self, packet: Vec<u8>) {
-        device::write(&self.device, &packet);
+    fn inject(&mut self, packet: Vec<u8>, segment_size: Option<NonZeroU16>) {
+        device::write(&self.device, &packet, segment_size);
         self.collect();
     }
 
@@ -140,11 +158,25 @@ impl System for Kernel {
         set(name, value)
     }
 
-    fn tcp_info(&mut self, fd: i32) -> Result<Vec<u8>, i32> {
+    fn has_setting(&self, name: &str) -> bool {
+        let file = machine::parameter(name);
+        let file = file.unwrap_or_else(|| format!("/proc/sys/{}", name.replace('.', "/")));
+        std::path::Path::new(&file).exists()
+    }
+
+    fn change(&mut self, change: &Change) -> Result<(), String> {
+        machine::change(&mut self.files, change)
+    }
+
+    fn table(&mut self, path: &str) -> Result<String, String> {
+        machine::table(path)
+    }
+
+    fn option(&mut self, fd: i32, level: i32, name: i32) -> Result<Vec<u8>, i32> {
         let answer = calls::make(&Call::GetOption {
             fd,
-            level: libc::SOL_TCP,
-            name: libc::TCP_INFO,
+            level,
+            name,
             length: 512,
         });
         match i32::try_from(-answer.value) {

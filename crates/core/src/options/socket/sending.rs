@@ -3,7 +3,7 @@
 use super::{ALL, Entry, L, int, refused, switch};
 use crate::options::table::{Access, Scope, Target, Value, bytes};
 use crate::options::{OptionValue, SharedOptions, Switches};
-use crate::{Errno, Sysctl};
+use crate::{Errno, SocketType, Sysctl};
 
 pub(super) const DONT_ROUTE: Entry = switch(5, "SO_DONTROUTE", Switches::DONT_ROUTE);
 pub(super) const BROADCAST: Entry = switch(6, "SO_BROADCAST", Switches::BROADCAST);
@@ -39,12 +39,31 @@ pub(super) const CONNECTION_ADVICE: Entry = refused(
     Errno::ENOPROTOOPT,
     "there is no choice of paths to advise on",
 );
-pub(super) const ZERO_COPY: Entry = refused(
+pub(super) const ZERO_COPY: Entry = Entry::new(
+    L,
     60,
     "SO_ZEROCOPY",
-    Errno::EOPNOTSUPP,
-    "MSG_ZEROCOPY is not there",
-);
+    ALL,
+    Access::Int(
+        |t| Ok(t.socket()?.options.is_on(Switches::ZERO_COPY).into()),
+        |t, value| {
+            let socket = t.socket_mut()?;
+            if socket.kind == SocketType::Datagram && socket.protocol != IPPROTO_UDP {
+                return Err(Errno::EOPNOTSUPP);
+            }
+            if !(0..=1).contains(&value) {
+                return Err(Errno::EINVAL);
+            }
+            socket.options.switches.set(Switches::ZERO_COPY, value != 0);
+            Ok(())
+        },
+    ),
+)
+.typed(Value::Bool)
+.settable(Scope::TCP.union(Scope::UDP));
+
+/// What UDP sockets have for their protocol.
+const IPPROTO_UDP: u16 = 17;
 pub(super) const SEND_TIME: Entry =
     refused(61, "SO_TXTIME", Errno::EINVAL, "packets are not timed");
 pub(super) const REHASH: Entry = Entry::new(

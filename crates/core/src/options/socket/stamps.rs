@@ -6,7 +6,7 @@ use crate::options::table::{Access, GetBytes, Scope, SetBytes, Target, Value, by
 use crate::options::{OptionValue, StampFlags, Switches, Timestamping};
 
 const MESSAGES: &str = "the messages of AF_UNIX are not stamped";
-const KEPT: &str = "`OPT_CMSG`, `OPT_PKTINFO`, `OPT_STATS` and `TX_ACK` change nothing";
+const HARDWARE: &str = "there is no hardware with a clock, of which the `HARDWARE` flags, `OPT_PKTINFO` and `TX_COMPLETION` tell";
 
 pub(super) const MICROS: Entry = int(
     29,
@@ -58,8 +58,9 @@ pub(super) const DETAILED_NEW: Entry = detailed(
     |t, value| set_flags(t, value, true),
 );
 
-/// It tells when something was sent, too, which nobody knows of the bytes of a stream; messages of AF_UNIX are not stamped.
+/// Messages of AF_UNIX are not stamped.
 const SCOPE: Scope = Scope::UDP
+    .union(Scope::TCP)
     .union(Scope::RAW4)
     .union(Scope::RAW6)
     .union(Scope::PING4)
@@ -68,7 +69,7 @@ const SCOPE: Scope = Scope::UDP
 const fn detailed(name: i32, label: &'static str, get: GetBytes, set: SetBytes) -> Entry {
     Entry::new(L, name, label, SCOPE, Access::Bytes(get, set))
         .typed(Value::Bytes)
-        .partly(KEPT)
+        .partly(HARDWARE)
 }
 
 fn is_stamping(t: &mut Target<'_>, stamping: Timestamping, is_new: bool) -> Result<i32, Errno> {
@@ -87,7 +88,8 @@ fn stamp(
     // Switching either off switches stamps off; switching one on takes the place of the other.
     if value == 0 {
         options.timestamping = Timestamping::Off;
-        options.switches.remove(Switches::RECEIVE_STAMPS);
+        let is_wanted = options.stamp_flags().tells_arrivals();
+        options.switches.set(Switches::RECEIVE_STAMPS, is_wanted);
     } else {
         options.timestamping = stamping;
         options.switches.insert(Switches::RECEIVE_STAMPS);
@@ -114,9 +116,19 @@ fn set_flags(t: &mut Target<'_>, value: &[u8], is_new: bool) -> Result<(), Errno
     let value = value.first_chunk().ok_or(Errno::EINVAL)?;
     let flags = StampFlags::from_bits(u32::from_ne_bytes(*value)).ok_or(Errno::EINVAL)?;
     let requires = |flag, required| !flags.contains(flag) || flags.contains(required);
-    if !requires(StampFlags::OPT_ID_TCP, StampFlags::OPT_ID)
-        || !requires(StampFlags::OPT_STATS, StampFlags::OPT_TSONLY)
-    {
+    if !requires(StampFlags::OPT_ID_TCP, StampFlags::OPT_ID) {
+        return Err(Errno::EINVAL);
+    }
+    let was_numbered = t
+        .socket()?
+        .options
+        .stamp_flags()
+        .contains(StampFlags::OPT_ID);
+    let is_numbered = flags.contains(StampFlags::OPT_ID);
+    if t.is_tcp() && is_numbered && !was_numbered {
+        crate::tcp::number_stamps(t.host, t.id, flags.contains(StampFlags::OPT_ID_TCP))?;
+    }
+    if !requires(StampFlags::OPT_STATS, StampFlags::OPT_TSONLY) {
         return Err(Errno::EINVAL);
     }
     if flags.contains(StampFlags::BIND_PHC) {
@@ -126,8 +138,15 @@ fn set_flags(t: &mut Target<'_>, value: &[u8], is_new: bool) -> Result<(), Errno
             Some(_) => Errno::EINVAL,
         });
     }
+    if t.is_tcp() && was_numbered && !is_numbered {
+        crate::tcp::number_stamps_no_more(t.host, t.id);
+    }
     let options = &mut t.socket_mut()?.options;
     options.switches.set(Switches::NEW_STAMPS, is_new);
+    options.switches.set(
+        Switches::RECEIVE_STAMPS,
+        flags.tells_arrivals() || options.timestamping != Timestamping::Off,
+    );
     options.set_stamp_flags(flags);
     Ok(())
 }

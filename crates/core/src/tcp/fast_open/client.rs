@@ -23,8 +23,19 @@ const OPTIONS: u16 = 40;
 struct Entry {
     cookie: Option<FastOpenCookie>,
     mss: u16,
-    /// It gave no cookie by the option of RFC 7413: the experimental one is tried next (`try_exp`).
-    tries_experimental: bool,
+    attempt: Attempt,
+}
+
+/// How a server is asked for a cookie that has given none (`try_exp`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Attempt {
+    /// By the option of RFC 7413.
+    #[default]
+    Standard,
+    /// That brought nothing: by the experimental one.
+    Experimental,
+    /// Nor did this: by RFC 7413's again.
+    Both,
 }
 
 /// The servers, by our address and theirs. The oldest gives way.
@@ -109,7 +120,9 @@ pub(crate) fn request(
             room,
         },
         None => FastOpenRequest {
-            cookie: Some(FastOpenCookie::REQUEST.experimental(entry.tries_experimental)),
+            cookie: Some(
+                FastOpenCookie::REQUEST.experimental(entry.attempt == Attempt::Experimental),
+            ),
             room: 0,
         },
     }
@@ -139,10 +152,17 @@ impl Stack {
             // One that the SYN neither had nor asked for is not kept.
             (Some(cookie), Some(_)) => {
                 entry.cookie = Some(cookie);
-                entry.tries_experimental = false;
             }
             (None, Some(asked)) if asked.is_request() && !outcome.was_repeated => {
-                entry.tries_experimental = !asked.is_experimental();
+                // Each form gets one chance: after both it is the RFC's again, for good (`tcp_fastopen_cache_set`).
+                let next = if asked.is_experimental() {
+                    Attempt::Both
+                } else {
+                    Attempt::Experimental
+                };
+                if entry.cookie.is_none() {
+                    entry.attempt = entry.attempt.max(next);
+                }
             }
             _ => {}
         }

@@ -64,6 +64,14 @@ impl FastOpen {
     }
 }
 
+impl crate::Host {
+    /// Forgets what is kept of peers beyond their connections: Fast Open cookies, and how long segments they take
+    /// (`ip tcp_metrics flush`).
+    pub fn forget_peers(&mut self) {
+        self.stack.fast_open.cache = Cache::default();
+    }
+}
+
 /// What `listen` makes of the queue (`inet_listen`).
 pub(super) fn queue_at_listen(wanted: u32, setting: u32, backlog: u32) -> u32 {
     let is_for_all = setting & (EVERY_SERVER | SERVER) == EVERY_SERVER | SERVER;

@@ -166,3 +166,19 @@ fn orphans_are_bounded() {
     assert_eq!(host.tcp_memory().orphans, 2);
     assert_eq!(host.counters().tcp_ext_tcp_abort_on_memory, 2);
 }
+
+#[test]
+fn a_receive_buffer_is_charged_with_packets() {
+    both(|domain| {
+        let mut host = host();
+        let (client, server) = pair(&mut host, domain);
+        assert_eq!(send(&mut host, client, &[1; 1000]), Ok(1000));
+        // SO_MEMINFO: what a packet of 1000 bytes takes, until all of it is read.
+        let charged = |host: &Host| host.summary(server).unwrap().memory_info()[0];
+        assert_eq!(charged(&host), 2304);
+        assert_eq!(receive(&mut host, server, 999).unwrap().len(), 999);
+        assert_eq!(charged(&host), 2304);
+        assert_eq!(receive(&mut host, server, 999).unwrap().len(), 1);
+        assert_eq!(charged(&host), 0);
+    });
+}

@@ -84,7 +84,7 @@ fn an_attempt_that_icmp_ends_leaves_a_report() {
         };
         assert_eq!(
             (report.errno, report.kind, report.code),
-            (Errno::EHOSTUNREACH, 3, 1)
+            (Some(Errno::EHOSTUNREACH), 3, 1)
         );
         // The report took the pending error with it.
         assert_eq!(host.readiness(id), all);

@@ -184,3 +184,43 @@ fn a_damaged_segment_costs_itself_alone() {
     b.receive_burst(eth0(&b), again, now);
     assert_eq!(receive(&mut b, server, 20_000), Ok(vec![7; 6 * 1448]));
 }
+
+/// RFC 9293 3.8.3 (b)
+#[test]
+fn a_way_on_which_nothing_gets_through_is_asked_for_anew() {
+    let (mut a, _b, client, _) = connected();
+    let wrong = a
+        .add_interface(crate::InterfaceConfig {
+            name: "eth1".into(),
+            mtu: 1500,
+            addresses: vec![],
+            medium: crate::Medium::Ip,
+            offload: crate::OffloadCapabilities::default(),
+        })
+        .unwrap();
+    let right = eth0(&a);
+    // As if the connection went a way that has become another.
+    let there = "10.0.0.2".parse().unwrap();
+    let path = a.stack.route(there, None, None).unwrap();
+    assert_eq!(path.interface, right);
+    let Host { sockets, stack } = &mut a;
+    let parts = crate::tcp::endpoint_mut(sockets, client).unwrap();
+    parts.endpoint.path = stack.tcp_paths.note(&crate::ip::output::Path {
+        interface: wrong,
+        ..path
+    });
+    assert_eq!(send(&mut a, client, b"anybody there?"), Ok(14));
+    let mut ways = Vec::new();
+    let mut now = NOW;
+    while ways.len() < 8 {
+        for way in [wrong, right] {
+            ways.extend(core::iter::from_fn(|| a.transmit(way)).map(|_| way == right));
+        }
+        now = a.next_deadline().unwrap().max(now);
+        a.advance(now);
+    }
+    // A probe, and as many timeouts as `tcp_retries1` says.
+    let before = ways.iter().take_while(|is_right| !**is_right).count();
+    assert!((4..=6).contains(&before), "{ways:?}");
+    assert!(ways[before..].iter().all(|is_right| *is_right), "{ways:?}");
+}

@@ -4,7 +4,9 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use sockeye_wire::Payload;
 
-use super::{Assembler, SLICE_COST};
+use super::Assembler;
+use crate::recv::charge::charge_of;
+use crate::seq::span;
 
 /// The byte that belongs at a position, so that misplaced ones show.
 fn byte(position: u64) -> u8 {
@@ -28,7 +30,7 @@ proptest! {
         let mut position = 0;
         for (index, (start, length)) in pieces.into_iter().enumerate() {
             let start = position + 1 + start;
-            prop_assert!(assembler.insert(start, &data(start, length), usize::MAX).complete);
+            assembler.insert(start, &data(start, length));
             model.extend((start..start + length as u64).map(|at| (at, byte(at))));
             prop_assert_eq!(assembler.bytes(), model.len());
             let (from, to) = assembler.report().next().expect("a range was just touched");
@@ -53,16 +55,36 @@ proptest! {
         prop_assert!(assembler.ranges.len() <= assembler.slices.len());
     }
 
+    /// However it is put together, nothing changes but what it takes; and of what is thrown away nothing is left.
     #[test]
-    fn never_costs_more_than_the_limit(pieces in prop::collection::vec((0..100_000u64, 1..40usize), 1..400)) {
+    fn collapsing_and_pruning_keep_its_books(
+        pieces in prop::collection::vec((1..20_000u64, 1..1500usize), 1..80),
+        from in 0..20_000u64,
+        most in 0..60_000u32,
+    ) {
         let mut assembler = Assembler::default();
-        let limit = 40 * SLICE_COST;
-        let mut refused = false;
         for (start, length) in pieces {
-            refused |= !assembler.insert(start, &data(start, length), limit).complete;
-            prop_assert!(assembler.cost() <= limit);
+            assembler.insert(start, &data(start, length));
         }
-        prop_assert!(refused || assembler.slices.len() <= 40);
+        let counted = |assembler: &Assembler| -> u32 {
+            assembler.slices.values().map(|slice| charge_of(span(slice.len()))).sum()
+        };
+        let (bytes, charge) = (assembler.bytes(), assembler.charge());
+        let ranges = assembler.ranges.clone();
+        prop_assert_eq!(charge, counted(&assembler));
+        assembler.collapse();
+        prop_assert!(assembler.charge() <= charge);
+        prop_assert_eq!((assembler.bytes(), &assembler.ranges), (bytes, &ranges));
+        prop_assert_eq!(assembler.charge(), counted(&assembler));
+        let pruned = assembler.prune(from, most);
+        prop_assert_eq!(pruned, assembler.bytes() < bytes);
+        prop_assert_eq!(assembler.charge(), counted(&assembler));
+        prop_assert!(assembler.charge() <= most || assembler.slices.keys().all(|&at| at < from));
+        let covered: u64 = assembler.ranges.iter().map(|(start, end)| end - start).sum();
+        prop_assert_eq!(covered, assembler.bytes() as u64);
+        for (&start, slice) in &assembler.slices {
+            prop_assert!((start..).zip(slice).all(|(at, &found)| found == byte(at)));
+        }
     }
 }
 
@@ -70,7 +92,7 @@ proptest! {
 fn a_filled_gap_between_two_ranges_joins_them() {
     let mut assembler = Assembler::default();
     for start in [10, 30, 20] {
-        assembler.insert(start, &data(start, 10), usize::MAX);
+        assembler.insert(start, &data(start, 10));
     }
     assert_eq!(assembler.report().collect::<Vec<_>>(), [(10, 40)]);
     assert_eq!(assembler.first_overlap(15, 40), Some((15, 40)));
@@ -83,7 +105,7 @@ fn a_filled_gap_between_two_ranges_joins_them() {
 fn ranges_are_reported_latest_first_and_at_most_four() {
     let mut assembler = Assembler::default();
     for start in [10, 30, 50, 70, 90, 55] {
-        assembler.insert(start, &data(start, 5), usize::MAX);
+        assembler.insert(start, &data(start, 5));
     }
     assert_eq!(
         assembler.report().collect::<Vec<_>>(),
@@ -95,7 +117,7 @@ fn ranges_are_reported_latest_first_and_at_most_four() {
 fn data_where_a_fin_was_takes_its_place() {
     let mut assembler = Assembler::default();
     assembler.insert_fin(20);
-    assert!(assembler.insert(10, &data(10, 30), usize::MAX).complete);
+    assembler.insert(10, &data(10, 30));
     assert_eq!(assembler.fin, None);
     assert_eq!(assembler.report().next(), Some((10, 40)));
     assembler.insert_fin(25);
@@ -112,7 +134,7 @@ fn of_different_copies(segments: &[(u64, u8, usize)]) -> Vec<u8> {
     let mut assembler = Assembler::default();
     for &(start, letter, length) in segments {
         let payload = Bytes::from(alloc::vec![letter; length]).into();
-        assert!(assembler.insert(start, &payload, usize::MAX).complete);
+        assembler.insert(start, &payload);
     }
     let first = segments.iter().map(|segment| segment.0).min().unwrap();
     let taken = assembler.take(first).to_vec();

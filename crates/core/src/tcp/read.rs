@@ -1,175 +1,14 @@
-//! Data in and out: `tcp_sendmsg`, `tcp_recvmsg`, with their order of errors.
+//! Data in, and how much there is: `tcp_recvmsg`, with its order of errors.
 
-use bytes::Bytes;
 use sockeye_tcp::{Connection, State, UrgentRead};
-use sockeye_wire::Chunks;
 
-use super::connect::connect_to_send;
 use super::output::make_ready;
-use super::{EndpointParts, Marks, Phase, Progress};
+use super::{EndpointParts, Marks, Phase};
 use crate::host::Host;
 use crate::ids::SocketId;
 use crate::options::Switches;
 use crate::socket::Endpoint;
-use crate::{
-    Ancillary, Errno, Incoming, Instant, MessageFlags, MessageLevel, Outgoing, Payload, Queued,
-    Received,
-};
-
-/// sk_stream_error: the pending error goes before EPIPE.
-fn broken(error: &mut Option<Errno>) -> Errno {
-    error.take().unwrap_or(Errno::EPIPE)
-}
-
-/// The connection if data can be sent on it, or what `tcp_sendmsg` answers.
-fn sendable<'a>(parts: &'a mut EndpointParts<'_>) -> Result<&'a mut Connection, Errno> {
-    let error = &mut *parts.error;
-    let Phase::Connected(connection) = &mut parts.endpoint.phase else {
-        return Err(broken(error));
-    };
-    match connection.state() {
-        State::Established | State::CloseWait => {}
-        // Fast Open: open before the handshake is over.
-        State::SynReceived if connection.is_unconfirmed() => {}
-        State::SynSent | State::SynReceived => {
-            return Err(error.take().unwrap_or(Errno::EAGAIN));
-        }
-        _ => return Err(broken(error)),
-    }
-    if error.is_some() || connection.is_send_shut() {
-        return Err(broken(error));
-    }
-    if parts.endpoint.progress == Progress::Connecting {
-        parts.endpoint.progress = Progress::Connected;
-    }
-    Ok(connection)
-}
-
-/// `sendmsg(2)`: an address is not looked at, as in Linux.
-pub(crate) fn send_message(
-    host: &mut Host,
-    id: SocketId,
-    message: Outgoing<'_>,
-    now: Instant,
-) -> Result<usize, Errno> {
-    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
-        return Err(Errno::EPIPE);
-    }
-    let is_fast = message.flags.contains(MessageFlags::FASTOPEN);
-    if is_fast && connect_to_send(host, id, message.address, now)? {
-        return send_in_syn(host, id, message.data, now);
-    }
-    let (mut parts, stack) = super::call(host, id)?;
-    if parts.endpoint.waits_to_connect() {
-        return send_in_syn(host, id, message.data, now);
-    }
-    let pages = parts.endpoint.pages;
-    let is_set = parts.options.is_on(Switches::SEND_BUFFER_LOCKED);
-    let connection = sendable(&mut parts)?;
-    if stack.memory.is_pressed {
-        super::memory::moderate(stack, pages, is_set, connection);
-    }
-    // sock_cmsg_send: only what is of SOL_SOCKET is looked at.
-    if message
-        .ancillary
-        .contains(&Ancillary::Invalid(MessageLevel::Socket))
-    {
-        return Err(Errno::EINVAL);
-    }
-    let length = message.length();
-    if length == 0 {
-        return Ok(0);
-    }
-    let mut left = length.min(connection.send_room());
-    if left < length {
-        connection.note_no_room();
-    }
-    if left == 0 {
-        return Err(Errno::EAGAIN);
-    }
-    let more = message.flags.contains(MessageFlags::MORE);
-    let is_urgent = message.flags.contains(MessageFlags::OOB) && left == length;
-    let ends_record = message.flags.contains(MessageFlags::EOR);
-    let mut sent = 0;
-    for piece in message.data {
-        let piece = piece.get(..left).unwrap_or(piece);
-        left -= piece.len();
-        let is_last = left == 0;
-        let count = if is_last && is_urgent {
-            connection.send_urgent(piece, now)
-        } else if piece.len() >= Chunks::LEAST {
-            connection.send(stack.chunks.copy(piece), more || !is_last, now)
-        } else {
-            connection.send_slice(piece, more || !is_last, now)
-        };
-        sent += count;
-        if sent == length && ends_record {
-            connection.end_record();
-        }
-        if is_last || count < piece.len() {
-            break;
-        }
-    }
-    super::transmit(host, id, now);
-    if sent == 0 {
-        Err(Errno::EAGAIN)
-    } else {
-        Ok(sent)
-    }
-}
-
-/// The second half of a send that opens the connection: as much as the SYN may have. The rest has to wait for the
-/// SYN-ACK, and all of it if there is no cookie: `EINPROGRESS` (RFC 7413 4.2.1, `tcp_sendmsg_fastopen`).
-fn send_in_syn(
-    host: &mut Host,
-    id: SocketId,
-    data: &[&[u8]],
-    now: Instant,
-) -> Result<usize, Errno> {
-    let (parts, stack) = super::call(host, id)?;
-    let Phase::Connected(connection) = &mut parts.endpoint.phase else {
-        return Err(Errno::EPIPE);
-    };
-    let count = connection.send_in_syn(data.iter().copied());
-    make_ready(stack, parts.endpoint, id);
-    super::transmit(host, id, now);
-    host.refresh(id);
-    if count == 0 {
-        return Err(Errno::EINPROGRESS);
-    }
-    Ok(count)
-}
-
-/// Sends without copying.
-pub(crate) fn send_bytes(
-    host: &mut Host,
-    id: SocketId,
-    data: Bytes,
-    now: Instant,
-) -> Result<usize, Errno> {
-    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
-        return Err(Errno::EPIPE);
-    }
-    let (mut parts, stack) = super::call(host, id)?;
-    if parts.endpoint.waits_to_connect() {
-        return send_in_syn(host, id, &[&data], now);
-    }
-    let pages = parts.endpoint.pages;
-    let is_set = parts.options.is_on(Switches::SEND_BUFFER_LOCKED);
-    let connection = sendable(&mut parts)?;
-    if stack.memory.is_pressed {
-        super::memory::moderate(stack, pages, is_set, connection);
-    }
-    if data.is_empty() {
-        return Ok(0);
-    }
-    let sent = connection.send(data, false, now);
-    if sent == 0 {
-        return Err(Errno::EAGAIN);
-    }
-    super::transmit(host, id, now);
-    Ok(sent)
-}
+use crate::{Ancillary, Errno, Incoming, Instant, MessageFlags, Payload, Queued, Received};
 
 /// What a read answers when there is no data.
 fn nothing_to_read(parts: &mut EndpointParts<'_>) -> Result<(), Errno> {
@@ -194,7 +33,7 @@ fn nothing_to_read(parts: &mut EndpointParts<'_>) -> Result<(), Errno> {
     }
 }
 
-/// `MSG_ERRQUEUE`. The pending error is what comes next in the queue, or none (`sock_dequeue_err_skb`).
+/// `MSG_ERRQUEUE`
 fn receive_report(
     host: &mut Host,
     id: SocketId,
@@ -204,10 +43,11 @@ fn receive_report(
         return Err(Errno::EAGAIN);
     };
     let reports = parts.endpoint.reports.as_mut().ok_or(Errno::EAGAIN)?;
-    let received = reports.receive_error(&mut message)?;
-    *parts.error = reports.next_error();
-    if parts.error.is_none() {
+    let received = reports.receive(&mut message, parts.error)?;
+    if reports.is_idle() {
         parts.endpoint.reports = None;
+    } else if reports.has_error() {
+        host.wake(id);
     }
     Ok(received)
 }
@@ -230,7 +70,8 @@ pub(crate) fn receive_message(
     let told = socket.options.switches & tells;
     let mut received = receive(host, id, message, now)?;
     if told.contains(Switches::RECEIVE_STAMPS) {
-        received.ancillary.extend(stamp(host, id, &received));
+        let stamps = stamps(host, id, &received);
+        received.ancillary.extend(stamps.into_iter().flatten());
     }
     if told.contains(Switches::TELL_UNREAD)
         && let Some(left) = left_to_read(host, id)
@@ -242,13 +83,17 @@ pub(crate) fn receive_message(
 
 /// `tcp_recv_timestamp`: when the bytes came. Linux joins what lies in the queue into large buffers, each with the stamp of the
 /// last segment that went into it; here the whole queue is one.
-fn stamp(host: &Host, id: SocketId, received: &Received) -> Option<Ancillary> {
+fn stamps(
+    host: &Host,
+    id: SocketId,
+    received: &Received,
+) -> Option<impl Iterator<Item = Ancillary> + use<>> {
     if received.length == 0 || received.flags.contains(MessageFlags::OOB) {
         return None;
     }
     let options = &host.get(id).ok()?.options;
     let arrival = options.arrival()? - Instant::ZERO;
-    options.stamp(host.stack.config.epoch + arrival)
+    Some(options.stamps(host.stack.config.epoch + arrival))
 }
 
 /// `tcp_inq_hint`: the peer's FIN counts as one, so that a program reads on until it has seen the end.
