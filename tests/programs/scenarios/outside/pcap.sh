@@ -22,9 +22,12 @@ for filter in 'tcp.flags.syn == 1 && tcp.flags.ack == 0' 'tcp.flags.syn == 1 && 
     [ "$(count "$filter")" -gt 0 ] || fail "no packet is: $filter"
 done
 for filter in '_ws.malformed' 'tcp.checksum.status == "Bad"' 'udp.checksum.status == "Bad"' 'ip.checksum.status == "Bad"' \
-    'tcp.analysis.retransmission' 'tcp.analysis.lost_segment' 'tcp.analysis.ack_lost_segment'; do
+    'tcp.analysis.lost_segment' 'tcp.analysis.ack_lost_segment'; do
     equal "packets that are: $filter" 0 "$(count "$filter")"
 done
+# Nothing was lost: what was sent again is a probe, because the program was slow to read what its side had and had not
+# acknowledged yet (Linux's loopback has such probes, too), and that side says so.
+equal 'retransmissions and D-SACKs' "$(count tcp.analysis.retransmission)" "$(count tcp.options.sack.dsack)"
 shark -T fields -e frame.comment > comments.out
 for word in 'pid' 'fd' 'curl' 'python3'; do
     grep -q "$word" comments.out || fail "no comment names $word: $(sort -u comments.out | head -5)"
