@@ -2,7 +2,7 @@
 //!
 //! Time in milliseconds, windows in packets. The initial slow start is HyStart++'s (RFC 9406).
 use alloc::boxed::Box;
-use core::num::NonZeroU32;
+use core::num::{NonZeroU16, NonZeroU32};
 use core::time::Duration;
 
 use super::hystart::HyStart;
@@ -14,13 +14,28 @@ const BETA: u64 = 717;
 /// alpha_cubic = 3 (1 - beta) / (1 + beta) (RFC 9438 4.3), in 1/1024.
 const ALPHA: u64 = 542;
 const ONE: u64 = 1024;
+/// How long Reno's window stays as it was estimated, in ms, while the window does not change (`HZ / 32`). It is a quarter of a
+/// round trip where that is less: on short paths Linux stays behind Reno for many of them (RFC 9438 4.3 estimates at each
+/// acknowledgment).
+const ESTIMATE_STAYS: u32 = 31;
 
 /// CUBIC: first the initial slow start, then the curve.
 #[derive(Debug, Clone)]
 pub(crate) enum Cubic {
     /// In a box because it is needed for some rounds only, and larger.
     Start(Box<HyStart>),
-    Curve(Curve),
+    /// With the time of the last estimate of Reno's window, which lies beside the discriminant.
+    Curve(Curve, Option<Stamp>),
+}
+
+/// A time of [`Moment`]'s clock in 16 bits. What is 65 seconds old may look new, and be so for 31 ms more.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stamp(NonZeroU16);
+
+impl Stamp {
+    fn age(self, now: Moment) -> u32 {
+        now.stamp().0.get().wrapping_sub(self.0.get()).into()
+    }
 }
 
 impl Default for Cubic {
@@ -34,7 +49,7 @@ impl Cubic {
     pub(super) fn heap(&self) -> usize {
         match self {
             Cubic::Start(start) => size_of_val(&**start),
-            Cubic::Curve(_) => 0,
+            Cubic::Curve(..) => 0,
         }
     }
 
@@ -46,10 +61,10 @@ impl Cubic {
     fn change<R>(&mut self, change: impl FnOnce(&mut Curve) -> R) -> R {
         let mut curve = match self {
             Cubic::Start(_) => Curve::default(),
-            Cubic::Curve(curve) => *curve,
+            Cubic::Curve(curve, _) => *curve,
         };
         let result = change(&mut curve);
-        *self = Cubic::Curve(curve);
+        *self = Cubic::Curve(curve, None);
         result
     }
 }
@@ -86,6 +101,11 @@ impl Moment {
     /// Milliseconds since `other`, or until it.
     fn since(self, other: Moment) -> i32 {
         self.0.get().wrapping_sub(other.0.get()).cast_signed()
+    }
+
+    fn stamp(self) -> Stamp {
+        let [low, high, ..] = self.0.get().to_le_bytes();
+        Stamp(NonZeroU16::new(u16::from_le_bytes([low, high])).unwrap_or(NonZeroU16::MIN))
     }
 
     fn later(self, millis: u32) -> Moment {
@@ -142,7 +162,7 @@ pub(super) fn cube_root(value: u64) -> u32 {
 
 impl Curve {
     /// RFC 9438 4.3: W_est grows by alpha for each window; by 1 once it has reached cwnd_prior.
-    fn estimate_reno(&mut self, size: u32, packets: u32) {
+    fn estimate_reno(&mut self, size: u32) {
         let alpha = if self.estimate < self.prior {
             ALPHA
         } else {
@@ -150,12 +170,11 @@ impl Curve {
         };
         let every = u32::try_from(u64::from(size) * ONE / alpha).unwrap_or(u32::MAX);
         let every = every.max(1);
-        self.credit = self.credit.saturating_add(packets);
         self.estimate = self.estimate.saturating_add(self.credit / every);
         self.credit %= every;
     }
 
-    fn acknowledged(&mut self, window: &mut Window, acked: &Acked) {
+    fn acknowledged(&mut self, estimated: &mut Option<Stamp>, window: &mut Window, acked: &Acked) {
         let mut packets = acked.packets;
         if window.in_slow_start() {
             packets = window.slow_start(packets);
@@ -170,9 +189,16 @@ impl Curve {
                 *self.plateau.insert(plateau)
             }
         };
-        self.estimate_reno(window.size, packets);
+        self.credit = self.credit.saturating_add(packets);
+        let now = Moment::at(acked.now);
+        let round_trip = millis(acked.srtt.unwrap_or_default());
+        let stays = ESTIMATE_STAYS.min(round_trip / 4);
+        if estimated.is_none_or(|stamp| stamp.age(now) > stays) {
+            self.estimate_reno(window.size);
+            *estimated = Some(now.stamp());
+        }
         // RFC 9438 4.4: the target one round trip ahead, at most 1.5 times the window.
-        let ahead = Moment::at(acked.now).later(millis(acked.srtt.unwrap_or_default()));
+        let ahead = now.later(round_trip);
         let target = self
             .w_cubic(ahead.since(plateau))
             .clamp(window.size, window.size.saturating_add(window.size / 2));
@@ -185,7 +211,11 @@ impl Curve {
             every = every.min(window.size / (self.estimate - window.size));
         }
         // Never faster than half the acknowledged packets, as Linux.
+        let before = window.size;
         window.grow_linearly(every.max(2), packets);
+        if window.size != before {
+            *estimated = None;
+        }
     }
 }
 
@@ -200,8 +230,8 @@ impl Control for Cubic {
             window.credit = 0;
         }
         match self {
-            Cubic::Start(_) => self.change(|curve| curve.acknowledged(window, acked)),
-            Cubic::Curve(curve) => curve.acknowledged(window, acked),
+            Cubic::Start(_) => self.change(|curve| curve.acknowledged(&mut None, window, acked)),
+            Cubic::Curve(curve, estimated) => curve.acknowledged(estimated, window, acked),
         }
         end
     }
@@ -230,7 +260,7 @@ impl Control for Cubic {
 
     fn restarted(&mut self, idle: Duration) {
         // RFC 9438 5.8: time without sending is no time of the curve.
-        if let Cubic::Curve(curve) = self {
+        if let Cubic::Curve(curve, _) = self {
             curve.plateau = curve.plateau.map(|plateau| plateau.later(millis(idle)));
         }
     }

@@ -129,6 +129,34 @@ fn beyond_the_old_maximum_cubic_is_as_fast_as_reno() {
 }
 
 #[test]
+fn cubic_estimates_what_reno_would_have_not_more_often_than_linux() {
+    let (mut window, mut congestion) = (Window::new(10), Congestion::new(Algorithm::Cubic));
+    window.threshold = congestion.control().threshold_after_loss(&window);
+    congestion.control().timeout();
+    window.size = window.threshold;
+    assert_eq!(window.size, 7);
+    let mut acknowledge = |millis: u64| {
+        let acked = Acked {
+            packets: 1,
+            srtt: Some(Duration::from_millis(100)),
+            sample: None,
+            longest_train: None,
+            una: Seq::new(0),
+            nxt: Seq::new(0),
+            now: Instant::from_millis(millis),
+        };
+        congestion.control().acknowledged(&mut window, &acked);
+        window.size
+    };
+    // Reno with beta 0.7 would have eight after 13 packets.
+    for packet in 0..13 {
+        assert_eq!(acknowledge(1000 + packet), 7, "packet {packet}");
+    }
+    assert_eq!(acknowledge(1024), 7);
+    assert_eq!(acknowledge(1026), 8);
+}
+
+#[test]
 fn cubic_knows_of_no_maximum_after_a_timeout() {
     let (mut window, mut congestion) = (Window::new(1000), Congestion::new(Algorithm::Cubic));
     window.threshold = congestion.control().threshold_after_loss(&window);

@@ -83,7 +83,7 @@ impl Connection {
         let send = &mut self.block.send;
         send.note_shortage(true);
         send.flags.remove(SendFlags::MORE);
-        send.mark_pushed(false);
+        self.block.mark_pushed(0, false);
     }
 
     /// Queues a copy of data whose last byte is urgent (`MSG_OOB`). If there is no room for all of it, none is urgent.
@@ -113,10 +113,10 @@ impl Connection {
 
     fn note_written(&mut self, count: usize, more: bool) -> usize {
         if count > 0 {
+            self.block.mark_pushed(span(count), more);
             let send = &mut self.block.send;
             send.flags.set(SendFlags::MORE, more);
             send.flags.remove(SendFlags::RELEASED);
-            send.mark_pushed(more);
         }
         count
     }

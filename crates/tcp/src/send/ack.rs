@@ -187,7 +187,7 @@ impl Block {
         send.una += advanced;
         let una = send.una;
         if let Some(queue) = send.queue.existing() {
-            queue.pushed = queue.pushed.filter(|pushed| pushed.after(una));
+            queue.pushed = queue.pushed.filter(|pushed| pushed.end.after(una));
         }
         if let Some(flight) = send.flight.existing() {
             flight.keep_up(una);

@@ -37,7 +37,7 @@ pub enum Push {
 impl Block {
     /// Data in a packet that is as long as it may become (`tcp_xmit_size_goal`): half of the largest window the peer has told
     /// at most, in whole segments.
-    fn size_goal(&self) -> u32 {
+    pub(crate) fn size_goal(&self) -> u32 {
         let mss = self.send.effective_mss();
         let longest = self.limits.max_super_segment;
         // Ours may be longer than any of Linux's, but a buffer of a set size is not to take more than there.
@@ -83,7 +83,8 @@ impl Block {
     /// What is to be sent in the midst of a write, when its last `count` bytes have been queued (`tcp_sendmsg_locked`).
     pub(crate) fn push_within(&self, count: u32) -> Push {
         let send = &self.send;
-        if send.queue.pushed == Some(send.data_end()) {
+        let pushed = send.queue.pushed;
+        if pushed.is_some_and(|pushed| pushed.seq == send.data_end()) {
             Push::All
         } else if send.unsent().saturating_sub(count) < self.size_goal() {
             Push::One

@@ -6,16 +6,17 @@ pub(crate) mod give_up;
 pub(crate) mod least;
 pub(crate) mod loss;
 pub(crate) mod losses;
+pub(crate) mod marks;
 pub(crate) mod memory;
 pub(crate) mod pacing;
 pub(crate) mod path;
 pub(crate) mod plan;
 pub(crate) mod prr;
+pub(crate) mod pushes;
 pub(crate) mod queue;
 pub(crate) mod rack;
 pub(crate) mod rare;
 pub(crate) mod rate;
-pub(crate) mod records;
 pub(crate) mod recovery;
 pub(crate) mod refused;
 pub(crate) mod reordering;
@@ -210,15 +211,6 @@ impl Sender {
     /// Whether the application had more to write than there was room for.
     pub(crate) fn note_shortage(&mut self, is_short: bool) {
         self.flags.set(SendFlags::STARVED, is_short);
-    }
-
-    /// `forced_push`: so much was written without an end that the peer should hear of it.
-    pub(crate) fn mark_pushed(&mut self, more: bool) {
-        let end = self.data_end();
-        let pushed = self.queue.pushed.unwrap_or(self.una);
-        if !more || end.after(pushed + (self.max_wnd >> 1)) {
-            self.queue.pushed = Some(end);
-        }
     }
 
     /// Nothing will be sent any more.

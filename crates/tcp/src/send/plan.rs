@@ -138,6 +138,8 @@ impl Block {
         let record = send.queue.records.end_after(offset).map(|end| end - offset);
         if let Some(record) = record.filter(|record| *record < unsent && *record <= bytes) {
             bytes = record;
+        } else if bytes < most && bytes > mss && self.may_send_short() {
+            // `tcp_mss_split_point`: behind a full segment the window is filled to its end.
         } else if bytes < unsent {
             // What does not end the queue goes in full segments only (sender-side silly-window avoidance).
             bytes -= bytes % mss;

@@ -9,8 +9,8 @@ use alloc::collections::VecDeque;
 use bytes::{Buf, Bytes, BytesMut};
 use sockeye_wire::Payload;
 
-use super::records::Records;
-use crate::Seq;
+use super::marks::Marks;
+use super::pushes::Pushed;
 use crate::lazy::Resting;
 use crate::seq::{length, span};
 
@@ -54,11 +54,12 @@ pub(crate) struct SendQueue {
     /// The first chunk; empty only if the others are.
     first: Bytes,
     rest: Option<Box<Rest>>,
-    /// `MSG_EOR`
-    pub(crate) records: Records,
+    /// Where a write ends that later ones are not to be put together with (`MSG_EOR`, `TCP_SKB_CB(skb)->eor`).
+    pub(crate) records: Marks,
     length: u32,
-    /// Up to here the application wants it pushed.
-    pub(crate) pushed: Option<Seq>,
+    pub(crate) pushed: Option<Pushed>,
+    /// And before, where that was wanted of packets that were not sent yet.
+    pub(crate) pushes: Marks,
 }
 
 /// What a queue of more than one chunk has.
@@ -90,9 +91,10 @@ impl Resting for SendQueue {
         static EMPTY: SendQueue = SendQueue {
             first: Bytes::new(),
             rest: None,
-            records: Records::NONE,
+            records: Marks::NONE,
             length: 0,
             pushed: None,
+            pushes: Marks::NONE,
         };
         &EMPTY
     }
@@ -105,8 +107,8 @@ impl SendQueue {
 
     /// Heap memory owned by the queue's structure and its spare room.
     pub(crate) fn heap(&self) -> usize {
-        let records = self.records.heap();
-        records
+        let marks = self.records.heap() + self.pushes.heap();
+        marks
             + self.rest.as_ref().map_or(0, |rest| {
                 size_of::<Rest>()
                     + rest.chunks.capacity() * size_of::<Bytes>()
@@ -228,6 +230,7 @@ impl SendQueue {
         }
         self.length -= count;
         self.records.advance(count);
+        self.pushes.advance(count);
         let mut left = length(count);
         if left < self.first.len() {
             self.first.advance(left);

@@ -162,9 +162,7 @@ impl Block {
         let start = send.nxt;
         let payload = send.queue.slice(start.since(send.una), bytes, Access::New);
         let end = start + bytes;
-        let pushed = send.queue.pushed;
-        let push = bytes > 0
-            && pushed.is_some_and(|pushed| pushed.after(start) && pushed.at_or_before(end));
+        let push = bytes > 0 && send.is_pushed_within(start, end);
         let ends_a_record =
             send.queue.records.end_after(start.since(send.una)) == Some(end.since(send.una));
         // `tcp_write_wakeup` pushes what a closed window is probed with.

@@ -1,10 +1,10 @@
-//! `MSG_EOR`: where a write ends that later ones are not to be put together with (`TCP_SKB_CB(skb)->eor`).
+//! Marked places in the send queue.
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
-/// Ends of records, as offsets from the first byte of the send queue. Few connections have any.
+/// Ends of what belongs together, as offsets from the first byte of the send queue. Few connections have any.
 #[derive(Debug, Default)]
-pub(crate) struct Records(Option<Box<Ends>>);
+pub(crate) struct Marks(Option<Box<Ends>>);
 
 #[derive(Debug, Default)]
 struct Ends {
@@ -13,15 +13,15 @@ struct Ends {
     ends: VecDeque<u32>,
 }
 
-impl Records {
+impl Marks {
     /// None.
-    pub(crate) const NONE: Records = Records(None);
+    pub(crate) const NONE: Marks = Marks(None);
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// A record ends here.
+    /// It ends here, behind all others.
     pub(crate) fn end_at(&mut self, offset: u32) {
         let ends = self.0.get_or_insert_default();
         let end = ends.gone.wrapping_add(offset);
@@ -30,7 +30,7 @@ impl Records {
         }
     }
 
-    /// The end of the record that holds the byte at `offset`.
+    /// The first end behind the byte at `offset`.
     pub(crate) fn end_after(&self, offset: u32) -> Option<u32> {
         let ends = self.0.as_ref()?;
         let next = ends
@@ -39,7 +39,7 @@ impl Records {
         ends.ends.get(next).map(|end| end.wrapping_sub(ends.gone))
     }
 
-    /// True if a record ends here.
+    /// True if the last one ends here.
     pub(crate) fn ends_at(&self, offset: u32) -> bool {
         let ends = self.0.as_ref();
         ends.is_some_and(|ends| ends.ends.back() == Some(&ends.gone.wrapping_add(offset)))
@@ -72,22 +72,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_byte_knows_the_end_of_its_record() {
-        let mut records = Records::NONE;
-        assert_eq!(records.end_after(0), None);
-        records.end_at(100);
-        records.end_at(100);
-        records.end_at(250);
-        let ends = |records: &Records| [0, 99, 100, 249, 250].map(|at| records.end_after(at));
+    fn a_byte_knows_the_next_end() {
+        let mut marks = Marks::NONE;
+        assert_eq!(marks.end_after(0), None);
+        marks.end_at(100);
+        marks.end_at(100);
+        marks.end_at(250);
+        let ends = |marks: &Marks| [0, 99, 100, 249, 250].map(|at| marks.end_after(at));
         assert_eq!(
-            ends(&records),
+            ends(&marks),
             [Some(100), Some(100), Some(250), Some(250), None]
         );
-        records.advance(60);
-        assert_eq!(records.end_after(0), Some(40));
-        records.advance(40);
-        assert_eq!(records.end_after(0), Some(150));
-        records.advance(150);
-        assert!(records.is_empty());
+        marks.advance(60);
+        assert_eq!(marks.end_after(0), Some(40));
+        marks.advance(40);
+        assert_eq!(marks.end_after(0), Some(150));
+        marks.advance(150);
+        assert!(marks.is_empty());
     }
 }
