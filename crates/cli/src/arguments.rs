@@ -136,6 +136,9 @@ pub(crate) struct Drill {
     /// Let a name in the scripts stand for a word: NAME=VALUE
     #[arg(short = 'D', long, value_name = "NAME=VALUE")]
     pub(crate) define: Vec<String>,
+    /// One of packetdrill's options, as if the scripts began with it: remote_ip=192.0.2.7
+    #[arg(long = "option", value_name = "NAME[=VALUE]")]
+    pub(crate) options: Vec<String>,
     /// The scripts
     #[arg(required = true, value_name = "FILE.pkt")]
     pub(crate) files: Vec<PathBuf>,

@@ -22,7 +22,15 @@ fn play(file: &Path, arguments: &arguments::Drill) -> Result<(), String> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file).map_err(|error| format!("{name}: {error}"))?;
     let show = |failure: sockeye_drill::Failure| failure.show(&name, &text);
-    let script = Drill::read_with(&text, &arguments.define).map_err(show)?;
+    let definitions = arguments.define.iter();
+    let definitions = definitions.map(|definition| format!("define={definition}"));
+    let settings: Vec<String> = arguments
+        .options
+        .iter()
+        .cloned()
+        .chain(definitions)
+        .collect();
+    let script = Drill::read_with(&text, &settings).map_err(show)?;
     let families = script.families();
     let chosen: Vec<_> = families
         .iter()

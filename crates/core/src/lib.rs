@@ -43,7 +43,7 @@ pub use errno::Errno;
 pub use host::{Host, Snapshot, SocketSummary};
 pub use ids::{InterfaceId, SocketId};
 pub use interface::InterfaceInfo;
-pub use ip::routes::Route;
+pub use ip::routes::{Route, RouteMetrics};
 pub use message::{
     Accepted, Ancillary, Credentials, ErrorOrigin, ExtendedError, Incoming, MessageFlags,
     MessageLevel, Outgoing, Queued, Received, Right, Shutdown,

@@ -42,8 +42,11 @@ impl Failure {
     /// The failure as a compiler would print it, with the line of the script.
     pub fn show(&self, file: &str, script: &str) -> String {
         let Place { line, column } = self.place;
+        // Line 0 is what the script was given along.
+        let Some(index) = usize::try_from(line).unwrap_or(0).checked_sub(1) else {
+            return format!("{file}: {}", self.what);
+        };
         let mut text = format!("{file}:{line}:{column}: {}", self.what);
-        let index = usize::try_from(line).unwrap_or(0).saturating_sub(1);
         if let Some(source) = script.lines().nth(index) {
             text.push_str(&format!("\n    {:<9} {}", "script", source.trim()));
         }

@@ -25,9 +25,7 @@ mod tcp_info;
 pub use failure::{Failure, Place};
 pub use host::HostSystem;
 pub use setup::{Family, Setup};
-pub use system::{
-    Answer, Call, Change, FASTEST, Happening, PACING, Queue, RouteChange, RouteMetrics, System,
-};
+pub use system::{Answer, Call, Change, FASTEST, Happening, PACING, Queue, RouteChange, System};
 
 /// A script.
 #[derive(Clone, Debug)]
@@ -45,23 +43,29 @@ impl Drill {
         Self::read_with(text, &[])
     }
 
-    /// Reads a script in which names stand for what its caller says: each is `NAME=VALUE`, as behind packetdrill's `-D`.
+    /// Reads a script as if it began with these of packetdrill's options, without their dashes: `remote_ip=192.0.2.7`,
+    /// `define=NAME=VALUE`.
     ///
     /// # Errors
     /// What is not understood, and where.
-    pub fn read_with(text: &str, definitions: &[String]) -> Result<Self, Failure> {
-        let tokens = lex::words(text)?;
+    pub fn read_with(text: &str, settings: &[String]) -> Result<Self, Failure> {
+        let mut tokens = Vec::new();
+        for setting in settings {
+            let mut words = lex::words(&format!("--{setting}"))?;
+            words.retain(|word| word.kind != lex::Kind::End);
+            for word in &mut words {
+                word.place = Place::default();
+            }
+            tokens.extend(words);
+        }
+        tokens.extend(lex::words(text)?);
         let settings = parse::settings(&tokens);
         let mut scripts = Vec::new();
         for family in setup::families(&settings)? {
-            let mut defines = setup::defines(&settings, family)?;
-            for text in definitions {
-                let bad = || Failure::new(Place::default(), format!("`{text}` defines nothing"));
-                defines.extend([parse::define::definition(text).ok_or_else(bad)?]);
-            }
+            let defines = setup::defines(&settings, family)?;
             scripts.push((family, parse::script(tokens.clone(), &defines)?));
         }
-        // An ICMP message that only one family has is for that one.
+        // An ICMP message that only one family has, or a route of one, is for that one.
         let fits = |(family, script): &(Family, ast::Script)| run::check(script, *family);
         let failures: Vec<Failure> = scripts.iter().filter_map(|one| fits(one).err()).collect();
         if failures.len() == scripts.len()

@@ -4,6 +4,8 @@ use std::num::NonZeroU16;
 
 use std::time::Duration;
 
+use sockeye_core::RouteMetrics;
+
 /// A call as a program makes it: addresses, options and control messages are bytes, as Linux lays them out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // Named as the arguments of the calls.
@@ -214,19 +216,6 @@ pub struct RouteChange {
     pub metrics: RouteMetrics,
     /// It goes.
     pub is_removal: bool,
-}
-
-/// What a route says of its path.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RouteMetrics {
-    /// `mtu`
-    pub mtu: Option<u32>,
-    /// `mtu lock`: nothing that comes back makes it smaller.
-    pub is_mtu_locked: bool,
-    /// `advmss`
-    pub advertised: Option<u32>,
-    /// `initcwnd`
-    pub initial_window: Option<u32>,
 }
 
 /// What [`System::run`] came upon.

@@ -211,14 +211,14 @@ fn an_assertion_that_does_not_hold_is_told_with_its_values() {
 #[test]
 fn a_name_stands_for_what_its_caller_says() {
     let script = SERVER.replace("write(4, ..., 1000) = 1000", "write(4, ..., MUCH) = MUCH");
-    let defined = Drill::read_with(&script, &["MUCH=1000".to_owned()]);
+    let defined = Drill::read_with(&script, &["define=MUCH=1000".to_owned()]);
     assert_eq!(
         defined.and_then(|drill| drill.run(Family::V4)),
         Ok(Vec::new())
     );
     let failure = run(&script).expect_err("nothing is defined");
     assert!(failure.what.contains("`MUCH`"), "{}", failure.what);
-    let failure = Drill::read_with(&script, &["MUCH".to_owned()]).expect_err("no meaning");
+    let failure = Drill::read_with(&script, &["define=MUCH".to_owned()]).expect_err("no meaning");
     assert!(failure.what.contains("`MUCH`"), "{}", failure.what);
 }
 

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
 
-use sockeye_core::{Config, Host, IpCidr, Loopback as HostLoopback, Route};
+use sockeye_core::{Config, Host, IpCidr, Loopback as HostLoopback, Route, RouteMetrics};
 
 use crate::launch::Options;
 
@@ -42,6 +42,7 @@ pub(crate) fn host(seed: u64, options: &Options) -> Host {
                 interface,
                 preferred_source: None,
                 metric: 0,
+                metrics: RouteMetrics::default(),
             });
         }
     }

@@ -45,6 +45,13 @@ pub(crate) struct Counts {
     pub(crate) delivered: u32,
 }
 
+/// Who began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    Active,
+    Passive,
+}
+
 bitflags! {
     /// What is so of a connection.
     #[derive(Clone, Copy, Debug)]
@@ -104,11 +111,10 @@ impl Block {
     /// `options` is what options take of each segment, as far as that is known.
     pub(crate) fn new(settings: Settings, options: u16, now: Instant) -> Block {
         let buffer = span(settings.receive_buffer).clamp(2304, 1 << 30);
-        let local_mss = match settings.options.max_segment {
-            Some(limit) => settings.local_mss.min(limit),
-            None => settings.local_mss,
-        }
-        .max(MIN_MSS);
+        let most = settings.options.max_segment.unwrap_or(u16::MAX);
+        let local_mss = settings.local_mss.min(most).max(MIN_MSS);
+        let path_mss = settings.path_mss.unwrap_or(settings.local_mss);
+        let path_mss = path_mss.min(most).max(MIN_MSS);
         let space = space_of(buffer);
         // Linux: a multiple of the data of a full segment, and no more than an unscaled window can tell in the SYN.
         let mss = u32::from(local_mss - options);
@@ -135,7 +141,7 @@ impl Block {
                 wl1: Seq::new(0),
                 max_wnd: 0,
                 shift: 0,
-                mss: local_mss,
+                mss: path_mss,
                 fin: Fin::None,
                 phase: Phase::Open,
                 probe: Probe::None,
@@ -144,7 +150,7 @@ impl Block {
                 keep_probes: 0,
                 queue: Lazy::RESTING,
                 flight: Lazy::RESTING,
-                rare: Rare::of_path(PathSearch::of(settings.path, local_mss, now)),
+                rare: Rare::of_path(PathSearch::of(&settings, path_mss, now)),
                 rtt: RoundTrip::default(),
                 window: Window::new(settings.initial_window),
                 congestion: Congestion::new(settings.congestion),
@@ -220,7 +226,8 @@ impl Block {
         ) {
             self.recv.recent.update(timestamps.value, now);
         }
-        let mut mss = peer_mss.min(self.recv.told_mss).max(MIN_MSS);
+        let mut mss = peer_mss.min(self.send.mss).max(MIN_MSS);
+        self.note_peer_mss(peer_mss);
         if self.flags.contains(BlockFlags::TIMESTAMPS) {
             mss = mss
                 .saturating_sub(TIMESTAMPS_LEN)
@@ -238,7 +245,7 @@ impl Block {
     }
 
     /// The handshake is complete.
-    pub(crate) fn establish(&mut self, now: Instant) {
+    pub(crate) fn establish(&mut self, opening: Opening, now: Instant) {
         self.events |= Events::ESTABLISHED;
         self.send.retransmits = 0;
         self.last_sent = Millis::at(now);
@@ -249,7 +256,7 @@ impl Block {
         self.timers.clear(Timer::Retransmit);
         self.begin_control();
         self.start_keepalive(now);
-        self.start_path_search(now);
+        self.start_path_search(opening, now);
     }
 
     /// The millisecond clock of RFC 7323 5.4, with this connection's offset.

@@ -228,7 +228,7 @@ impl Connection {
         match kind {
             // Until the handshake says what the peer takes, it is the path's part of that.
             IcmpError::PacketTooBig(mss) if !self.machine.transmits() => {
-                block.recv.told_mss = block.recv.told_mss.min(mss.max(crate::block::MIN_MSS));
+                block.learn_path_early(mss);
                 // A SYN with data that did not fit the path goes again at once without (`tcp_simple_retransmit`).
                 let attempt = block.send.rare.attempt.as_ref();
                 let is_too_big = attempt.is_some_and(|attempt| attempt.carried > 0);

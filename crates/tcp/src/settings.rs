@@ -22,9 +22,10 @@ pub struct Settings {
     pub timestamp_offset: u32,
     /// What the SYN echoes: the last timestamp of a connection in TIME-WAIT that this one takes the place of, else 0.
     pub recent_timestamp: u32,
-    /// The MSS to advertise: the interface's MTU less the IP and TCP headers without options. What is sent is limited
-    /// by it, too.
+    /// The MSS to advertise: the interface's MTU less the IP and TCP headers without options.
     pub local_mss: u16,
+    /// What the path carries in one segment, if something else is known of it than [`Settings::local_mss`] says.
+    pub path_mss: Option<u16>,
     /// The MSS of a peer that names none: 536 over IPv4, 1220 over IPv6 (RFC 9293 3.7.1).
     pub default_mss: u16,
     /// The longest payload of one [`crate::OutgoingSegment`]; more than one MSS makes super-segments.
@@ -141,6 +142,7 @@ impl Default for Settings {
             timestamp_offset: 0,
             recent_timestamp: 0,
             local_mss: 1460,
+            path_mss: None,
             default_mss: 536,
             max_super_segment: 65_535,
             min_super_segment: 2,

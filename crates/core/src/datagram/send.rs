@@ -14,7 +14,7 @@ use super::{
 use crate::address::unmapped;
 use crate::host::Host;
 use crate::ip::loopback_like;
-use crate::ip::output::{Fragmentation, IpMeta, Path};
+use crate::ip::output::{Fragmentation, IpMeta, Path, longest_packet};
 use crate::message::{Ancillary, MessageFlags, Outgoing};
 use crate::multicast::Sender;
 use crate::options::{Discovery, SharedOptions, Switches};
@@ -170,11 +170,15 @@ pub(super) fn prepare(
     }
     let mut fragmentation = fragmentation(&socket.options, destination, overrides.dont_fragment);
     // From IP_PMTUDISC_PROBE on it is the device's MTU that counts.
-    if socket.options.discovery(destination.is_ipv4()) < Discovery::PROBE
-        && let Some(known) = stack.path_mtus.get(destination, stack.now)
-    {
-        path.mtu = path.mtu.min(known.mtu);
-        if known.is_locked && fragmentation == Fragmentation::LocalOnly {
+    if socket.options.discovery(destination.is_ipv4()) >= Discovery::PROBE {
+        if let Some(device) = stack.interface(path.interface) {
+            path.mtu = longest_packet(destination, device.mtu);
+        }
+    } else {
+        let known = stack.path_mtu(destination, &path, stack.now);
+        path.mtu = known.map_or(path.mtu, |known| known.mtu.min(path.mtu));
+        let is_locked = path.is_mtu_locked || known.is_some_and(|known| known.is_locked);
+        if is_locked && fragmentation == Fragmentation::LocalOnly {
             fragmentation = Fragmentation::Allowed;
         }
     }

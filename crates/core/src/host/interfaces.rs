@@ -7,7 +7,7 @@ use crate::Errno;
 use crate::config::{InterfaceConfig, Medium, OffloadCapabilities};
 use crate::ids::InterfaceId;
 use crate::interface::{Interface, InterfaceInfo, LOOPBACK_MTU};
-use crate::ip::routes::{IpCidr, Route};
+use crate::ip::routes::{IpCidr, Route, RouteMetrics};
 
 impl Host {
     /// Adds an interface: its addresses are this host's, and their networks are reached by it.
@@ -32,6 +32,7 @@ impl Host {
                 interface: id,
                 preferred_source: address.address().is_ipv4().then_some(address.address()),
                 metric: 0,
+                metrics: RouteMetrics::default(),
             });
         }
         Ok(id)
@@ -46,6 +47,11 @@ impl Host {
     pub fn remove_route(&mut self, route: &Route) -> bool {
         self.stack.route_generation = self.stack.route_generation.wrapping_add(1);
         self.stack.routes.remove(route)
+    }
+
+    /// All routes.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.stack.routes.iter()
     }
 
     /// The interface of this name: `SO_BINDTODEVICE`, `if_nametoindex`.

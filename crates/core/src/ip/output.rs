@@ -8,7 +8,7 @@ use sockeye_wire::ipv4::Ipv4Option;
 use sockeye_wire::{Frame, Headers, IpProtocol, Ipv4Header, Ipv4Options, Ipv6Header};
 
 use super::fragment::fragment;
-use super::routes::Route;
+use super::routes::{Route, RouteMetrics};
 use crate::host::Stack;
 use crate::ids::InterfaceId;
 use crate::interface::Interface;
@@ -55,6 +55,8 @@ pub(crate) struct Path {
     pub(crate) source: IpAddr,
     /// The longest packet.
     pub(crate) mtu: usize,
+    /// What routers say does not change that (`mtu lock`), and they may cut packets of IPv4.
+    pub(crate) is_mtu_locked: bool,
     /// `Stack::route_generation` when the path was found: it is stale when that has moved on.
     pub(crate) generation: u32,
     /// Who gets them.
@@ -190,10 +192,20 @@ impl Stack {
         Ok(Path {
             interface: route.interface,
             source,
-            mtu: longest_packet(destination, interface.mtu),
+            mtu: longest_packet(destination, route.metrics.mtu_of(interface.mtu)),
+            is_mtu_locked: route.metrics.is_mtu_locked,
             generation,
             reach: Reach::LINK,
         })
+    }
+
+    /// What the route to `destination` says of the path.
+    pub(crate) fn route_metrics(&self, destination: IpAddr, via: Via) -> RouteMetrics {
+        if !self.routes.has_metrics() || self.is_local(destination) {
+            return RouteMetrics::default();
+        }
+        let route = self.routes.find(destination, |route| via.allows(route));
+        route.map_or(RouteMetrics::default(), |route| route.metrics)
     }
 
     /// The way of packets that come back to this host.
@@ -210,6 +222,7 @@ impl Stack {
                 destination
             }),
             mtu: longest_packet(destination, mtu),
+            is_mtu_locked: false,
             generation: self.route_generation,
             reach: Reach::LINK,
         }
@@ -394,7 +407,7 @@ impl Stack {
 }
 
 /// An MTU as far as the header can say: `IP_MAX_MTU`, `IP6_MAX_MTU`.
-fn longest_packet(destination: IpAddr, mtu: usize) -> usize {
+pub(crate) fn longest_packet(destination: IpAddr, mtu: usize) -> usize {
     mtu.min(match destination {
         IpAddr::V4(_) => 0xffff,
         IpAddr::V6(_) => 0xffff + 40,

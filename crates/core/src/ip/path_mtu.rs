@@ -107,8 +107,22 @@ impl PathMtus {
 }
 
 impl Stack {
+    /// What routers said of a path, as far as that counts.
+    pub(crate) fn path_mtu(
+        &self,
+        destination: IpAddr,
+        path: &Path,
+        now: Instant,
+    ) -> Option<PathMtu> {
+        let known = self.path_mtus.get(destination, now)?;
+        (!path.is_mtu_locked).then_some(known)
+    }
+
     /// A router could not pass on a packet that went this way. What was found out of paths before is to be looked at anew.
     pub(crate) fn learn_path_mtu(&mut self, destination: IpAddr, mtu: u32, path: &Path) {
+        if path.is_mtu_locked {
+            return;
+        }
         let belief = Belief {
             least: self.config.sysctl.min_pmtu,
             kept: self.config.sysctl.mtu_expires,

@@ -76,6 +76,31 @@ pub struct Route {
     pub preferred_source: Option<IpAddr>,
     /// Among routes of the same prefix the smallest metric wins.
     pub metric: u32,
+    /// What is said of the path.
+    pub metrics: RouteMetrics,
+}
+
+/// What a route says of its path, in `ip route`'s words; by default nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RouteMetrics {
+    /// `mtu`: the longest packet, in place of the interface's.
+    pub mtu: Option<u32>,
+    /// `mtu lock`: nothing that routers say makes it smaller, and they may cut IPv4's packets.
+    pub is_mtu_locked: bool,
+    /// `advmss`: the MSS that is advertised, in place of what follows from the MTU.
+    pub advertised_mss: Option<u16>,
+    /// `initcwnd`: the initial congestion window, in segments.
+    pub initial_window: Option<u32>,
+}
+
+impl RouteMetrics {
+    /// The MTU, where the interface's is this.
+    pub(crate) fn mtu_of(&self, interface: usize) -> usize {
+        let own = self
+            .mtu
+            .map(|mtu| usize::try_from(mtu).unwrap_or(usize::MAX));
+        own.unwrap_or(interface)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,11 +116,14 @@ pub struct RoutingTable {
     routes: BTreeMap<Key, Vec<Route>>,
     /// Prefix lengths in use, longest first: `[IPv4, IPv6]`.
     lengths: [Vec<u8>; 2],
+    /// A route that says something of its path was added.
+    has_metrics: bool,
 }
 
 impl RoutingTable {
     /// Adds a route. One with the same destination, metric, interface and gateway is replaced.
     pub fn add(&mut self, route: Route) {
+        self.has_metrics |= route.metrics != RouteMetrics::default();
         let key = key(route.destination);
         let same = self.routes.entry(key).or_default();
         same.retain(|other| !is_same(other, &route));
@@ -153,6 +181,11 @@ impl RoutingTable {
                 })?;
                 same.iter().find(|route| will_do(route))
             })
+    }
+
+    /// Whether one may say something of its path.
+    pub(crate) fn has_metrics(&self) -> bool {
+        self.has_metrics
     }
 
     /// All routes, those of the shorter prefixes first.

@@ -141,6 +141,7 @@ impl Stack {
             interface: id,
             source: source.or_else(|| self.any_source_for(destination))?,
             mtu: interface.mtu,
+            is_mtu_locked: false,
             generation: self.route_generation,
             reach: Reach::LINK,
         })

@@ -5,7 +5,8 @@ use std::vec::Vec;
 use super::message::{Attributes, Message, Messages, Writer, number_u32};
 use crate::{
     Config, Credentials, Domain, Errno, Host, Incoming, Instant, InterfaceConfig, IpCidr, Medium,
-    MessageFlags, OffloadCapabilities, Outgoing, Readiness, SocketAddress, SocketId, SocketType,
+    MessageFlags, OffloadCapabilities, Outgoing, Readiness, Route, RouteMetrics, SocketAddress,
+    SocketId, SocketType,
 };
 
 pub(super) const NOW: Instant = Instant::from_secs(1);
@@ -198,6 +199,51 @@ fn the_way_to_a_destination_is_told_as_packets_take_it() {
     assert_eq!(ask([127, 3, 2, 1]), Ok((2, 1, std::vec![127, 0, 0, 1])));
     assert_eq!(ask([10, 0, 2, 255]), Ok((3, 2, std::vec![10, 0, 2, 100])));
     assert_eq!(ask([8, 8, 8, 8]), Err(-101));
+}
+
+#[test]
+fn a_route_tells_what_it_says_of_its_path() {
+    let mut host = host();
+    let interface = host.interface_by_name("eth0").unwrap();
+    host.add_route(Route {
+        destination: cidr("10.7.0.0", 16),
+        gateway: None,
+        interface,
+        preferred_source: None,
+        metric: 0,
+        metrics: RouteMetrics {
+            mtu: Some(1200),
+            is_mtu_locked: true,
+            advertised_mss: Some(700),
+            initial_window: Some(3),
+        },
+    });
+    let id = socket_of(&mut host, USER);
+    let fixed = [2, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let one = request(GETROUTE, REQUEST, &fixed, |writer| {
+        writer.attribute(1, &[10, 7, 7, 7]);
+    });
+    let all = request(
+        GETROUTE,
+        DUMP,
+        &[2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+        |_| {},
+    );
+    for asked in [one, all] {
+        let bytes = answers(&mut host, id, &asked);
+        let told = Messages::new(&bytes)
+            .filter_map(|route| Attributes::after(route.payload, 12).find(8))
+            .map(|metrics| {
+                Attributes::after(metrics.value, 0)
+                    .map(|one| (one.kind, one.as_u32().unwrap()))
+                    .collect::<Vec<_>>()
+            });
+        // As `ip route` asks: RTAX_LOCK with the bit of RTAX_MTU, RTAX_MTU, RTAX_ADVMSS, RTAX_INITCWND.
+        assert_eq!(
+            told.collect::<Vec<_>>(),
+            [[(1, 4), (2, 1200), (8, 700), (11, 3)]]
+        );
+    }
 }
 
 #[test]

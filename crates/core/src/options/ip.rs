@@ -239,8 +239,7 @@ pub(super) fn mtu(t: &mut Target<'_>) -> Result<i32, Errno> {
     let stack = &t.host.stack;
     // What TCP learns stays with the connection.
     let known = stack
-        .path_mtus
-        .get(remote, stack.now)
+        .path_mtu(remote, &path, stack.now)
         .filter(|_| !t.is_tcp());
     let mtu = known.map_or(path.mtu, |known| known.mtu.min(path.mtu));
     Ok(i32::try_from(mtu).unwrap_or(i32::MAX))

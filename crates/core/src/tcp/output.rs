@@ -12,6 +12,7 @@ use crate::host::{Host, Stack};
 use crate::ids::{InterfaceId, SocketId};
 use crate::inet::demux::FourTuple;
 use crate::ip::output::{Fragmentation, IpMeta, Kept, Path};
+use crate::ip::routes::RouteMetrics;
 use crate::options::{SharedOptions, StampFlags, Switches};
 use crate::{Errno, Instant};
 
@@ -150,7 +151,7 @@ fn send_labelled(
     outgoing: OutgoingSegment,
 ) {
     super::count::count_sent(&mut stack.counters, &outgoing);
-    let fragmentation = super::path::fragmentation(stack, tuple.remote, options);
+    let fragmentation = super::path::fragmentation(stack, tuple.remote, path, options);
     let frame = packet(
         stack,
         tuple,
@@ -241,7 +242,10 @@ pub(super) fn settings(
 ) -> Settings {
     let sysctl = &stack.config.sysctl;
     let default_mss = if tuple.remote.is_ipv4() { 536 } else { 1220 };
-    let mss = super::path::longest(stack, tuple.remote, path, shared, now);
+    let metrics = stack.route_metrics(tuple.remote, shared.via());
+    let carried = super::path::longest(stack, tuple.remote, path, shared, now);
+    let may_change =
+        metrics != RouteMetrics::default() || stack.path_mtu(tuple.remote, path, now).is_some();
     let bytes = |size: u32| usize::try_from(size).unwrap_or(usize::MAX);
     let choices = shared.tcp_choices(sysctl);
     let is_locked = |switch| shared.is_on(switch);
@@ -253,7 +257,8 @@ pub(super) fn settings(
     let mut settings = Settings {
         isn: stack.secrets.isn(tuple, now),
         timestamp_offset: stack.secrets.timestamp_offset(tuple, sysctl.tcp_timestamps),
-        local_mss: mss,
+        local_mss: metrics.advertised_mss.unwrap_or(carried),
+        path_mss: may_change.then_some(carried),
         path: sysctl.tcp_path,
         default_mss,
         max_super_segment: if is_internal {
@@ -324,6 +329,9 @@ pub(super) fn settings(
         options: shared.tcp_options(sysctl),
         ..Settings::default()
     };
+    if let Some(window) = metrics.initial_window {
+        settings.initial_window = window;
+    }
     stack.tcp_rules.share(&mut settings);
     settings
 }

@@ -26,7 +26,7 @@ pub(super) fn longest(
 ) -> u16 {
     let ip = if remote.is_ipv4() { 20 } else { 40 };
     let known = if believes(options, remote) {
-        stack.path_mtus.get(remote, now)
+        stack.path_mtu(remote, path, now)
     } else {
         None
     };
@@ -73,11 +73,14 @@ pub(super) fn follow(
 pub(super) fn fragmentation(
     stack: &Stack,
     remote: IpAddr,
+    path: &Path,
     options: &SharedOptions,
 ) -> Fragmentation {
     match options.discovery(remote.is_ipv4()) {
         Discovery::DONT | Discovery::INTERFACE | Discovery::OMIT => Fragmentation::Allowed,
-        Discovery::WANT if stack.path_mtus.is_cut(remote, stack.now) => Fragmentation::Allowed,
+        Discovery::WANT if path.is_mtu_locked || stack.path_mtus.is_cut(remote, stack.now) => {
+            Fragmentation::Allowed
+        }
         // What is longer than the path has just become is cut here, so that the peer gets it all the same.
         _ => Fragmentation::LocalOnly,
     }

@@ -16,6 +16,7 @@ pub(super) struct CachedPath(u32);
 struct Way {
     interface: InterfaceId,
     mtu: usize,
+    is_mtu_locked: bool,
 }
 
 /// The paths that connections were found as long as no route has changed.
@@ -45,6 +46,7 @@ impl KnownPaths {
         let way = Way {
             interface: path.interface,
             mtu: path.mtu,
+            is_mtu_locked: path.is_mtu_locked,
         };
         if self.generation == path.generation
             && let Some(known) = self.ways.iter().rposition(|known| *known == way)
@@ -83,6 +85,7 @@ impl CachedPath {
             interface: way.interface,
             source,
             mtu: way.mtu,
+            is_mtu_locked: way.is_mtu_locked,
             generation: known.generation,
             reach: Reach::LINK,
         })

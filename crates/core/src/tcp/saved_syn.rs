@@ -58,7 +58,7 @@ pub(super) fn keep_of_joined(
     let Some(syn) = Connection::connect(settings, now).poll_transmit(now) else {
         return;
     };
-    let fragmentation = super::path::fragmentation(stack, tuple.remote, parts.options);
+    let fragmentation = super::path::fragmentation(stack, tuple.remote, path, parts.options);
     let label = super::output::flow_label(stack, tuple, parts.options, 0);
     let how = (fragmentation, label);
     let frame = super::output::packet(stack, tuple, path, parts.options, how, syn);

@@ -9,6 +9,7 @@ mod icmp;
 mod joined;
 mod listening;
 mod peer;
+mod route;
 mod standards;
 mod stream;
 mod transparent;

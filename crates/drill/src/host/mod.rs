@@ -14,12 +14,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use sockeye_core::{
     Config, Frame, Host, Instant, InterfaceConfig, InterfaceId, IpCidr, Medium,
-    OffloadCapabilities, Route,
+    OffloadCapabilities, Route, RouteMetrics,
 };
 
 use crate::setup::Setup;
 use crate::sysctl::{self, Refusal};
-use crate::system::{Answer, Call, Change, Happening, Queue, System};
+use crate::system::{Answer, Call, Change, Happening, Queue, RouteChange, System};
 use files::{Files, Running};
 
 /// `txqueuelen` of a device of `ip tuntap`, with room for scripts.
@@ -78,6 +78,7 @@ impl HostSystem {
                 interface,
                 preferred_source: None,
                 metric: 0,
+                metrics: RouteMetrics::default(),
             });
         }
         Ok(Self {
@@ -88,6 +89,36 @@ impl HostSystem {
             files: Files::default(),
             running: None,
         })
+    }
+
+    /// `ip route`: a route takes the place of those to the same destination.
+    fn change_route(&mut self, change: &RouteChange) -> Result<(), String> {
+        let (address, length) = change.destination;
+        let Some(destination) = IpCidr::new(address, length) else {
+            return Err(format!("{address}/{length} is no prefix"));
+        };
+        let known: Vec<Route> = self.host.routes().copied().collect();
+        let same = known.iter().filter(|route| {
+            route.destination.network() == destination.network()
+                && route.interface == self.interface
+        });
+        let mut was_there = false;
+        for route in same {
+            was_there |= self.host.remove_route(route);
+        }
+        if change.is_removal {
+            let missing = || format!("there is no route to {address}/{length}");
+            return was_there.then_some(()).ok_or_else(missing);
+        }
+        self.host.add_route(Route {
+            destination,
+            gateway: change.gateway,
+            interface: self.interface,
+            preferred_source: None,
+            metric: 0,
+            metrics: change.metrics,
+        });
+        Ok(())
     }
 
     fn instant(&self) -> Instant {
@@ -222,7 +253,7 @@ impl System for HostSystem {
                 self.host.set_queue_limit(self.interface, limit);
                 Ok(())
             }
-            Change::Route(_) => Err("a route of this stack says nothing of its path".to_owned()),
+            Change::Route(change) => self.change_route(change),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::numbers;
 use crate::packet::Message;
 use crate::setup::{Family, Setup};
 use crate::shell::{self, Command};
-use crate::system::{Answer, Call, Happening, System};
+use crate::system::{Answer, Call, Change, Happening, System};
 use crate::tcp_info;
 use counters::Counters;
 
@@ -95,6 +95,20 @@ pub(crate) fn play(
 
 /// Whether a script can be played over a family at all: it may speak of ICMP messages that this one does not have.
 pub(crate) fn check(script: &Script, family: Family) -> Outcome<()> {
+    for (place, commands) in &script.preparation {
+        for command in shell::commands(commands, *place)? {
+            if let Command::Change(Change::Route(change)) = command
+                && change.destination.0.is_ipv6() != (family == Family::V6)
+            {
+                let what = format!(
+                    "a route to {} is not for {}",
+                    change.destination.0,
+                    family.name()
+                );
+                return Err(Failure::new(*place, what));
+            }
+        }
+    }
     for event in &script.events {
         if let Action::Packet(packet) = &event.action
             && let Body::Icmp(icmp) = &packet.body

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use sockeye_core::RouteMetrics;
+
 use super::words::parts;
 use super::{Command, words};
 use crate::failure::{Outcome, Place};
-use crate::system::{Change, Queue, RouteChange, RouteMetrics};
+use crate::system::{Change, Queue, RouteChange};
 
 /// A file of `dd` is not longer.
 const LONGEST_FILE: usize = 1 << 24;
@@ -99,7 +101,7 @@ pub(super) fn route(arguments: &[&str]) -> Option<Command> {
             "dev" => {
                 words.next()?;
             }
-            "advmss" => change.metrics.advertised = Some(number()?),
+            "advmss" => change.metrics.advertised_mss = Some(words.next()?.parse().ok()?),
             "initcwnd" => change.metrics.initial_window = Some(number()?),
             "mtu" => {
                 let first = words.next()?;

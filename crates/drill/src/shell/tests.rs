@@ -128,7 +128,7 @@ fn a_route_says_what_its_path_is_like() {
     let metrics = route.metrics;
     assert_eq!((metrics.mtu, metrics.is_mtu_locked), (Some(640), true));
     assert_eq!(
-        (metrics.advertised, metrics.initial_window),
+        (metrics.advertised_mss, metrics.initial_window),
         (Some(600), Some(11))
     );
 }

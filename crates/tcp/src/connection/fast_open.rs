@@ -9,7 +9,7 @@ use bitflags::bitflags;
 use sockeye_wire::{FastOpenCookie, TcpFlags};
 
 use super::Connection;
-use crate::block::{Block, BlockFlags};
+use crate::block::{Block, BlockFlags, Opening};
 use crate::recv::Terms;
 use crate::recv::charge::Parcel;
 use crate::segment::reset_for;
@@ -91,7 +91,7 @@ impl Connection {
         // As if our SYN were acknowledged; its number is the one before.
         block.send.una += 1u32;
         block.send.nxt = block.send.una;
-        block.establish(now);
+        block.establish(Opening::Passive, now);
         // Our SYN is not there yet.
         block.counts.delivered = 0;
         block.send.rare.stalled_since = FirstSent::at(now);

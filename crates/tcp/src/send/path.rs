@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use super::recovery::Resend;
 use super::{Phase, Sender};
-use crate::block::{Block, BlockFlags, MIN_MSS, TIMESTAMPS_LEN};
-use crate::{Events, Instant, PathRules, Seq};
+use crate::block::{Block, BlockFlags, MIN_MSS, Opening, TIMESTAMPS_LEN};
+use crate::{Events, Instant, PathRules, Seq, Settings};
 
 /// A probe has to find so many packets' room in the congestion window.
 const LEAST_WINDOW: u32 = 11;
@@ -17,7 +17,7 @@ const LEAST_WINDOW: u32 = 11;
 #[derive(Debug)]
 pub(crate) struct PathSearch {
     rules: PathRules,
-    /// What both ends allow (`mss_clamp`).
+    /// What the peer takes and the program allows (`mss_clamp`).
     clamp: u16,
     /// What the host knows of the path.
     known: u16,
@@ -49,9 +49,11 @@ pub(crate) enum Search {
 }
 
 impl PathSearch {
-    /// Of a connection that is opened under these rules, if there is anything to remember of them.
-    pub(crate) fn of(rules: PathRules, clamp: u16, now: Instant) -> Option<Box<PathSearch>> {
-        (rules != PathRules::default()).then(|| Box::new(PathSearch::new(rules, clamp, now)))
+    /// Of a connection that is opened with these settings, if they say anything that must be remembered: rules, or a path that
+    /// may come to carry more than now.
+    pub(crate) fn of(settings: &Settings, mss: u16, now: Instant) -> Option<Box<PathSearch>> {
+        let says = settings.path != PathRules::default() || settings.path_mss.is_some();
+        says.then(|| Box::new(PathSearch::new(settings.path, mss, now)))
     }
 
     fn new(rules: PathRules, clamp: u16, now: Instant) -> PathSearch {
@@ -122,16 +124,37 @@ impl Block {
         self.send.rare.path.get_or_insert_with(make)
     }
 
-    /// The handshake is complete: `tcp_mtu_probing` 2 searches from the beginning.
-    pub(crate) fn start_path_search(&mut self, now: Instant) {
+    /// The host knows how long segments may be, before the handshake has said what the peer takes.
+    pub(crate) fn learn_path_early(&mut self, size: u16) {
+        let size = size.max(MIN_MSS);
+        self.recv.told_mss = self.recv.told_mss.min(size);
+        self.send.mss = self.send.mss.min(size);
+        if let Some(path) = self.send.known_path() {
+            path.known = path.known.min(size);
+        }
+    }
+
+    /// The peer's SYN says what it takes.
+    pub(crate) fn note_peer_mss(&mut self, mss: u16) {
+        let most = self.options.max_segment.unwrap_or(u16::MAX);
+        if let Some(path) = self.send.known_path() {
+            path.clamp = mss.min(most).max(MIN_MSS);
+        }
+    }
+
+    /// The handshake is complete: `tcp_mtu_probing` 2 searches from the beginning. Who was called goes on with segments as long
+    /// as before, as in Linux, where only a change makes it look at what it has found out so far.
+    pub(crate) fn start_path_search(&mut self, opening: Opening, now: Instant) {
         let options = self.options_len();
-        let clamp = self.send.mss + options;
         let Some(path) = self.send.known_path() else {
             return;
         };
-        (path.clamp, path.known, path.high) = (clamp, clamp, clamp);
+        path.high = path.clamp;
         if path.rules.probing >= 2 {
             path.begin(options, now);
+            if opening == Opening::Passive {
+                return;
+            }
         }
         self.follow_path();
     }
@@ -153,8 +176,13 @@ impl Block {
             return;
         }
         let path = self.path_search(now);
+        let carries_more = size > path.known;
         path.known = size;
         path.high = path.high.min(size);
+        if carries_more && path.longest() < self.send.mss + self.options_len() {
+            // That is no reason for shorter ones than before.
+            return;
+        }
         if self.follow_path() && !self.send.flight.is_empty() {
             // RFC 1191 6.4: what was too long is sent again in shorter segments.
             if self.retransmit_simply() {

@@ -9,7 +9,7 @@ use super::request::Judgement;
 use super::screen::Screen;
 use super::syn_sent::FirstSent;
 use super::{CloseWait, Established, Machine, Next};
-use crate::block::{Block, BlockFlags};
+use crate::block::{Block, BlockFlags, Opening};
 use crate::segment::reset_for;
 use crate::{Error, Events, Instant, Segment, State};
 
@@ -237,7 +237,7 @@ impl SynReceived {
             (None, 0, None) => {}
             _ => block.syn_was_lost(),
         }
-        block.establish(now);
+        block.establish(Opening::Passive, now);
         if self.passive {
             // In Linux the SYN-ACK was the request's, not the connection's.
             block.counts.segments_out = 0;

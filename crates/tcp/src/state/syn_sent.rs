@@ -5,7 +5,7 @@ use core::time::Duration;
 use sockeye_wire::{TcpFlags, TcpOptions};
 
 use super::{Established, Machine, Next, Offer, SynReceived};
-use crate::block::{Block, BlockFlags};
+use crate::block::{Block, BlockFlags, Opening};
 use crate::connection::fast_open::FastOpenState;
 use crate::recv::ack::AckFlags;
 use crate::segment::reset_for;
@@ -150,7 +150,7 @@ impl SynSent {
         if let (Some(sent), 0) = (self.sent.get(), block.send.retransmits) {
             block.sample_handshake(now - sent, now);
         }
-        block.establish(now);
+        block.establish(Opening::Active, now);
         Self::send_again(block, now);
         if self.has_writer
             || block.recv.ack.is(AckFlags::PING_PONG)

@@ -115,7 +115,7 @@ fn route(change: &RouteChange) -> Result<(), String> {
         "mtu"
     };
     for (name, value) in [
-        ("advmss", metrics.advertised),
+        ("advmss", metrics.advertised_mss.map(u32::from)),
         (mtu, metrics.mtu),
         ("initcwnd", metrics.initial_window),
     ] {

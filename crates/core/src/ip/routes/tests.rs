@@ -15,6 +15,7 @@ fn route(destination: &str, prefix_len: u8, index: u32, metric: u32) -> Route {
         interface: interface(index),
         preferred_source: None,
         metric,
+        metrics: RouteMetrics::default(),
     }
 }
 
@@ -79,6 +80,7 @@ proptest! {
                 interface: interface(u32::try_from(index).unwrap()),
                 preferred_source: None,
                 metric,
+                metrics: RouteMetrics::default(),
             })
             .collect();
         routes.iter().for_each(|route| table.add(*route));

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::config::IpCidr;
 use crate::ids::InterfaceId;
-use crate::ip::routes::Route;
+use crate::ip::routes::{Route, RouteMetrics};
 use crate::netlink::message::{Attributes, Message, Writer, number_u32};
 use crate::{Errno, Host};
 
@@ -25,10 +25,16 @@ const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
+const RTA_METRICS: u16 = 8;
 const RTA_CACHEINFO: u16 = 12;
 const RTA_TABLE: u16 = 15;
 const RTA_PREF: u16 = 20;
 const RTA_UID: u16 = 25;
+/// `RTAX_LOCK`, a set of the others, `RTAX_MTU`, `RTAX_ADVMSS`, `RTAX_INITCWND`.
+const RTAX_LOCK: u16 = 1;
+const RTAX_MTU: u16 = 2;
+const RTAX_ADVMSS: u16 = 8;
+const RTAX_INITCWND: u16 = 11;
 /// `RTN_UNICAST`, `RTN_LOCAL`, `RTN_BROADCAST`.
 const UNICAST: u8 = 1;
 const LOCAL: u8 = 2;
@@ -126,6 +132,7 @@ struct Entry {
     priority: u32,
     source: Option<IpAddr>,
     interface: u32,
+    metrics: RouteMetrics,
 }
 
 /// Every route: of each family the table main first, then the table local.
@@ -208,6 +215,7 @@ fn main_entry(host: &Host, route: &Route) -> Entry {
         },
         source: route.preferred_source,
         interface: route.interface.ifindex(),
+        metrics: route.metrics,
     }
 }
 
@@ -226,6 +234,7 @@ fn local_entries(host: &Host) -> Vec<Entry> {
                 priority: 0,
                 source: Some(own.address()),
                 interface: link.index,
+                metrics: RouteMetrics::default(),
             };
             let IpAddr::V4(address) = own.address() else {
                 entries.push(Entry {
@@ -263,6 +272,26 @@ fn octets(message: &mut Writer, kind: u16, address: IpAddr) {
     };
 }
 
+/// `rtnetlink_put_metrics`
+fn put_metrics(message: &mut Writer, metrics: &RouteMetrics) {
+    if *metrics == RouteMetrics::default() {
+        return;
+    }
+    let lock = metrics.is_mtu_locked.then_some(1 << RTAX_MTU);
+    message.nest(RTA_METRICS, false, |nest| {
+        for (kind, value) in [
+            (RTAX_LOCK, lock),
+            (RTAX_MTU, metrics.mtu),
+            (RTAX_ADVMSS, metrics.advertised_mss.map(u32::from)),
+            (RTAX_INITCWND, metrics.initial_window),
+        ] {
+            if let Some(value) = value {
+                nest.u32(kind, value);
+            }
+        }
+    });
+}
+
 /// `fib_dump_info`, `rt6_fill_node`.
 fn encode(entry: &Entry, head: Head) -> Vec<u8> {
     let mut message = head.begin(RTM_NEWROUTE);
@@ -288,6 +317,7 @@ fn encode(entry: &Entry, head: Head) -> Vec<u8> {
         if entry.priority != 0 {
             message.u32(RTA_PRIORITY, entry.priority);
         }
+        put_metrics(&mut message, &entry.metrics);
         if let Some(source) = entry.source {
             octets(&mut message, RTA_PREFSRC, source);
         }
@@ -295,6 +325,7 @@ fn encode(entry: &Entry, head: Head) -> Vec<u8> {
         if let Some(source) = entry.source {
             octets(&mut message, RTA_PREFSRC, source);
         }
+        put_metrics(&mut message, &entry.metrics);
         message.u32(RTA_PRIORITY, entry.priority);
     }
     if let Some(gateway) = entry.gateway {
@@ -421,6 +452,9 @@ impl Way {
         message.u32(RTA_TABLE, table.into());
         octets(&mut message, RTA_DST, self.destination);
         let gateway = self.entry.and_then(|entry| entry.gateway);
+        let metrics = self
+            .entry
+            .map_or(RouteMetrics::default(), |entry| entry.metrics);
         if is_v4 {
             if let Some(source) = self.source {
                 octets(&mut message, RTA_SRC, source);
@@ -432,6 +466,7 @@ impl Way {
             if let Some(gateway) = gateway {
                 octets(&mut message, RTA_GATEWAY, gateway);
             }
+            put_metrics(&mut message, &metrics);
             message
                 .u32(RTA_UID, self.uid)
                 .attribute(RTA_CACHEINFO, &[0; 32]);
@@ -439,6 +474,7 @@ impl Way {
             let any = core::net::Ipv6Addr::UNSPECIFIED.into();
             octets(&mut message, RTA_SRC, self.source.unwrap_or(any));
             octets(&mut message, RTA_PREFSRC, self.preferred);
+            put_metrics(&mut message, &metrics);
             message.u32(RTA_PRIORITY, self.entry.map_or(0, |entry| entry.priority));
             if let Some(gateway) = gateway {
                 octets(&mut message, RTA_GATEWAY, gateway);

@@ -138,6 +138,7 @@ fn dontroute_reaches_only_what_no_gateway_lies_before() {
         interface: host.interface_by_name("eth0").unwrap(),
         preferred_source: None,
         metric: 0,
+        metrics: crate::RouteMetrics::default(),
     });
     for (there, is_near) in [("10.7.7.7", true), ("192.0.2.1", false)] {
         let there = SocketAddress::new(there.parse().unwrap(), 80);
