@@ -87,7 +87,12 @@ impl Connection {
     }
 
     /// A segment of this connection has come.
-    pub fn receive(&mut self, segment: Segment, now: Instant) -> Response {
+    pub fn receive(&mut self, mut segment: Segment, now: Instant) -> Response {
+        self.receive_in_place(&mut segment, now)
+    }
+
+    /// As [`Connection::receive`]. Whether the segment is left as it was is not said; a segment is large to be moved.
+    pub fn receive_in_place(&mut self, segment: &mut Segment, now: Instant) -> Response {
         let is_bare = segment.payload.is_empty();
         let response = self.take_segment(segment, now);
         if is_bare {
@@ -97,15 +102,15 @@ impl Connection {
         response
     }
 
-    fn take_segment(&mut self, mut segment: Segment, now: Instant) -> Response {
+    fn take_segment(&mut self, segment: &mut Segment, now: Instant) -> Response {
         self.block.send.flags.remove(SendFlags::MORE);
         if self.is_unconfirmed()
-            && let Some(response) = self.screen_unconfirmed(&segment, now)
+            && let Some(response) = self.screen_unconfirmed(segment, now)
         {
             return response;
         }
         if let Machine::Established(_) = self.machine
-            && self.block.predict(&mut segment, now)
+            && self.block.predict(segment, now)
         {
             return Response {
                 reset: None,
@@ -113,10 +118,10 @@ impl Connection {
             };
         }
         let machine = core::mem::replace(&mut self.machine, Closed.into());
-        let Next { state, reset } = machine.receive(&mut self.block, segment, now);
+        let Next { state, reset } = machine.receive(&mut self.block, core::mem::take(segment), now);
         self.machine = state;
         Response {
-            reset,
+            reset: reset.map(Box::new),
             events: core::mem::take(&mut self.block.events),
         }
     }
@@ -303,11 +308,7 @@ impl Connection {
             _ if block.flags.contains(BlockFlags::SYN_DUE) => Some(self.transmit_syn_ack(now)),
             _ => {
                 let plan = block.plan(now);
-                let segment = block.execute(plan, now);
-                if segment.is_none() {
-                    block.settle(now);
-                }
-                segment
+                block.execute(plan, now)
             }
         }
     }

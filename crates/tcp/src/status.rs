@@ -1,4 +1,5 @@
 //! What a connection tells its owner: state, readiness, errors, events.
+use alloc::boxed::Box;
 use core::fmt;
 
 use bitflags::bitflags;
@@ -254,8 +255,8 @@ bitflags! {
 #[must_use]
 #[derive(Debug, Default)]
 pub struct Response {
-    /// A reset to send in answer. Other answers come from [`crate::Connection::poll_transmit`].
-    pub reset: Option<OutgoingSegment>,
+    /// A reset to send in answer, which is rare. Other answers come from [`crate::Connection::poll_transmit`].
+    pub reset: Option<Box<OutgoingSegment>>,
     /// What happened.
     pub events: Events,
 }

@@ -12,9 +12,9 @@ const BATCH: usize = 4096;
 
 impl Host {
     /// Takes a packet that came in by an interface.
-    pub fn receive(&mut self, interface: InterfaceId, frame: Frame, now: Instant) {
+    pub fn receive(&mut self, interface: InterfaceId, mut frame: Frame, now: Instant) {
         self.stack.now = now;
-        self.ip_receive(interface, frame, false, now);
+        self.ip_receive(interface, &mut frame, false, now);
         self.settle(now);
         self.check_readiness();
     }
@@ -39,12 +39,12 @@ impl Host {
             {
                 continue;
             }
-            if let Some(whole) = core::mem::replace(&mut held, next) {
-                self.ip_receive(interface, whole, false, now);
+            if let Some(mut whole) = core::mem::replace(&mut held, next) {
+                self.ip_receive(interface, &mut whole, false, now);
             }
         }
-        if let Some(whole) = held {
-            self.ip_receive(interface, whole, false, now);
+        if let Some(mut whole) = held {
+            self.ip_receive(interface, &mut whole, false, now);
         }
         self.settle(now);
         self.check_readiness();
@@ -72,8 +72,9 @@ impl Host {
     pub(crate) fn settle(&mut self, now: Instant) {
         self.stack.now = now;
         for _ in 0..BATCH {
-            if let Some((interface, frame)) = self.stack.loopback.pop_front() {
-                self.ip_receive(interface, frame, true, now);
+            if let Some(interface) = self.stack.loopback.next_interface() {
+                let mut frame = self.stack.loopback.take();
+                self.ip_receive(interface, &mut frame, true, now);
             } else if let Some(id) = self.stack.ready.pop_front() {
                 tcp::transmit(self, id, now);
             } else {

@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use hashbrown::HashMap;
-use sockeye_wire::{Chunks, Frame, Headers};
+use sockeye_wire::{Chunks, Headers};
 
 use crate::config::{Config, InterfaceConfig, Medium, OffloadCapabilities, Sysctl};
 use crate::counters::Counters;
@@ -26,6 +26,7 @@ use crate::inet::keyed::Keyed;
 use crate::inet::stand_in::StandIns;
 use crate::interface::Interface;
 use crate::ip::icmp::RateLimit;
+use crate::ip::looped::Looped;
 use crate::ip::output::Kept;
 use crate::ip::path_mtu::PathMtus;
 use crate::ip::reassembly::Reassembly;
@@ -90,7 +91,7 @@ pub(crate) struct Stack {
     pub(crate) route_generation: u32,
     /// Packets of this host that it has not received yet: to own addresses (`Loopback::Internal`), and copies of what it
     /// sent to many, with the interface by which they seem to come.
-    pub(crate) loopback: VecDeque<(InterfaceId, Frame)>,
+    pub(crate) loopback: Looped,
     /// What was sent last, if it is wanted.
     pub(crate) kept: Kept,
     /// What is known of paths that carry less than their first link.
@@ -148,7 +149,7 @@ impl Host {
             local_addresses: HashMap::with_hasher(keyed),
             routes: RoutingTable::default(),
             route_generation: 0,
-            loopback: VecDeque::new(),
+            loopback: Looped::default(),
             kept: Kept::default(),
             path_mtus: PathMtus::new(keyed),
             groups: Groups::new(keyed),

@@ -6,8 +6,8 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 use sockeye_wire::{
-    Checksum, Frame, IcmpView, Icmpv4Error, Icmpv4Header, Icmpv6Error, Icmpv6Header, IpProtocol,
-    Payload, Quote, QuotedTransport, icmp, icmpv4, icmpv6, ipv4, quote,
+    Checksum, Frame, Headers, IcmpView, Icmpv4Error, Icmpv4Header, Icmpv6Error, Icmpv6Header,
+    IpProtocol, Payload, Quote, QuotedTransport, icmp, icmpv4, icmpv6, ipv4, quote,
 };
 
 use super::output::{Fragmentation, IpMeta, Path};
@@ -189,7 +189,8 @@ impl Stack {
             fragmentation: Fragmentation::Allowed,
             options: None,
         };
-        let mut headers = self.ip_header(&meta, path, message.len());
+        let mut headers = Headers::new();
+        self.ip_header(&mut headers, &meta, path, message.len());
         headers.extend_from_slice(&message.headers);
         // The route stands, so only a packet too long even in pieces fails; there is nobody to tell.
         let _ = self.output(
@@ -201,7 +202,7 @@ impl Stack {
 }
 
 /// An ICMP message for this host.
-pub(crate) fn receive_v4(host: &mut Host, inbound: Inbound, now: Instant) {
+pub(crate) fn receive_v4(host: &mut Host, inbound: Inbound<'_>, now: Instant) {
     host.stack.counters.icmp_in_msgs += 1;
     let Ok(view) = IcmpView::parse(inbound.transport_header()) else {
         host.stack.counters.icmp_in_errors += 1;
@@ -218,7 +219,10 @@ pub(crate) fn receive_v4(host: &mut Host, inbound: Inbound, now: Instant) {
                 return;
             }
             host.stack.counters.icmp_out_echo_reps += 1;
-            let mut reply = Frame::new(Default::default(), inbound.frame.payload);
+            let mut reply = Frame::new(
+                Default::default(),
+                core::mem::take(&mut inbound.frame.payload),
+            );
             let header = Icmpv4Header::EchoReply {
                 identifier,
                 sequence,
@@ -270,7 +274,7 @@ pub(crate) fn receive_v4(host: &mut Host, inbound: Inbound, now: Instant) {
 }
 
 /// An ICMPv6 message for this host.
-pub(crate) fn receive_v6(host: &mut Host, inbound: Inbound, now: Instant) {
+pub(crate) fn receive_v6(host: &mut Host, inbound: Inbound<'_>, now: Instant) {
     host.stack.counters.icmp6_in_msgs += 1;
     let Ok(view) = IcmpView::parse(inbound.transport_header()) else {
         host.stack.counters.icmp6_in_errors += 1;
@@ -290,7 +294,10 @@ pub(crate) fn receive_v6(host: &mut Host, inbound: Inbound, now: Instant) {
                 return;
             };
             host.stack.counters.icmp6_out_echo_replies += 1;
-            let mut reply = Frame::new(Default::default(), inbound.frame.payload);
+            let mut reply = Frame::new(
+                Default::default(),
+                core::mem::take(&mut inbound.frame.payload),
+            );
             let length = icmp::HEADER_LEN + reply.payload.len();
             let pseudo = Checksum::pseudo_header_v6(from, to, IpProtocol::ICMPV6, length);
             let header = Icmpv6Header::EchoReply {

@@ -33,29 +33,32 @@ impl Host {
     pub(crate) fn ip_receive(
         &mut self,
         interface: InterfaceId,
-        frame: Frame,
+        frame: &mut Frame,
         is_own: bool,
         now: Instant,
     ) {
         let verdict = match Version::of(&frame.headers) {
-            Ok(Version::V4) => self.stack.check_v4(interface, &frame, is_own, now),
-            Ok(Version::V6) => self.stack.check_v6(interface, &frame, now),
+            Ok(Version::V4) => self.stack.check_v4(interface, frame, is_own, now),
+            Ok(Version::V6) => self.stack.check_v6(interface, frame, now),
             Err(_) => {
                 self.stack.counters.ip_in_receives += 1;
                 self.stack.counters.ip_in_hdr_errors += 1;
                 Verdict::Drop
             }
         };
-        let (frame, layout) = match verdict {
-            Verdict::Whole(layout) => (frame, layout),
+        let layout = match verdict {
+            Verdict::Whole(layout) => layout,
             Verdict::Drop => return,
-            Verdict::Part(layout) => match self.stack.collect(interface, &frame, layout, now) {
-                Some(whole) => match whole.layout() {
-                    Ok(layout) if self.stack.is_for_us(interface, &whole) => (whole, layout),
+            Verdict::Part(layout) => {
+                let Some(whole) = self.stack.collect(interface, frame, layout, now) else {
+                    return;
+                };
+                *frame = whole;
+                match frame.layout() {
+                    Ok(layout) if self.stack.is_for_us(interface, frame) => layout,
                     _ => return,
-                },
-                None => return,
-            },
+                }
+            }
         };
         let Ok(ip) = frame.ip() else { return };
         let (source, destination) = (ip.source(), ip.destination());
@@ -75,7 +78,7 @@ impl Host {
         self.deliver(inbound, layout.version, now);
     }
 
-    fn deliver(&mut self, mut inbound: Inbound, version: Version, now: Instant) {
+    fn deliver(&mut self, inbound: Inbound<'_>, version: Version, now: Instant) {
         let is_raw = self.stack.raw.is_used() && raw::receive(self, &inbound, now);
         match version {
             Version::V4 => self.stack.counters.ip_in_delivers += 1,
@@ -101,12 +104,8 @@ impl Host {
             _ if is_raw => {}
             (_, Version::V4) => {
                 self.stack.counters.ip_in_unknown_protos += 1;
-                self.stack.report_problem(
-                    inbound.interface,
-                    &inbound.frame,
-                    Problem::Protocol,
-                    now,
-                );
+                self.stack
+                    .report_problem(inbound.interface, inbound.frame, Problem::Protocol, now);
             }
             (_, Version::V6) => {
                 self.stack.counters.ip6_in_unknown_protos += 1;
@@ -114,7 +113,7 @@ impl Host {
                 let error = Icmpv6Error::ParameterProblem { code: 1, pointer };
                 self.stack.report_problem(
                     inbound.interface,
-                    &inbound.frame,
+                    inbound.frame,
                     Problem::V6(error),
                     now,
                 );

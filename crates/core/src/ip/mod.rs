@@ -6,6 +6,7 @@ mod collect;
 pub(crate) mod fragment;
 pub(crate) mod icmp;
 pub(crate) mod input;
+pub(crate) mod looped;
 pub(crate) mod output;
 pub(crate) mod path_mtu;
 pub(crate) mod reassembly;
@@ -23,7 +24,7 @@ use crate::{Domain, Errno};
 
 /// A whole datagram for this host, on its way to a transport.
 #[derive(Debug)]
-pub(crate) struct Inbound {
+pub(crate) struct Inbound<'a> {
     /// Where it came in.
     pub(crate) interface: InterfaceId,
     pub(crate) source: IpAddr,
@@ -33,7 +34,8 @@ pub(crate) struct Inbound {
     pub(crate) traffic_class: u8,
     /// Where in `frame.headers` the transport header begins. The headers end with it: see [`Frame`].
     pub(crate) transport: usize,
-    pub(crate) frame: Frame,
+    /// Borrowed, for a packet is large to be handed on.
+    pub(crate) frame: &'a mut Frame,
 }
 
 impl IcmpReport {
@@ -46,7 +48,7 @@ impl IcmpReport {
     }
 }
 
-impl Inbound {
+impl Inbound<'_> {
     /// The transport header's bytes.
     pub(crate) fn transport_header(&self) -> &[u8] {
         self.frame.headers.get(self.transport..).unwrap_or_default()

@@ -257,10 +257,15 @@ impl Stack {
                 .any(|(_, interface)| interface.has_broadcast(address))
     }
 
-    /// Headers that begin with the IP header of a packet of `length` bytes of transport header and data. The caller
-    /// appends the transport header, its checksum left out or filled in.
-    pub(crate) fn ip_header(&mut self, meta: &IpMeta, path: &Path, length: usize) -> Headers {
-        let mut headers = Headers::new();
+    /// Writes the IP header of a packet of `length` bytes of transport header and data. The caller appends the transport
+    /// header, its checksum left out or filled in.
+    pub(crate) fn ip_header(
+        &mut self,
+        headers: &mut Headers,
+        meta: &IpMeta,
+        path: &Path,
+        length: usize,
+    ) {
         match (meta.source, meta.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let options = meta.options_from(source);
@@ -289,7 +294,7 @@ impl Stack {
                     options,
                     payload_length: length,
                 }
-                .emit(&mut headers);
+                .emit(headers);
             }
             (source, destination) => {
                 let header = Ipv6Header {
@@ -301,17 +306,17 @@ impl Stack {
                     source: to_v6(source),
                     destination: to_v6(destination),
                 };
-                header.emit(&mut headers);
+                header.emit(headers);
             }
         }
-        headers
     }
 
     /// Sends a packet, its IP header in place: cuts it if it is too long and may be cut, and queues it on the
     /// interface. `EMSGSIZE` if it may not be cut. A full queue drops it silently, as a device does.
+    #[inline]
     pub(crate) fn output(
         &mut self,
-        mut frame: Frame,
+        frame: Frame,
         path: &Path,
         fragmentation: Fragmentation,
     ) -> Result<(), Errno> {
@@ -327,6 +332,17 @@ impl Stack {
             self.keep(&frame);
             return self.emit(frame, path);
         }
+        self.output_in_pieces(frame, path, fragmentation)
+    }
+
+    #[cold]
+    fn output_in_pieces(
+        &mut self,
+        mut frame: Frame,
+        path: &Path,
+        fragmentation: Fragmentation,
+    ) -> Result<(), Errno> {
+        let is_v4 = frame.headers.first().is_some_and(|byte| byte >> 4 == 4);
         if matches!(
             fragmentation,
             Fragmentation::Forbidden | Fragmentation::OnTheWay
@@ -372,7 +388,7 @@ impl Stack {
     /// A copy for this host, if it is to have one.
     fn echo(&mut self, frame: &Frame, path: &Path) {
         if path.reach.host {
-            self.loopback.push_back((path.interface, frame.clone()));
+            self.loopback.push(path.interface, frame.clone());
         }
     }
 
@@ -383,6 +399,7 @@ impl Stack {
             .is_some_and(Interface::is_full)
     }
 
+    #[inline]
     fn emit(&mut self, frame: Frame, path: &Path) -> Result<(), Errno> {
         if !path.reach.link {
             return Ok(());
@@ -390,7 +407,7 @@ impl Stack {
         let is_internal =
             path.interface == InterfaceId::LOOPBACK && self.config.loopback == Loopback::Internal;
         if is_internal {
-            self.loopback.push_back((InterfaceId::LOOPBACK, frame));
+            self.loopback.push(InterfaceId::LOOPBACK, frame);
             return Ok(());
         }
         self.interfaces

@@ -148,7 +148,7 @@ impl Stack {
     }
 
     /// The address from which to answer a packet that was sent to many over IPv4.
-    pub(crate) fn specific_address(&self, inbound: &Inbound) -> Option<Ipv4Addr> {
+    pub(crate) fn specific_address(&self, inbound: &Inbound<'_>) -> Option<Ipv4Addr> {
         let is_to_many = inbound.is_multicast() || self.is_broadcast(inbound.destination);
         if !is_to_many || inbound.destination.is_ipv6() {
             return None;

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use core::net::IpAddr;
 
-use sockeye_wire::{Checksum, Frame, IpProtocol, Payload, Quote, QuotedTransport};
+use sockeye_wire::{Checksum, Frame, Headers, IpProtocol, Payload, Quote, QuotedTransport};
 
 use crate::datagram::{Departure, Protocol, errors};
 use crate::host::{Host, Stack};
@@ -75,7 +75,8 @@ pub(crate) fn send(stack: &mut Stack, departure: Departure, path: &Path) -> Resu
     if let Some(field) = message.get_mut(2..4) {
         field.copy_from_slice(&checksum.to_be_bytes());
     }
-    let mut headers = stack.ip_header(&meta, path, message.len());
+    let mut headers = Headers::new();
+    stack.ip_header(&mut headers, &meta, path, message.len());
     let data = message.split_off(HEADER_LEN);
     headers.extend_from_slice(&message);
     let frame = Frame::new(headers, Payload::from(Bytes::from(data)));
@@ -109,7 +110,7 @@ fn find(host: &Host, tuple: &FourTuple, inbound: crate::InterfaceId) -> Option<S
 }
 
 /// Takes an echo reply to the socket whose identifier it carries.
-pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
+pub(crate) fn receive(host: &mut Host, inbound: Inbound<'_>, now: Instant) {
     let Some(&[_, _, _, _, high, low, _, _]) =
         inbound.transport_header().first_chunk::<HEADER_LEN>()
     else {

@@ -10,7 +10,7 @@ use core::net::IpAddr;
 
 use bytes::Bytes;
 use hashbrown::HashMap;
-use sockeye_wire::{Checksum, Frame, IpProtocol, Payload, Quote};
+use sockeye_wire::{Checksum, Frame, Headers, IpProtocol, Payload, Quote};
 
 pub(crate) use filter::IcmpFilter;
 
@@ -127,7 +127,8 @@ pub(crate) fn send(
             meta.protocol,
             &mut data,
         )?;
-        let headers = stack.ip_header(&meta, path, data.len());
+        let mut headers = Headers::new();
+        stack.ip_header(&mut headers, &meta, path, data.len());
         let mut bytes = headers.to_vec();
         bytes.append(&mut data);
         Bytes::from(bytes)
@@ -217,7 +218,7 @@ fn fill_checksum(
 
 /// Gives each raw socket of the packet's protocol that it is for a copy. True if there was one: then no "protocol
 /// unreachable" is due.
-pub(crate) fn receive(host: &mut Host, inbound: &Inbound, now: Instant) -> bool {
+pub(crate) fn receive(host: &mut Host, inbound: &Inbound<'_>, now: Instant) -> bool {
     let sockets = host.stack.raw.of(inbound.destination, inbound.protocol);
     if sockets.is_empty() {
         return false;
@@ -281,7 +282,7 @@ pub(crate) fn receive(host: &mut Host, inbound: &Inbound, now: Instant) -> bool 
     is_taken
 }
 
-fn is_icmp(inbound: &Inbound) -> bool {
+fn is_icmp(inbound: &Inbound<'_>) -> bool {
     let expected = if inbound.destination.is_ipv4() {
         IpProtocol::ICMPV4
     } else {
@@ -290,7 +291,7 @@ fn is_icmp(inbound: &Inbound) -> bool {
     inbound.protocol == expected
 }
 
-fn checksum_is_right(state: &RawOptions, inbound: &Inbound, upper: &Payload) -> bool {
+fn checksum_is_right(state: &RawOptions, inbound: &Inbound<'_>, upper: &Payload) -> bool {
     let (Some(_), IpAddr::V6(source), IpAddr::V6(destination)) =
         (state.checksum_offset, inbound.source, inbound.destination)
     else {
@@ -305,7 +306,7 @@ fn checksum_is_right(state: &RawOptions, inbound: &Inbound, upper: &Payload) -> 
     sum.is_valid()
 }
 
-fn envelope(stack: &Stack, inbound: &Inbound) -> Envelope {
+fn envelope(stack: &Stack, inbound: &Inbound<'_>) -> Envelope {
     Envelope {
         source: inbound.source,
         source_port: inbound.protocol.0.into(),

@@ -20,7 +20,7 @@ use crate::socket::datagrams::QueuedError;
 use crate::{Errno, Instant};
 
 /// A segment, its checksum verified.
-pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
+pub(crate) fn receive(host: &mut Host, inbound: Inbound<'_>, now: Instant) {
     host.stack.counters.tcp_in_segs += 1;
     if inbound.is_multicast() {
         return;
@@ -42,7 +42,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
     } else {
         Ecn::of(inbound.traffic_class)
     };
-    let segment = Segment {
+    let mut segment = Segment {
         sequence: Seq::new(view.sequence()),
         acknowledgment: Seq::new(view.acknowledgment()),
         flags: view.flags(),
@@ -51,7 +51,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
         options: view.options(),
         ecn,
         unit: inbound.frame.offload.segment_size,
-        payload: inbound.frame.payload,
+        payload: core::mem::take(&mut inbound.frame.payload),
     };
     let came = Came {
         interface: inbound.interface,
@@ -60,7 +60,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
         is_v4: tuple.local.is_ipv4(),
     };
     if let Some(id) = host.connected(&tuple) {
-        deliver(host, id, &tuple, segment, came, now);
+        deliver(host, id, &tuple, &mut segment, came, now);
         return;
     }
     // RFC 9293 3.9.2.3: nobody opens a connection from or to an address of many (MUST-57, MUST-63).
@@ -107,7 +107,7 @@ pub(crate) fn receive(host: &mut Host, inbound: Inbound, now: Instant) {
             match request::take_cookie(host, id, tuple, came, &segment, now) {
                 Cookie::None => send_alone(&mut host.stack, &tuple, reset),
                 Cookie::Dropped => {}
-                Cookie::Connection(child) => deliver(host, child, &tuple, segment, came, now),
+                Cookie::Connection(child) => deliver(host, child, &tuple, &mut segment, came, now),
             }
         }
         sockeye_tcp::ListenAction::Request => {
@@ -128,7 +128,7 @@ fn deliver(
     host: &mut Host,
     id: SocketId,
     tuple: &FourTuple,
-    mut segment: Segment,
+    segment: &mut Segment,
     came: Came,
     now: Instant,
 ) {
@@ -139,7 +139,7 @@ fn deliver(
     let endpoint = parts.endpoint;
     // The table goes by the hash alone: two connections under one hash are told apart here.
     if endpoint.names.tuple(PortSpace::Tcp) != *tuple {
-        if let Some(reset) = reset_for(&segment) {
+        if let Some(reset) = reset_for(segment) {
             send_alone(stack, tuple, reset);
         }
         return;
@@ -158,13 +158,13 @@ fn deliver(
         return;
     };
     if let Queue::Requests(parent) = queue
-        && connection.completes_handshake(&segment, now)
+        && connection.completes_handshake(segment, now)
     {
         match listener::admit(host, parent) {
             Admission::Admitted => {}
             Admission::Dropped => return,
             Admission::Refused => {
-                if let Some(reset) = reset_for(&segment) {
+                if let Some(reset) = reset_for(segment) {
                     send_alone(&mut host.stack, tuple, reset);
                 }
                 listener::forget_request(host, parent, id);
@@ -180,14 +180,14 @@ fn deliver(
     let Phase::Connected(connection) = &mut parts.endpoint.phase else {
         return;
     };
-    let attempt = connection.fast_open_outcome(&segment);
+    let attempt = connection.fast_open_outcome(segment);
     let options = attempt.map(|_| segment.options);
     if stack.memory.is_pressed || connection.is_pressed() {
-        super::memory::admit(stack, &mut parts.endpoint.pages, connection, &mut segment);
+        super::memory::admit(stack, &mut parts.endpoint.pages, connection, segment);
     }
     let before = connection.delivered();
     let end = segment.end();
-    let Response { reset, mut events } = connection.receive(segment, now);
+    let Response { reset, mut events } = connection.receive_in_place(segment, now);
     // In Linux the SYN-ACK was the request's, and does not count.
     if !matches!(queue, Queue::Requests(_)) {
         super::count::count_delivered(&mut stack.counters, before, connection.delivered());
@@ -210,8 +210,8 @@ fn deliver(
     }
     if let Some(reset) = reset {
         match parts.endpoint.path.current(stack, tuple.local) {
-            Some(path) => super::output::send(stack, tuple, &path, parts.options, reset),
-            None => send_alone(stack, tuple, reset),
+            Some(path) => super::output::send(stack, tuple, &path, parts.options, *reset),
+            None => send_alone(stack, tuple, *reset),
         }
     }
     if events.contains(Events::ESTABLISHED)

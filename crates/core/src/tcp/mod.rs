@@ -410,7 +410,10 @@ fn owner_of(domain: Domain, options: &SharedOptions, credentials: Credentials) -
 
 /// The socket's parts, if it is TCP and not listening.
 fn endpoint_mut(sockets: &mut Slab<Socket, SocketKind>, id: SocketId) -> Option<EndpointParts<'_>> {
-    let socket = sockets.get_mut(id)?;
+    parts_of(sockets.get_mut(id)?)
+}
+
+fn parts_of(socket: &mut Socket) -> Option<EndpointParts<'_>> {
     match &mut socket.endpoint {
         Endpoint::Tcp(endpoint) => Some(EndpointParts {
             domain: socket.domain,

@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use sockeye_tcp::{Compression, EcnPolicy, OutgoingSegment, Settings};
-use sockeye_wire::{ChecksumState, Ecn, Frame, IpProtocol, Offload, TcpHeader};
+use sockeye_wire::{ChecksumState, Ecn, Frame, Headers, IpProtocol, Offload, TcpHeader};
 
 use super::stamps::Recipient;
 use super::{Marks, Phase, TcpEndpoint, close, reports};
@@ -71,9 +71,9 @@ fn transmit_some(host: &mut Host, id: SocketId, most: usize, now: Instant) {
     let mut sent = 0;
     let mut has_news = false;
     while sent < most {
-        let Some(segment) = connection.poll_transmit(now) else {
-            break;
-        };
+        // Looked at where it is: a segment is large to be moved.
+        let mut next = connection.poll_transmit(now);
+        let Some(segment) = &mut next else { break };
         let path = match known.filter(|path| path.generation == stack.route_generation) {
             Some(path) => path,
             None => match stack.route_of(&tuple, parts.options.via()) {
@@ -89,9 +89,9 @@ fn transmit_some(host: &mut Host, id: SocketId, most: usize, now: Instant) {
             },
         };
         if let Some(reports) = &mut endpoint.reports
-            && reports.departs(&segment, parts.options, now)
+            && reports.departs(segment, parts.options, now)
         {
-            let bytes = reports::range(&segment);
+            let bytes = reports::range(segment);
             let to = Recipient::new(parts.domain, parts.options, &stack.config, now);
             if !parts.options.stamp_flags().contains(StampFlags::OPT_TSONLY) {
                 stack.kept = Kept::Wanted;
@@ -122,10 +122,10 @@ pub(super) fn send(
     tuple: &FourTuple,
     path: &Path,
     options: &SharedOptions,
-    outgoing: OutgoingSegment,
+    mut outgoing: OutgoingSegment,
 ) {
     let label = flow_label(stack, tuple, options, 0);
-    send_labelled(stack, tuple, path, options, label, outgoing);
+    send_labelled(stack, tuple, path, options, label, &mut outgoing);
 }
 
 /// The label of a connection's packets that has looked for another path so often.
@@ -148,9 +148,9 @@ fn send_labelled(
     path: &Path,
     options: &SharedOptions,
     label: u32,
-    outgoing: OutgoingSegment,
+    outgoing: &mut OutgoingSegment,
 ) {
-    super::count::count_sent(&mut stack.counters, &outgoing);
+    super::count::count_sent(&mut stack.counters, outgoing);
     let fragmentation = super::path::fragmentation(stack, tuple.remote, path, options);
     let frame = packet(
         stack,
@@ -164,14 +164,14 @@ fn send_labelled(
     let _ = stack.output(frame, path, fragmentation);
 }
 
-/// The packet of a segment.
+/// The packet of a segment, which is left without its payload.
 pub(super) fn packet(
     stack: &mut Stack,
     tuple: &FourTuple,
     path: &Path,
     options: &SharedOptions,
     (fragmentation, flow_label): (Fragmentation, u32),
-    outgoing: OutgoingSegment,
+    outgoing: &mut OutgoingSegment,
 ) -> Frame {
     let OutgoingSegment {
         segment,
@@ -211,16 +211,17 @@ pub(super) fn packet(
         options: options.ip_options().filter(|_| is_v4).cloned(),
     };
     let length = header.header_len() + segment.payload.len();
-    let mut headers = stack.ip_header(&meta, path, length);
-    header.emit(&mut headers);
-    Frame {
-        headers,
-        payload: segment.payload,
+    let mut frame = Frame {
+        headers: Headers::new(),
+        payload: core::mem::take(&mut segment.payload),
         offload: Offload {
             checksum: ChecksumState::Partial,
-            segment_size,
+            segment_size: *segment_size,
         },
-    }
+    };
+    stack.ip_header(&mut frame.headers, &meta, path, length);
+    header.emit(&mut frame.headers);
+    frame
 }
 
 /// Sends a segment that no socket has to do with: a reset, or an answer out of TIME-WAIT.

@@ -55,13 +55,13 @@ pub(super) fn keep_of_joined(
     if let Some(before) = chosen.before {
         before.follow(&mut settings);
     }
-    let Some(syn) = Connection::connect(settings, now).poll_transmit(now) else {
+    let Some(mut syn) = Connection::connect(settings, now).poll_transmit(now) else {
         return;
     };
     let fragmentation = super::path::fragmentation(stack, tuple.remote, path, parts.options);
     let label = super::output::flow_label(stack, tuple, parts.options, 0);
     let how = (fragmentation, label);
-    let frame = super::output::packet(stack, tuple, path, parts.options, how, syn);
+    let frame = super::output::packet(stack, tuple, path, parts.options, how, &mut syn);
     keep(host, Some(server), &frame.headers, path.interface);
 }
 

@@ -7,7 +7,7 @@ use sockeye_wire::Chunks;
 use super::connect::connect_to_send;
 use super::output::{make_ready, transmit_one};
 use super::{EndpointParts, Phase, Progress, TcpEndpoint};
-use crate::host::Host;
+use crate::host::{Host, Stack};
 use crate::ids::SocketId;
 use crate::options::{SharedOptions, StampFlags, Switches};
 use crate::socket::Endpoint;
@@ -51,25 +51,36 @@ pub(crate) fn send_message(
     now: Instant,
 ) -> Result<usize, Errno> {
     if message.flags.contains(MessageFlags::ZEROCOPY) {
-        return super::zero_copy::sending(host, id, message, now, send);
+        return super::zero_copy::sending(host, id, &message, now, send);
     }
-    send(host, id, message, now)
+    send(host, id, &message, now)
+}
+
+/// The parts of a socket that may have something to send; a listener has not.
+fn open<'a>(host: &'a mut Host, id: SocketId) -> Result<(EndpointParts<'a>, &'a mut Stack), Errno> {
+    let Host { sockets, stack } = host;
+    let socket = sockets.get_mut(id).filter(|socket| !socket.is_hidden);
+    let socket = socket.ok_or(Errno::EBADF)?;
+    if matches!(socket.endpoint, Endpoint::Listener(_)) {
+        return Err(Errno::EPIPE);
+    }
+    let parts = super::parts_of(socket).ok_or(Errno::EOPNOTSUPP)?;
+    Ok((parts, stack))
 }
 
 fn send(
     host: &mut Host,
     id: SocketId,
-    message: Outgoing<'_>,
+    message: &Outgoing<'_>,
     now: Instant,
 ) -> Result<usize, Errno> {
-    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
-        return Err(Errno::EPIPE);
+    let (mut parts, _) = open(host, id)?;
+    if message.flags.contains(MessageFlags::FASTOPEN) {
+        if connect_to_send(host, id, message.address, now)? {
+            return send_in_syn(host, id, message.data, now);
+        }
+        (parts, _) = open(host, id)?;
     }
-    let is_fast = message.flags.contains(MessageFlags::FASTOPEN);
-    if is_fast && connect_to_send(host, id, message.address, now)? {
-        return send_in_syn(host, id, message.data, now);
-    }
-    let (mut parts, _) = super::call(host, id)?;
     if parts.endpoint.waits_to_connect() {
         return send_in_syn(host, id, message.data, now);
     }
@@ -88,7 +99,7 @@ fn send(
         waits: message.flags.contains(MessageFlags::WAITS),
     };
     write(host, id, extent, now, |connection, chunks, sent| {
-        queue(connection, chunks, (&message, is_zero_copy), sent, now)
+        queue(connection, chunks, (message, is_zero_copy), sent, now)
     })
 }
 
@@ -119,8 +130,8 @@ struct Extent {
 
 /// So many bytes were queued, the last of which is to be told of.
 fn stamp(endpoint: &mut TcpEndpoint, count: usize, wants: StampFlags) {
-    if let Phase::Connected(connection) = &mut endpoint.phase
-        && !wants.is_empty()
+    if !wants.is_empty()
+        && let Phase::Connected(connection) = &mut endpoint.phase
     {
         let reports = endpoint.reports.get_or_insert_default();
         reports.stamps.written(connection, count, wants);
@@ -267,10 +278,7 @@ pub(crate) fn send_bytes(
     data: Bytes,
     now: Instant,
 ) -> Result<usize, Errno> {
-    if matches!(host.get(id)?.endpoint, Endpoint::Listener(_)) {
-        return Err(Errno::EPIPE);
-    }
-    let (parts, _) = super::call(host, id)?;
+    let (parts, _) = open(host, id)?;
     if parts.endpoint.waits_to_connect() {
         return send_in_syn(host, id, &[&data], now);
     }

@@ -165,11 +165,11 @@ fn is_asked_for(host: &Host, id: SocketId, message: &Outgoing<'_>) -> bool {
 pub(super) fn sending(
     host: &mut Host,
     id: SocketId,
-    message: Outgoing<'_>,
+    message: &Outgoing<'_>,
     now: Instant,
-    send: impl FnOnce(&mut Host, SocketId, Outgoing<'_>, Instant) -> Result<usize, Errno>,
+    send: impl FnOnce(&mut Host, SocketId, &Outgoing<'_>, Instant) -> Result<usize, Errno>,
 ) -> Result<usize, Errno> {
-    if !is_asked_for(host, id, &message) {
+    if !is_asked_for(host, id, message) {
         return send(host, id, message, now);
     }
     let (length, flags) = (message.length(), message.flags);

@@ -5,8 +5,8 @@ mod coverage;
 mod many;
 
 use sockeye_wire::{
-    ChecksumState, Frame, IpProtocol, Payload, Quote, QuotedTransport, UdpHeader, UdpLiteHeader,
-    UdpLiteView, UdpView,
+    ChecksumState, Frame, Headers, IpProtocol, Payload, Quote, QuotedTransport, UdpHeader,
+    UdpLiteHeader, UdpLiteView, UdpView,
 };
 
 pub(crate) use count::{Event, Kind};
@@ -42,7 +42,8 @@ pub(crate) fn send(
         data,
     } = departure;
     let is_ipv4 = meta.destination.is_ipv4();
-    let mut headers = stack.ip_header(&meta, path, HEADER_LEN + data.len());
+    let mut headers = Headers::new();
+    stack.ip_header(&mut headers, &meta, path, HEADER_LEN + data.len());
     let frame = if let Some(coverage) = lite {
         UdpLiteHeader {
             source_port,
@@ -74,7 +75,7 @@ pub(crate) fn send(
 }
 
 /// Takes a datagram whose checksum is right to its sockets.
-pub(crate) fn receive(host: &mut Host, mut inbound: Inbound, now: Instant) -> Delivery {
+pub(crate) fn receive(host: &mut Host, mut inbound: Inbound<'_>, now: Instant) -> Delivery {
     let is_lite = inbound.protocol == IpProtocol::UDP_LITE;
     let kind = Kind::new(is_lite, inbound.destination.is_ipv4());
     let parts = if is_lite {
@@ -142,7 +143,7 @@ struct Parts {
     partial: Option<u16>,
 }
 
-fn parts(inbound: &Inbound) -> Option<Parts> {
+fn parts(inbound: &Inbound<'_>) -> Option<Parts> {
     let view = UdpView::parse(inbound.transport_header()).ok()?;
     let length = usize::from(view.length());
     // IP may carry padding behind the datagram; more than there is, it can't.
@@ -156,7 +157,7 @@ fn parts(inbound: &Inbound) -> Option<Parts> {
 }
 
 /// RFC 3828 3.1: the length is IP's.
-fn lite_parts(inbound: &Inbound) -> Option<Parts> {
+fn lite_parts(inbound: &Inbound<'_>) -> Option<Parts> {
     let view = UdpLiteView::parse(inbound.transport_header()).ok()?;
     let length = HEADER_LEN + inbound.frame.payload.len();
     let is_partial = view.covered(length)? < length;

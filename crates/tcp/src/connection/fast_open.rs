@@ -221,7 +221,7 @@ impl Connection {
             let acknowledgment = segment.acknowledgment;
             if acknowledgment.before(block.send.una) || acknowledgment.after(block.send.nxt) {
                 return Some(Response {
-                    reset: reset_for(segment),
+                    reset: reset_for(segment).map(Box::new),
                     ..Response::default()
                 });
             }

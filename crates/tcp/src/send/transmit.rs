@@ -49,12 +49,27 @@ impl Block {
         }
     }
 
-    /// Sends what the plan says.
+    /// Sends what the plan says. If that is nothing, there is nothing more for now.
     pub(crate) fn execute(&mut self, plan: Plan, now: Instant) -> Option<OutgoingSegment> {
         match plan {
-            Plan::None => None,
-            Plan::Again { index, bytes } => self.retransmit(index, bytes, now),
-            Plan::Tail => self.send_tail(now),
+            Plan::None => {
+                self.settle(now);
+                None
+            }
+            Plan::Again { index, bytes } => {
+                let again = self.retransmit(index, bytes, now);
+                if again.is_none() {
+                    self.settle(now);
+                }
+                again
+            }
+            Plan::Tail => {
+                let tail = self.send_tail(now);
+                if tail.is_none() {
+                    self.settle(now);
+                }
+                tail
+            }
             Plan::New { bytes, fin } => Some(self.send_new(bytes, fin, now)),
             Plan::PathProbe { bytes } => {
                 let (start, short_end) = (self.send.nxt, self.send.flight.short_end);
@@ -233,15 +248,15 @@ impl Block {
         } else {
             None
         };
-        let mut segment = self.stamp(sequence, flags, payload, now);
-        if !retransmission {
-            self.mark_new_data(&mut segment);
-        }
-        OutgoingSegment {
-            segment,
+        let mut outgoing = OutgoingSegment {
+            segment: self.stamp(sequence, flags, payload, now),
             segment_size,
             retransmission,
+        };
+        if !retransmission {
+            self.mark_new_data(&mut outgoing.segment);
         }
+        outgoing
     }
 
     /// A segment with acknowledgment, window and options as they are now.
@@ -371,7 +386,7 @@ impl Block {
     }
 
     /// Nothing more goes out: notes why, and sees that a timer will look again if the peer says nothing.
-    pub(crate) fn settle(&mut self, now: Instant) {
+    fn settle(&mut self, now: Instant) {
         let waiting = self.send.has_unsent();
         self.validate_window(waiting, now);
         self.wait_for_pace(now);

@@ -120,7 +120,7 @@ impl Lab {
         let response = self.connection.receive(segment, self.now);
         self.flush();
         Answer {
-            reset: response.reset,
+            reset: response.reset.map(|reset| *reset),
             events: response.events,
         }
     }

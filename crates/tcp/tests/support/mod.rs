@@ -176,7 +176,7 @@ impl Pair {
             let (to, segment) = entry.remove();
             let response = self.ends[to].receive(segment.segment, self.now);
             if let Some(reset) = response.reset {
-                self.put(1 - to, reset);
+                self.put(1 - to, *reset);
             }
             // As a host does: answers go out before the next segment is looked at.
             self.flush();
