@@ -1,4 +1,5 @@
 //! The data of one packet: a chain of shared slices.
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,7 +15,39 @@ use bytes::Bytes;
 pub struct Payload {
     length: usize,
     first: Bytes,
-    rest: VecDeque<Bytes>,
+    rest: Rest,
+}
+
+/// The slices behind the first. In a box, because few payloads have any, and all are handed from function to function.
+#[derive(Clone, Default)]
+struct Rest(Option<Box<Chunks>>);
+
+#[derive(Clone, Default)]
+struct Chunks(VecDeque<Bytes>);
+
+impl Rest {
+    const NONE: Rest = Rest(None);
+
+    fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |chunks| chunks.0.len())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Bytes> {
+        self.0.iter().flat_map(|chunks| chunks.0.iter())
+    }
+
+    /// The slices, of which there are some or will be.
+    fn some(&mut self) -> &mut VecDeque<Bytes> {
+        &mut self.0.get_or_insert_default().0
+    }
+
+    fn pop_front(&mut self) -> Option<Bytes> {
+        self.0.as_mut()?.0.pop_front()
+    }
 }
 
 impl Payload {
@@ -23,7 +56,7 @@ impl Payload {
         Payload {
             length: 0,
             first: Bytes::new(),
-            rest: VecDeque::new(),
+            rest: Rest::NONE,
         }
     }
 
@@ -46,7 +79,7 @@ impl Payload {
         if self.first.is_empty() {
             self.first = bytes;
         } else {
-            self.rest.push_back(bytes);
+            self.rest.some().push_back(bytes);
         }
     }
 
@@ -58,7 +91,7 @@ impl Payload {
         self.length += bytes.len();
         let second = core::mem::replace(&mut self.first, bytes);
         if !second.is_empty() {
-            self.rest.push_front(second);
+            self.rest.some().push_front(second);
         }
     }
 
@@ -70,10 +103,12 @@ impl Payload {
         }
         self.length += core::mem::take(&mut other.length);
         if !other.first.is_empty() {
-            self.rest.push_back(core::mem::take(&mut other.first));
+            self.rest
+                .some()
+                .push_back(core::mem::take(&mut other.first));
         }
         if !other.rest.is_empty() {
-            self.rest.append(&mut other.rest);
+            self.rest.some().append(other.rest.some());
         }
     }
 
@@ -167,11 +202,12 @@ impl Payload {
         }
         if length <= self.first.len() {
             self.first.truncate(length);
-            self.rest.clear();
+            self.rest = Rest::NONE;
         } else {
             let mut left = length - self.first.len();
             let mut keep = 0;
-            for chunk in &mut self.rest {
+            let rest = self.rest.some();
+            for chunk in rest.iter_mut() {
                 if left == 0 {
                     break;
                 }
@@ -179,7 +215,7 @@ impl Payload {
                 left -= chunk.len();
                 keep += 1;
             }
-            self.rest.truncate(keep);
+            rest.truncate(keep);
         }
         self.length = length;
     }
@@ -246,7 +282,7 @@ impl From<Bytes> for Payload {
         Payload {
             length: bytes.len(),
             first: bytes,
-            rest: VecDeque::new(),
+            rest: Rest::NONE,
         }
     }
 }
