@@ -91,7 +91,7 @@ impl Connection {
         self.receive_in_place(&mut segment, now)
     }
 
-    /// As [`Connection::receive`]. Whether the segment is left as it was is not said; a segment is large to be moved.
+    /// As [`Connection::receive`], for a segment is large to be moved. What is left of it afterwards means nothing.
     pub fn receive_in_place(&mut self, segment: &mut Segment, now: Instant) -> Response {
         let is_bare = segment.payload.is_empty();
         let response = self.take_segment(segment, now);
