@@ -52,24 +52,15 @@ impl Block {
     /// Sends what the plan says. If that is nothing, there is nothing more for now.
     pub(crate) fn execute(&mut self, plan: Plan, now: Instant) -> Option<OutgoingSegment> {
         match plan {
-            Plan::None => {
-                self.settle(now);
-                None
-            }
-            Plan::Again { index, bytes } => {
-                let again = self.retransmit(index, bytes, now);
-                if again.is_none() {
-                    self.settle(now);
-                }
-                again
-            }
-            Plan::Tail => {
-                let tail = self.send_tail(now);
-                if tail.is_none() {
-                    self.settle(now);
-                }
-                tail
-            }
+            Plan::None => self.send_nothing(now),
+            Plan::Again { index, bytes } => match self.retransmit(index, bytes, now) {
+                None => self.send_nothing(now),
+                again => again,
+            },
+            Plan::Tail => match self.send_tail(now) {
+                None => self.send_nothing(now),
+                tail => tail,
+            },
             Plan::New { bytes, fin } => Some(self.send_new(bytes, fin, now)),
             Plan::PathProbe { bytes } => {
                 let (start, short_end) = (self.send.nxt, self.send.flight.short_end);
@@ -386,7 +377,7 @@ impl Block {
     }
 
     /// Nothing more goes out: notes why, and sees that a timer will look again if the peer says nothing.
-    fn settle(&mut self, now: Instant) {
+    fn send_nothing(&mut self, now: Instant) -> Option<OutgoingSegment> {
         let waiting = self.send.has_unsent();
         self.validate_window(waiting, now);
         self.wait_for_pace(now);
@@ -400,6 +391,7 @@ impl Block {
             let when = self.probe_interval();
             self.timers.set(Timer::Retransmit, now + when);
         }
+        None
     }
 
     /// When nothing is to be sent, acknowledged or waited for, queues that are empty give their memory back. Not before, since
